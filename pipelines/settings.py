@@ -1,0 +1,79 @@
+"""What the user configured: folders, pretrained weights, profile and store, from `MGC_*` variables or Dagster config."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DATASET_VARIABLES = {
+    "music4all": "MGC_MUSIC4ALL_DIR",
+    "msd": "MGC_MSD_DIR",
+    "genius": "MGC_GENIUS_CSV",
+    "fma": "MGC_FMA_DIR",
+    "fma_lyrics": "MGC_FMA_LYRICS_DIR",
+}
+WEIGHT_VARIABLES = {
+    "bert": "MGC_BERT",
+    "cavmae": "MGC_CAVMAE",
+    "inception_v4": "MGC_INCEPTION_V4",
+    "word2vec": "MGC_WORD2VEC",
+    "elmo": "MGC_ELMO_DIR",
+}
+PROFILES = ("sample", "paper")
+DEFAULT_STORE = "warehouse/store"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message says which, what was found and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved configuration.
+
+    Attributes:
+        datasets: Path per configured dataset (keys of `DATASET_VARIABLES`). Empty: the sample corpus stands in for all.
+        weights: Local path or hub name per pretrained source (keys of `WEIGHT_VARIABLES`).
+        profile: `sample` (tiny models) or `paper` (the works' own settings).
+        store: Folder that everything produced goes to.
+    """
+
+    datasets: Mapping[str, Path] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    profile: str = "sample"
+    store: Path = Path(DEFAULT_STORE)
+
+    @property
+    def data_kind(self) -> str:
+        """`sample` when no dataset is configured, else `real`; the two never share a store."""
+        return "real" if self.datasets else "sample"
+
+    def is_configured(self, dataset: str) -> bool:
+        """Whether the tables of `dataset` can be filled."""
+        return self.data_kind == "sample" or dataset in self.datasets
+
+
+def from_values(values: Mapping[str, str]) -> Settings:
+    """Read settings from a mapping of `MGC_*` names to values; empty values count as unset.
+
+    Raises:
+        SettingsError: for an unknown profile or a dataset path that does not exist.
+    """
+    datasets = {name: Path(values[var]).expanduser() for name, var in DATASET_VARIABLES.items() if values.get(var)}
+    for name, path in datasets.items():
+        if not path.exists():
+            raise SettingsError(
+                f"{DATASET_VARIABLES[name]} points at {path}, which does not exist. "
+                f"Set it to the folder (or file) as downloaded, or unset it to leave {name} out."
+            )
+    profile = values.get("MGC_PROFILE") or "sample"
+    if profile not in PROFILES:
+        raise SettingsError(f"MGC_PROFILE is {profile!r}; expected one of {', '.join(PROFILES)}.")
+    weights = {name: values[var] for name, var in WEIGHT_VARIABLES.items() if values.get(var)}
+    store = Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
+    return Settings(datasets, weights, profile, store)
+
+
+def from_environment() -> Settings:
+    """Read settings from the environment."""
+    return from_values(os.environ)

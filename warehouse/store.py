@@ -1,0 +1,90 @@
+"""Where things lie in a store, and the rule that sample and real data never share one."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT_VERSION = 1
+DATA_KINDS = ("sample", "real")
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Paths below one store folder.
+
+    Attributes:
+        root: The folder itself.
+    """
+
+    root: Path
+
+    @property
+    def catalogue(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "mgc.duckdb"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the pictures."""
+        return self.root / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.root / "report.html"
+
+    def table(self, name: str) -> Path:
+        """Folder with the Parquet parts of table `schema.name`."""
+        schema, _, table = name.partition(".")
+        return self.root / "tables" / schema / table
+
+    def feature(self, feature: str, dataset: str) -> Path:
+        """Folder with the shards of one feature of one dataset."""
+        return self.root / "features" / feature / dataset
+
+    def run(self, run_id: str) -> Path:
+        """Folder of one training run."""
+        return self.root / "runs" / run_id
+
+    def claim(self, data_kind: str) -> None:
+        """Mark the store as holding sample or real data.
+
+        Raises:
+            StoreError: if it already holds the other kind, or was written by another format version.
+        """
+        marker = self.root / "store.json"
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            with replacing(marker) as temporary:
+                temporary.write_text(json.dumps({"data_kind": data_kind, "format_version": FORMAT_VERSION}) + "\n")
+        found = json.loads(marker.read_text())
+        if found["format_version"] != FORMAT_VERSION:
+            raise StoreError(
+                f"{self.root} was written with store format {found['format_version']}; this code writes "
+                f"{FORMAT_VERSION}. Set MGC_STORE to an empty folder, or delete the old store."
+            )
+        if found["data_kind"] != data_kind:
+            raise StoreError(
+                f"{self.root} holds results on {found['data_kind']} data, and this configuration is for {data_kind} "
+                f"data; the two never share a store. Set MGC_STORE to another folder."
+            )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` in one step if the block succeeds, remove it if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
