@@ -1,6 +1,6 @@
 """What every table asset shares: its specification from the contract, its materialisation, its skip rule."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 
 from warehouse.contract import load_contract
 from warehouse.store import Store
-from warehouse.tables import stored_inputs, table_files
+from warehouse.tables import check_table, stored_inputs, table_files
 
 OWNERS = ["team:data"]
 KINDS = {"parquet"}
+CONTRACT_CHECK = "contract"
 
 
 def table_key(name: str) -> dg.AssetKey:
@@ -53,6 +54,40 @@ def table_spec(
     )
 
 
+def table_assets(
+    names: Sequence[str], *, group: str, deps: Sequence[Any] = (), kinds: set[str] | None = None, **op: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: one pass that writes `names`, each with a blocking check that it keeps its contract.
+
+    The function yields `table_result(store, name)` for every name; `op` goes to `dagster.multi_asset` (name, pool, …).
+    """
+    return dg.multi_asset(
+        specs=[table_spec(name, group=group, deps=deps, kinds=kinds) for name in names],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CONTRACT_CHECK,
+                asset=table_key(name),
+                blocking=True,
+                description="Columns, types, nulls and keys are those of the table's contract.",
+            )
+            for name in names
+        ],
+        **op,
+    )
+
+
+def contract_check(store: Store, name: str) -> dg.AssetCheckResult:
+    """Hold one table against its contract."""
+    violations = check_table(store, name)
+    return dg.AssetCheckResult(
+        check_name=CONTRACT_CHECK,
+        asset_key=table_key(name),
+        passed=not violations,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"violations": dg.MetadataValue.json(violations[:20])},
+    )
+
+
 def row_count(store: Store, name: str) -> int:
     """Rows of all parts of a table, from the Parquet footers."""
     return sum(pq.read_metadata(path).num_rows for path in table_files(store, name))
@@ -71,6 +106,7 @@ def table_result(
             "unchanged": skipped,
             **(metadata or {}),
         },
+        check_results=[contract_check(store, name)],
     )
 
 
