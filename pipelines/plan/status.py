@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from pipelines.plan.models import IMPLEMENTED
-from pipelines.plan.runs import TrainingData
 from pipelines.plan.schema import Row, Setting
 from pipelines.settings import DATASET_VARIABLES, Settings
 
 DONE = "done"
 NOT_IMPLEMENTED = "not implemented"
+NOT_RUN = "not run: "
 
 
 def missing_datasets(datasets: tuple[str, ...], settings: Settings) -> str:
@@ -17,25 +17,6 @@ def missing_datasets(datasets: tuple[str, ...], settings: Settings) -> str:
     if not names:
         return ""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not set"
-
-
-def blocked(setting: Setting, data: TrainingData | None) -> str:
-    """Why the data do not allow a setting to be trained; empty when they do.
-
-    Args:
-        setting: A setting.
-        data: Its corpus and split; None when they were not built.
-    """
-    corpus, scheme = setting.data["corpus"], setting.data["scheme"]
-    if data is None:
-        return f"corpus {corpus} with scheme {scheme} has not been built"
-    total = sum(data.fold_tracks.values())
-    empty = [fold for fold in range(setting.folds) if not data.fold_tracks.get(fold)]
-    if empty:
-        return (
-            f"corpus {corpus} is too small: {total} labelled tracks leave {len(empty)} of {setting.folds} folds empty"
-        )
-    return ""
 
 
 def row_status(
@@ -55,10 +36,10 @@ def row_status(
         reasons: Why a setting cannot be trained, by setting_id; absent or empty when it can.
     """
     if missing := missing_datasets(row.datasets, settings):
-        return f"not run: {missing}"
+        return f"{NOT_RUN}{missing}"
     if setting is None or setting.model not in IMPLEMENTED:
         return NOT_IMPLEMENTED
     if reason := reasons.get(setting.setting_id):
-        return f"not run: {reason}"
+        return f"{NOT_RUN}{reason}"
     count = finished.get(setting.setting_id, 0)
-    return DONE if count == setting.folds else f"not run: {count} of {setting.folds} runs are finished"
+    return DONE if count == setting.folds else f"{NOT_RUN}{count} of {setting.folds} runs are finished"

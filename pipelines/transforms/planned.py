@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.corpora import load_corpus
 from pipelines.plan.models import IMPLEMENTED
-from pipelines.plan.runs import runs_for
-from pipelines.plan.schema import Plan
-from pipelines.plan.status import blocked, missing_datasets
+from pipelines.plan.runs import TrainingData, runs_for
+from pipelines.plan.schema import Plan, Setting
+from pipelines.plan.status import NOT_RUN, missing_datasets
 from pipelines.settings import Settings
-from pipelines.transforms.training_inputs import training_data
+from pipelines.transforms.training_inputs import write_training_inputs
 from warehouse.store import Store
 
 
@@ -26,12 +27,15 @@ class PlannedRuns:
     reasons: Mapping[str, str]
 
     def all_runs(self) -> list[dict[str, Any]]:
-        """Every run, in plan order; settings of two works that come to one run have it once."""
+        """Every run once, in plan order."""
         return list({run["run_id"]: run for runs in self.runs.values() for run in runs}.values())
 
 
 def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
-    """Work out the runs of every setting whose model exists, from the tables as they are in the store."""
+    """Work out the runs of every setting whose model exists, from the tables as they are in the store.
+
+    Writes the training-inputs files that the runs read, where they are not there yet.
+    """
     runs: dict[str, list[dict[str, Any]]] = {}
     reasons: dict[str, str] = {}
     for setting in plan.settings.values():
@@ -40,9 +44,18 @@ def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
         if missing := missing_datasets(setting.datasets, settings):
             reasons[setting.setting_id] = missing
             continue
-        data = training_data(store, setting.data["corpus"], setting.data["dataset"], setting.data["scheme"])
-        if data is None or (reason := blocked(setting, data)):
-            reasons[setting.setting_id] = blocked(setting, None) if data is None else reason
-            continue
-        runs[setting.setting_id] = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
+        data, reason = training_data(store, setting)
+        if reason:
+            reasons[setting.setting_id] = reason
+        else:
+            runs[setting.setting_id] = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
     return PlannedRuns(runs, reasons)
+
+
+def training_data(store: Store, setting: Setting) -> tuple[TrainingData, str]:
+    """What a setting trains on, and why it cannot (empty when it can)."""
+    corpus, scheme = load_corpus(setting.data["corpus"]), setting.data["scheme"]
+    inputs = write_training_inputs(store, corpus, scheme)
+    path = inputs.path.as_posix() if inputs.path else ""
+    data = TrainingData(corpus.name, corpus.dataset, scheme, inputs.corpus_hash, path)
+    return data, inputs.status.removeprefix(NOT_RUN)
