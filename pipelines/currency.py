@@ -1,7 +1,8 @@
 """Whether a stage has anything to do: its tables remember a hash of what they were made from.
 
-Raw files are too large to hash on every run, so a stage that reads them also keeps a note beside the tables: the sizes and
-times of change it saw, and the content hash they stood for. The note only saves work; without it the files are read again.
+Raw files are too large to hash on every run, so a stage that reads them also keeps a note beside the tables: the
+sizes and times of change it saw, and the content hash they stood for. The note only saves work; without it the files
+are read again.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ def is_current(store: Store, outputs: Outputs, inputs: str) -> bool:
 
 
 def noted_inputs(store: Store, stage: str, seen: str) -> str | None:
-    """Give the content hash that raw files stood for when they last looked like `seen`; None if they looked otherwise."""
+    """Give the content hash that raw files stood for when they looked like `seen`; None if they looked otherwise."""
     path = store.root / "state" / f"{stage}.json"
     try:
         note = json.loads(path.read_text())

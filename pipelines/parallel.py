@@ -69,9 +69,7 @@ def map_tasks(
                 log(f"{label}: {bar.n:,} of {total:,} {unit}, {bar.n / (now - started):.1f} a second")
 
 
-def _results(
-    function: Callable[[Task], Result], tasks: Sequence[Task], label: str
-) -> Iterator[tuple[Task, Result]]:
+def _results(function: Callable[[Task], Result], tasks: Sequence[Task], label: str) -> Iterator[tuple[Task, Result]]:
     workers = min(available_cores(), len(tasks))
     if workers < 2:
         yield from ((task, function(task)) for task in tasks)

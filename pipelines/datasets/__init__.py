@@ -1,1 +1,1 @@
-"""Readers of the datasets as downloaded. Know polars and files; neither dagster nor torch."""
+"""Readers of the datasets as researchers have them on disk, and the sample corpus that stands in for them."""

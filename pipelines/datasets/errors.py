@@ -2,4 +2,4 @@
 
 
 class DatasetError(ValueError):
-    """A dataset that cannot be read as it is; raised before any work, and says what, where, expected, found and the mend."""
+    """A dataset that cannot be read as it is; the message says what, where, expected, found and the mend."""

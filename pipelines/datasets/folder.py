@@ -29,8 +29,8 @@ def files_by_track(folder: Path, suffixes: Collection[str]) -> tuple[dict[str, E
         suffixes: Accepted endings, best first, lower case.
 
     Returns:
-        The file of each stem, and the names that are none: hidden files, other endings, a second file of a stem. Folders
-        are listed as files of their name, so that reading them fails and is recorded.
+        The file of each stem, and the names that are none: hidden files, other endings, a second file of a stem.
+        Folders are listed as files of their name, so that reading them fails and is recorded.
     """
     order = {suffix: place for place, suffix in enumerate(suffixes)}
     found: dict[str, Entry] = {}

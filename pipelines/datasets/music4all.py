@@ -1,7 +1,7 @@
 """Music4All as downloaded: where it lies, what it must hold, and its tables in one shape.
 
-All tables are tab-separated with a header, without quoting, one row per track (`LAYOUT`). Audio is `audios/<id>.mp3`, 30 s
-each; lyrics are `lyrics/<id>.txt`. `INTRUMENTAL` (sic) in id_lang.csv marks a track without vocals.
+All tables are tab-separated with a header, without quoting, one row per track (`LAYOUT`). Audio is `audios/<id>.mp3`,
+30 s each; lyrics are `lyrics/<id>.txt`. `INTRUMENTAL` (sic) in id_lang.csv marks a track without vocals.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,12 +18,11 @@ from pipelines.datasets.tsv import Rows, check_header, read_tsv
 DATASET = "music4all"
 NAME = "Music4All"
 CITATION = (
-    "I. A. Pegoraro Santana, F. Pinhelli, J. Donini, L. Catharin, R. B. Mangolin, Y. M. e G. da Costa, V. D. Feltrim and "
-    "M. A. Domingues. Music4All: A New Music Database and Its Applications. IWSSIP 2020, 399-404."
+    "I. A. Pegoraro Santana et al. Music4All: A New Music Database and Its Applications. IWSSIP 2020, pages 399-404."
 )
 LICENCE = (
-    "Given by its authors on request, for non-commercial research, under a confidentiality agreement: audio and lyrics are "
-    "copyrighted and must not be passed on. Nothing here downloads them."
+    "Given by its authors on request, for non-commercial research, under a confidentiality agreement: audio and lyrics "
+    "are copyrighted and must not be passed on. Nothing here downloads them."
 )
 REQUEST = "https://sites.google.com/view/contact4music4all"
 TRACKS, GENRES = "id_information.csv", "id_genres.csv"

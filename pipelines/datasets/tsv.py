@@ -52,7 +52,8 @@ def check_header(path: Path, expected: Sequence[str]) -> None:
             )
     if not set(expected) & set(found):
         raise DatasetError(
-            f"{path} has no header line: {wanted}, found {line[:120]!r}. Use the file as downloaded, or put the header back."
+            f"{path} has no header line: {wanted}, found {line[:120]!r}. Use the file as downloaded, or put the header "
+            "back."
         )
     raise DatasetError(
         f"{path} has no column {', '.join(missing)}: {wanted}, found {', '.join(found)}. Use the file as downloaded, "
@@ -63,7 +64,8 @@ def check_header(path: Path, expected: Sequence[str]) -> None:
 def read_tsv(path: Path, wanted: Sequence[str]) -> Rows:
     """Read the columns `wanted`; call `check_header` first.
 
-    A row that is not UTF-8 is read as Latin-1 and recorded; a row with another number of columns is recorded and left out.
+    A row that is not UTF-8 is read as Latin-1 and recorded; a row with another number of columns is recorded and left
+    out.
     """
     lines = _decoded_lines(path.read_bytes())
     header = lines[0][0].removeprefix(BYTE_ORDER_MARK).split("\t")
@@ -86,7 +88,7 @@ def read_tsv(path: Path, wanted: Sequence[str]) -> Rows:
 
 
 def _decoded_lines(content: bytes) -> list[tuple[str, str]]:
-    """Give each line with the encoding it was read in. Only line feeds end a line: titles hold every other character."""
+    """Give each line with the encoding it was read in. Only line feeds end a line: titles hold all other characters."""
     lines = content.removesuffix(b"\n").split(b"\n")
     return [_decoded(line.removesuffix(b"\r")) for line in lines]
 

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
-
 from mgc_models.features.settings import FBANK_16K
+
 from pipelines.currency import content_hash, note_inputs, part_hash, raw_is_current
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
@@ -112,7 +112,7 @@ def _audio_file(track_id: str, entry: Entry) -> AudioFile:
 
 def _make_shard(task: ShardTask) -> ShardOutcome:
     """Runs in a worker; torch is loaded there and nowhere else."""
-    from pipelines.features.audio_worker import make_shard
+    from pipelines.features.audio_worker import make_shard  # noqa: PLC0415
 
     return make_shard(task)
 

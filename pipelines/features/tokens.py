@@ -1,4 +1,7 @@
-"""Lyrics of Music4All as WordPiece tokens: shards, and the tokenizer they were made with beside them."""
+"""Lyrics of Music4All as WordPiece tokens: shards, and the tokenizer they were made with beside them.
+
+The tokenizers library is imported where it is used, so that a run with nothing to do starts fast.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -76,7 +79,7 @@ def _texts(store: Store) -> list[tuple[str, str]]:
 
 def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> str:
     """Put the tokenizer in place and give its SHA-256."""
-    from mgc_models.features.tokens import save_tokenizer
+    from mgc_models.features.tokens import save_tokenizer  # noqa: PLC0415
 
     if bert:
         tokenizer = _checkpoint_tokenizer(bert)
@@ -88,41 +91,25 @@ def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]]
 
 
 def _counted_tokenizer(texts: Iterator[str]) -> "Tokenizer":
-    from mgc_models.features.tokens import build_wordpiece, wordpiece_tokenizer
+    from mgc_models.features.tokens import build_wordpiece, wordpiece_tokenizer  # noqa: PLC0415
 
     return wordpiece_tokenizer(build_wordpiece(texts, VOCABULARY_SIZE))
 
 
 def _checkpoint_tokenizer(bert: str) -> "Tokenizer":
-    from mgc_models.errors import TokenizerError
-    from mgc_models.features.tokens import load_tokenizer
+    from mgc_models.errors import TokenizerError, WeightsError  # noqa: PLC0415
+    from mgc_models.features.tokens import load_tokenizer  # noqa: PLC0415
+    from mgc_models.hub import bert_folder  # noqa: PLC0415
 
     try:
-        return load_tokenizer(_checkpoint_path(bert))
-    except TokenizerError as error:
+        return load_tokenizer(bert_folder(bert))
+    except (TokenizerError, WeightsError) as error:
         raise DatasetError(str(error)) from error
-
-
-def _checkpoint_path(bert: str) -> Path:
-    """Local path of a checkpoint; a hub name is looked up in the hub's cache, then downloaded."""
-    if Path(bert).expanduser().exists():
-        return Path(bert).expanduser()
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(bert, TOKENIZER_FILE))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise DatasetError(
-            f"MGC_BERT is {bert!r}: expected a local folder, or a hub name with a {TOKENIZER_FILE} that is cached or can "
-            f"be downloaded ({type(error).__name__}). Point it at a local copy, or unset it."
-        ) from error
 
 
 def _checkpoint_identity(bert: str) -> list[str]:
     """What stands for a checkpoint's tokenizer: the checksums of its files, or its hub name."""
-    path = Path(bert).expanduser()
-    files = [path] if path.is_file() else [path / TOKENIZER_FILE, path / "vocab.txt", path / "tokenizer_config.json"]
+    files = [Path(bert).expanduser() / name for name in (TOKENIZER_FILE, "vocab.txt", "tokenizer_config.json")]
     found = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
     return found or [bert]
 
@@ -150,7 +137,7 @@ def _write_shards(
 
 
 def _make_shard(task: TokensTask) -> tuple[ShardInfo, list[tuple[str, int]]]:
-    from mgc_models.features.tokens import encode, load_tokenizer
+    from mgc_models.features.tokens import encode, load_tokenizer  # noqa: PLC0415
 
     tokenizer = load_tokenizer(task.tokenizer)
     arrays: list[tuple[str, np.ndarray]] = [

@@ -93,5 +93,12 @@ def _sources(store: Store) -> Sources | None:
     rows = raw_files.filter(pl.col("source_file") == music4all.TRACKS)["rows"]
     if not len(rows):
         return None
-    names = ("core.tracks", "core.languages", "core.lyrics", "core.audio_files", "core.rejects")
-    return Sources(*(read_frame(store, name, music4all.DATASET) for name in names), rows[0], music4all.TRACKS)
+    return Sources(
+        tracks=read_frame(store, "core.tracks", music4all.DATASET),
+        languages=read_frame(store, "core.languages", music4all.DATASET),
+        lyrics=read_frame(store, "core.lyrics", music4all.DATASET),
+        audio=read_frame(store, "core.audio_files", music4all.DATASET),
+        rejects=read_frame(store, "core.rejects", music4all.DATASET),
+        raw_rows=rows[0],
+        raw_file=music4all.TRACKS,
+    )

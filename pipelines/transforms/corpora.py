@@ -135,9 +135,7 @@ RULES: Mapping[str, Callable[[Corpus], pl.Expr]] = {
 }
 
 
-def _walk(
-    corpus: Corpus, tracks: pl.DataFrame, sources: Sources
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _walk(corpus: Corpus, tracks: pl.DataFrame, sources: Sources) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Apply the filters in order; returns what is left, rows of corpus.steps and rows of corpus.exclusions."""
     steps, exclusions = [], [pl.DataFrame(schema=EXCLUSIONS_SCHEMA)]
     rows_in = sources.raw_rows

@@ -31,7 +31,7 @@ def detect_languages(texts: Sequence[tuple[str, str]]) -> list[Detected]:
 
 @cache
 def _seed() -> None:
-    """Seed the detector of this process: without it answers differ from run to run (Mimino666/langdetect issues 3, 13)."""
+    """Seed the detector of this process: without it answers differ from run to run."""
     DetectorFactory.seed = SEED
 
 
@@ -47,8 +47,8 @@ def deciding_language(decides: str, keep: str) -> pl.Expr:
     """Language that decides, of the columns language_label and language_detected; null where nothing is known.
 
     Args:
-        decides: `dataset`: the label, and where there is none what was detected. `langdetect`: what was detected, and the
-            label only where it says that there are no vocals. `both`: `keep` only where neither says otherwise.
+        decides: `dataset`: the label, and where there is none what was detected. `langdetect`: what was detected, and
+            the label only where it says that there are no vocals. `both`: `keep` only where neither says otherwise.
         keep: Language the corpus keeps.
     """
     label, detected = pl.col("language_label"), pl.col("language_detected")

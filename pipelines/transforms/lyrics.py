@@ -24,8 +24,8 @@ class Deduplicated(NamedTuple):
 def deduplicate(text: str) -> Deduplicated:
     """Remove duplicate paragraphs and lines, keeping the first of each and the order (Jiang 2024, section 5.1).
 
-    Two lines are the same if they are equal without case and outer white space. A repeated paragraph goes with its lines,
-    every one of which is a repetition.
+    Two lines are the same if they are equal without case and outer white space. A repeated paragraph goes with its
+    lines, every one of which is a repetition.
     """
     seen: set[str] = set()
     paragraphs: list[list[str]] = [[]]

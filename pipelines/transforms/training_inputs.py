@@ -85,7 +85,7 @@ def scope_genres(store: Store, corpus: Corpus) -> list[str]:
 
 
 def _rows(store: Store, corpus: Corpus, scheme: str) -> tuple[pl.DataFrame, list[str]]:
-    """Give track_id, labels (indices into the genres, ascending), fold and kept_by_drop_samples, sorted; and the genres."""
+    """Give the rows of the file, sorted, with labels as indices into the genres, ascending; and the genres."""
     genres = scope_genres(store, corpus)
     places = {genre: place for place, genre in enumerate(genres)}
     folds = _frame(store, "corpus.folds").filter(pl.col("corpus") == corpus.name, pl.col("scheme") == scheme)
