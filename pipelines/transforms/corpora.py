@@ -144,7 +144,7 @@ def _walk(corpus: Corpus, tracks: pl.DataFrame, sources: Sources) -> tuple[pl.Da
             marked = tracks.with_columns(RULES[step.filter](corpus).alias("reason"))
             gone = marked.filter(pl.col("reason").is_not_null())
             labels = {"corpus": pl.lit(corpus.name), "step": pl.lit(step.step)}
-            exclusions.append(gone.with_columns(**labels).select(EXCLUSIONS_SCHEMA))
+            exclusions.append(gone.with_columns(**labels).select(list(EXCLUSIONS_SCHEMA)))
             tracks = marked.filter(pl.col("reason").is_null()).drop("reason")
         rows_out = rows_in if step.filter == "raw" else tracks.height
         steps.append((corpus.name, order, step.step, rows_in, rows_out, step.reason))
