@@ -17,7 +17,7 @@ TABLE_OPTIONAL = {"reference_row": str, "alternative": str}
 ROW_KEYS = {"id": str, "label": str, "printed": dict}
 ROW_OPTIONAL = {"base": str, "set": dict, "datasets": list, "genre": str, "quoted": str}
 BASE_KEYS = {"data": dict, "settings": dict}
-DATA_KEYS = {"corpus": str, "dataset": str, "scheme": str, "folds": int}
+DATA_KEYS = {"corpus": str, "scheme": str, "folds": int}
 COST_KEYS = {"gpu_hours_pretraining": float, "gpu_hours_per_fold": float}
 
 

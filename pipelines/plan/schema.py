@@ -102,7 +102,7 @@ class Base:
 
     Attributes:
         name: `<work>_<file name>`, also the id of the setting without differences.
-        data: corpus, dataset, scheme and number of folds.
+        data: corpus, scheme and number of folds.
         cost: Rough GPU-hours at paper size; empty where no estimate is given.
         settings: Nested settings.
         path: Name of the file, below the experiments folder.
@@ -125,7 +125,7 @@ class Setting:
         base: The base it was resolved from.
         model: Name of the model.
         settings: Nested, resolved, validated settings.
-        data: corpus, dataset, scheme and number of folds.
+        data: corpus, scheme and number of folds.
         datasets: Datasets it needs.
         cost: Rough GPU-hours at paper size.
     """
