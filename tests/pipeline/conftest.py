@@ -1,52 +1,13 @@
 """One run of the whole graph on a small planted corpus, shared by the tests that look at what it left."""
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipelines.datasets.sample import generate
-from warehouse.store import Store
+from tests.pipeline.harness import Checkout, checkout
 
-ROOT = Path(__file__).parents[2]
 TRACKS = 48
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """Where a job runs: the settings it sees, the store it fills."""
-
-    store: Store
-    environment: Mapping[str, str]
-
-    def job(self, name: str = "full_repro", **variables: str) -> subprocess.CompletedProcess[str]:
-        """`dagster job execute -j NAME` in the repository root, as a user types it."""
-        return subprocess.run(
-            [str(Path(sys.executable).with_name("dagster")), "job", "execute", "-j", name],
-            cwd=ROOT,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-def checkout(folder: Path, **variables: str) -> Checkout:
-    """A checkout whose store and Dagster history lie in `folder`."""
-    home = folder / "dagster_home"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
-    (home / "dagster.yaml").write_text(
-        (ROOT / "dagster.yaml").read_text().replace("base_dir: .dagster", f"base_dir: {home}")
-    )
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MGC_", "DAGSTER_"))}
-    settings = {"DAGSTER_HOME": str(home), "MGC_STORE": str(folder / "store"), "PYTHONWARNINGS": "ignore"}
-    return Checkout(Store(folder / "store"), {**inherited, **settings, **variables})
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +25,3 @@ def finished(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkou
     done = place.job()
     assert done.returncode == 0, done.stderr[-4000:]
     return place
-
-
-def contents(store: Store) -> dict[str, bytes]:
-    """Every table and run result by name, except what may differ between equal runs."""
-    tables = {p for p in store.root.glob("tables/**/*.parquet") if p.parent.name != "timings"}
-    results = set(store.root.glob("runs/*/result.json")) | set(store.root.glob("runs/*/model.safetensors"))
-    shards = set(store.root.glob("features/**/*.parquet"))
-    return {p.relative_to(store.root).as_posix(): p.read_bytes() for p in sorted(tables | results | shards)}

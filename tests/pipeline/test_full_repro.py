@@ -8,7 +8,7 @@ import time
 import duckdb
 import pytest
 
-from tests.pipeline.conftest import ROOT, Checkout, contents
+from tests.pipeline.harness import ROOT, Checkout, contents
 from warehouse.catalogue import connect
 from warehouse.contract import load_contract
 from warehouse.tables import check_table

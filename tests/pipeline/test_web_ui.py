@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import ROOT, Checkout
+from tests.pipeline.harness import ROOT, Checkout
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
