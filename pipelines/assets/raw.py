@@ -1,5 +1,7 @@
 """Group raw: the datasets, located and their layout checked before any work; without any, the sample corpus."""
 
+from typing import Any
+
 import dagster as dg
 
 from pipelines.assets.common import OWNERS
@@ -28,19 +30,19 @@ SAMPLE_SEED = 0
 def raw_music4all(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.MaterializeResult:
     """Locate the dataset, or generate its stand-in."""
     settings, store = mgc.settings(), mgc.open_store()
-    about = {
+    about: dict[str, Any] = {
         "licence": music4all.LICENCE,
         "citation": music4all.CITATION,
         "request": dg.MetadataValue.url(music4all.REQUEST),
     }
     reason = not_run(settings, music4all.DATASET)
     if reason:
-        context.log.info(f"{music4all.NAME}: {reason}")
+        context.log.info("%s: %s", music4all.NAME, reason)
         return dg.MaterializeResult(metadata={"status": reason, **about})
     with clear_failures():
         layout = _located(context, store, settings)
     for name in layout.absent:
-        context.log.warning(f"{layout.root / name} is not there; its columns stay empty. The table is optional.")
+        context.log.warning("%s is not there; its columns stay empty. The table is optional.", layout.root / name)
     return dg.MaterializeResult(
         metadata={"status": "done", "tables": sorted(layout.tables), "absent": sorted(layout.absent), **about}
     )
@@ -51,5 +53,5 @@ def _located(context: dg.AssetExecutionContext, store: Store, settings: Settings
         context.log.info("Generating the sample corpus, unless it is there.")
         sample.generate(store.root / SAMPLE_FOLDER, seed=SAMPLE_SEED)
     layout = music4all.locate(dataset_root(store, settings, music4all.DATASET))
-    context.log.info(f"{music4all.NAME} found at {layout.root}.")
+    context.log.info("%s found at %s.", music4all.NAME, layout.root)
     return layout

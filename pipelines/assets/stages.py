@@ -43,7 +43,7 @@ def run_pass(
     with clear_failures():
         done = write_empty(store, outputs) if reason else build(store, settings)
     status = reason or "done"
-    context.log.info(f"{', '.join(outputs)}: {status if done else 'nothing changed'}")
+    context.log.info("%s: %s", ", ".join(outputs), status if done else "nothing changed")
     return store, not done, {"status": status}
 
 

@@ -1,4 +1,4 @@
-"""Group tracks: one shape for every dataset. The audio audit, core.audio_files, is in `features`: decoding fills both."""
+"""Group tracks: one shape for every dataset. The audit of the audio is made in `features`: decoding fills both."""
 
 from collections.abc import Iterator
 
