@@ -52,7 +52,7 @@ def measure(folder: Path, tracks: int, crops: int) -> Speeds:
     )
 
 
-def _crops_per_s(places: list[list[int]], read: Callable[[int, int], np.ndarray]) -> float:
+def _crops_per_s(places: list[tuple[int, int]], read: Callable[[int, int], np.ndarray]) -> float:
     batch = np.empty((CROP, BANDS), np.float16)
     for track, start in places:
         np.copyto(batch, read(track, start))
