@@ -138,9 +138,9 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _hint(connection: duckdb.DuckDBPyConnection, message: str) -> str:
-    """Offer the tables whose names come nearest, where DuckDB itself offers none."""
+    """Offer the tables whose names come nearest; DuckDB itself offers one, however far from what was asked."""
     missing = re.search(r"Table with name (\S+) does not exist", message)
-    if not missing or "Did you mean" in message:
+    if not missing:
         return ""
     names = {name.partition(".")[2]: name for name, *_ in _listing(connection)}
     close = difflib.get_close_matches(missing.group(1), names, n=3)

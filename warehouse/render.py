@@ -18,10 +18,10 @@ NARROWEST = 24  # A column is cut to no less than this; when that is not enough,
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Give CSV lines with a header; NULL is an empty field, a list is JSON."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
+    writer = csv.writer(buffer, lineterminator="\n")
     for row in chain([columns], rows):
         writer.writerow([_csv_value(value) for value in row])
-        yield buffer.getvalue()
+        yield buffer.getvalue().removesuffix("\n")
         buffer.seek(0)
         buffer.truncate()
 

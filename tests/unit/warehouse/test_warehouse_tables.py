@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from warehouse_frames import FOLDS, GENRES, LYRICS, results
 
 from warehouse.contract import ContractError, arrow_schema
 from warehouse.store import Store
 from warehouse.tables import check_table, read_table, stored_inputs, table_files, table_hash, write_table
-
-from warehouse_frames import FOLDS, GENRES, LYRICS, results
 
 TABLE = "corpus.folds"
 
