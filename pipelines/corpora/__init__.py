@@ -19,11 +19,23 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """One filter of a corpus: the rule, and what the reader sees in corpus.steps."""
+    """One filter of a corpus: the rule, and what the reader sees in corpus.steps.
+
+    Attributes:
+        step: Name of the step.
+        filter: Name of the rule, one of `FILTERS`.
+        reason: Why tracks go.
+        reason_drop_samples: The same in the drop_samples variant, where it differs.
+    """
 
     step: str
     filter: str
     reason: str
+    reason_drop_samples: str = ""
+
+    def reason_in(self, corpus: str) -> str:
+        """Why tracks of `corpus` go."""
+        return (corpus.endswith(DROP_SAMPLES_SUFFIX) and self.reason_drop_samples) or self.reason
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,10 @@ def _steps(path: Path, entries: list[Any]) -> tuple[Step, ...]:
     steps = []
     for place, entry in enumerate(entries, start=1):
         where = f"steps[{place}]."
-        step = Step(**_checked(path, where, entry, {"step": str, "filter": str, "reason": str}))
+        kinds = {"step": str, "filter": str, "reason": str}
+        if isinstance(entry, dict) and "reason_drop_samples" in entry:
+            kinds["reason_drop_samples"] = str
+        step = Step(**_checked(path, where, entry, kinds))
         _choice(path, f"{where}filter", step.filter, FILTERS)
         steps.append(step)
     filters = [step.filter for step in steps]

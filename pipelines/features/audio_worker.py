@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from mgc_models.audio import AudioError, Decoded, decode, waveform
 from mgc_models.features.fbank import fbank
-
 from pipelines.datasets.rejects import Reject
 from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
 from warehouse.shards import write_shard

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
-from mgc_models.features.settings import FBANK_16K
 
+from mgc_models.features.settings import FBANK_16K
 from pipelines.currency import content_hash, note_inputs, part_hash, raw_is_current
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError

@@ -56,3 +56,10 @@ def shards_are_whole(store: Store, part: str) -> bool:
     recorded = {(store.root / path): size for path, size in shards.select("path", "bytes").iter_rows()}
     found = {path: path.stat().st_size for path in store.feature(feature, dataset).glob("shard-*.parquet")}
     return recorded == found
+
+
+def feature_totals(store: Store, part: str) -> dict[str, int]:
+    """Shards, tracks and bytes of one feature of one dataset, as feature.shards has them."""
+    feature, _, dataset = part.partition("-")
+    shards = read_frame(store, "feature.shards", dataset).filter(pl.col("feature") == feature)
+    return {"shards": shards.height, "tracks": int(shards["rows"].sum()), "bytes": int(shards["bytes"].sum())}

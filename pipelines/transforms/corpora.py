@@ -147,7 +147,7 @@ def _walk(corpus: Corpus, tracks: pl.DataFrame, sources: Sources) -> tuple[pl.Da
             exclusions.append(gone.with_columns(**labels).select(list(EXCLUSIONS_SCHEMA)))
             tracks = marked.filter(pl.col("reason").is_null()).drop("reason")
         rows_out = rows_in if step.filter == "raw" else tracks.height
-        steps.append((corpus.name, order, step.step, rows_in, rows_out, step.reason))
+        steps.append((corpus.name, order, step.step, rows_in, rows_out, step.reason_in(corpus.name)))
         rows_in = rows_out
     return tracks, pl.DataFrame(steps, schema=STEPS_SCHEMA, orient="row"), pl.concat(exclusions)
 
