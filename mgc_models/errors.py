@@ -25,3 +25,15 @@ class WeightsError(ValueError):
 
 class ModelError(ValueError):
     """Model settings or inputs that do not go together; the message names both sides."""
+
+
+class DataError(ValueError):
+    """Stored tracks or features that a run cannot use; the message names the file or feature, and what was found."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the run, the epoch and the step."""
+
+
+class StoppedError(RuntimeError):
+    """Training was asked to stop, and its state is saved; the message says by what."""
