@@ -1,6 +1,7 @@
 """What the user configured: folders, pretrained weights, profile and store, from `MGC_*` variables or Dagster config."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ WEIGHT_VARIABLES = {
     "word2vec": "MGC_WORD2VEC",
     "elmo": "MGC_ELMO_DIR",
 }
+HUB_SOURCES = {"bert"}
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 PROFILES = ("sample", "paper")
 DEFAULT_STORE = "warehouse/store"
 
@@ -57,7 +60,7 @@ def from_values(values: Mapping[str, str]) -> Settings:
     """Read settings from a mapping of `MGC_*` names to values; empty values count as unset.
 
     Raises:
-        SettingsError: for an unknown profile or a dataset path that does not exist.
+        SettingsError: for an unknown profile, or a path that does not exist.
     """
     datasets = {name: Path(values[var]).expanduser() for name, var in DATASET_VARIABLES.items() if values.get(var)}
     for name, path in datasets.items():
@@ -70,6 +73,12 @@ def from_values(values: Mapping[str, str]) -> Settings:
     if profile not in PROFILES:
         raise SettingsError(f"MGC_PROFILE is {profile!r}; expected one of {', '.join(PROFILES)}.")
     weights = {name: values[var] for name, var in WEIGHT_VARIABLES.items() if values.get(var)}
+    for name, value in weights.items():
+        if not Path(value).expanduser().exists() and not (name in HUB_SOURCES and HUB_NAME.fullmatch(value)):
+            raise SettingsError(
+                f"{WEIGHT_VARIABLES[name]} is {value!r}, which does not exist. Set it to a local path"
+                f"{' or a hub name' if name in HUB_SOURCES else ''}, or unset it to start from random weights."
+            )
     store = Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
     return Settings(datasets, weights, profile, store)
 

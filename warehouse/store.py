@@ -1,5 +1,6 @@
 """Where things lie in a store, and the rule that sample and real data never share one."""
 
+import hashlib
 import json
 import os
 import uuid
@@ -88,3 +89,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,163 @@
+"""Audio files to waveforms: decoding, mixing to mono, resampling. The only module that needs soundfile and soxr."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from mgc_models.errors import AudioError
+
+__all__ = ["AudioError", "Decoded", "decode", "resample", "to_mono", "waveform"]
+
+# Small blocks, because an error inside a block costs the whole block; large enough that Python is not felt.
+_BLOCK_FRAMES = 16_384
+_UNKNOWN_FRAMES = 2**63 - 1
+# Encoder delay and padding make the two counts of a whole file differ by about a thousandth.
+_WHOLE_SHARE = 0.99
+_MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
+_OGG_PAGE_LIMIT_BYTES = 65_307
+_OGG_LAST_PAGE_FLAG = 4
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded audio file.
+
+    Attributes:
+        samples: float32 `[channels, N]`, full scale = 1.
+        sample_rate_hz: Of the file.
+        truncated: The file ends before what its header promises (MP3, FLAC, WAV), or without its last page (Ogg).
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    truncated: bool
+
+
+def decode(path: Path) -> Decoded:
+    """Decode a whole file; of a truncated one, what is there. Nothing is ever replaced by zeros.
+
+    Raises:
+        AudioError: missing, unreadable (not audio, or no permission), empty (no samples), not_finite (NaN or infinity).
+    """
+    path = Path(path)
+    if not path.exists():
+        raise AudioError("missing", "no such file")
+    if not path.is_file():
+        raise AudioError("unreadable", "not a regular file")
+    size_bytes = path.stat().st_size
+    if size_bytes == 0:
+        raise AudioError("empty", "0 bytes")
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples, complete = _read(file)
+            truncated = not complete or samples.shape[1] < _WHOLE_SHARE * _promised_frames(file, path)
+            truncated = truncated or (file.format == "OGG" and not _ogg_ends(path))
+            return Decoded(_checked(samples, size_bytes), file.samplerate, truncated)
+    except soundfile.SoundFileError as error:
+        raise AudioError("unreadable", f"{size_bytes} bytes that are no audio libsndfile can open") from error
+    except MemoryError as error:
+        raise AudioError("unreadable", f"{size_bytes} bytes whose header promises more than memory holds") from error
+
+
+def _read(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
+    """Samples `[channels, N]`, and whether they end without a decoding error."""
+    if file.frames == _UNKNOWN_FRAMES:
+        raise AudioError("unreadable", f"the {file.format} header does not say how long the audio is")
+    if file.format == "FLAC":
+        return _read_blocks(file)
+    # In one piece: soundfile seeks after each read, which makes an MP3 decoder lose what overlaps into the next frame.
+    return np.ascontiguousarray(file.read(dtype="float32", always_2d=True).T), True
+
+
+def _read_blocks(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
+    """Read up to the first decoding error; libsndfile gives nothing at all of a damaged FLAC read in one piece."""
+    blocks = [np.empty((0, file.channels), np.float32)]
+    complete = True
+    try:
+        while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            blocks.append(block)
+    except soundfile.SoundFileError:
+        complete = False
+    return np.ascontiguousarray(np.concatenate(blocks).T), complete
+
+
+def _checked(samples: NDArray[np.float32], size_bytes: int) -> NDArray[np.float32]:
+    if samples.shape[1] == 0:
+        raise AudioError("empty", f"{size_bytes} bytes without a single sample")
+    if not np.isfinite(samples).all():
+        raise AudioError("not_finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
+    return samples
+
+
+def _promised_frames(file: soundfile.SoundFile, path: Path) -> float:
+    """Frames per channel that the header promises; 0 where it promises nothing."""
+    if file.format == "MP3" and not _mp3_tells_length(path):
+        return 0  # libsndfile then extrapolates from the first bit rate
+    # Of a short WAV, libsndfile says what was promised only in its log. Writers into a pipe leave the largest number.
+    short = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if short and int(short[2]) and int(short[1]) < 0x7FFF0000:
+        return file.frames * int(short[1]) / int(short[2])
+    return file.frames
+
+
+def _mp3_tells_length(path: Path) -> bool:
+    """Whether the first frame, after any ID3v2 tag, is one that holds the number of frames."""
+    with path.open("rb") as file:
+        start = file.read(10)
+        # ID3v2.4, section 3.1: the size is four bytes of seven bits each
+        tag_bytes = sum(byte << shift for byte, shift in zip(start[6:], (21, 14, 7, 0), strict=False))
+        file.seek(10 + tag_bytes if start.startswith(b"ID3") else 0)
+        frame = file.read(2048)
+    return any(tag in frame for tag in _MP3_LENGTH_TAGS)
+
+
+def _ogg_ends(path: Path) -> bool:
+    """Whether the last Ogg page carries the end-of-stream flag (RFC 3533, section 6)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2 * _OGG_PAGE_LIMIT_BYTES))
+        tail = file.read()
+    start = tail.rfind(b"OggS")
+    return start >= 0 and len(tail) > start + 5 and bool(tail[start + 5] & _OGG_LAST_PAGE_FLAG)
+
+
+def to_mono(samples: NDArray[np.float32], mode: str = "mean") -> NDArray[np.float32]:
+    """Mix `[channels, N]` to `[N]`.
+
+    Args:
+        samples: float32 `[channels, N]`.
+        mode: `mean` of the channels, or the `first` one (what the released CAV-MAE code takes).
+
+    Raises:
+        ValueError: for another mode.
+    """
+    if mode == "mean":
+        return samples.mean(axis=0, dtype=np.float32)
+    if mode == "first":
+        return samples[0]
+    raise ValueError(f"mono = {mode!r}: expected 'mean' or 'first'")
+
+
+def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
+    """Resample `[N]` or `[channels, N]` by soxr at its quality HQ (`soxr_hq` in feature settings)."""
+    if from_hz == to_hz:
+        return samples
+    return np.ascontiguousarray(soxr.resample(samples.T, from_hz, to_hz, quality="HQ").T)
+
+
+def waveform(decoded: Decoded, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Waveform float32 `[N]` at the rate and with the mono mix that feature settings (`FBANK_16K`) name.
+
+    Raises:
+        ValueError: if the settings name a resampler other than soxr_hq.
+    """
+    if settings["resampler"] != "soxr_hq":
+        raise ValueError(f"resampler = {settings['resampler']!r}: expected 'soxr_hq'")
+    mono = to_mono(decoded.samples, settings["mono"])
+    return resample(mono, decoded.sample_rate_hz, settings["sample_rate_hz"])

@@ -1,0 +1,139 @@
+"""Multi-label metrics, one definition each (thesis Eq. 5.1 to 5.7), in NumPy.
+
+Rules for empty sets: a track whose true set Y is empty is left out of every metric, and `tracks_unlabelled` counts
+such tracks. A track for which nothing is predicted has precision 0 (and so accuracy, recall and F1 of 0). A genre that
+no scored track has is left out of the mean average precision, and `classes_scored` counts the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics of one set of tracks, as shares of one; None where no track or no genre can be scored.
+
+    Attributes:
+        accuracy: Mean of |Y ∩ Ŷ| / |Y ∪ Ŷ| over tracks, thesis Eq. 5.1.
+        precision: Mean of |Y ∩ Ŷ| / |Ŷ|, Eq. 5.2.
+        recall: Mean of |Y ∩ Ŷ| / |Y|, Eq. 5.3.
+        f1: Mean of 2 |Y ∩ Ŷ| / (|Y| + |Ŷ|), Eq. 5.4.
+        map: Mean over genres of the average precision, Eq. 5.5.
+        loss: Mean binary cross-entropy over tracks and genres.
+        genre_ap: Average precision of each genre, Eq. 5.7; NaN without positives; [C].
+        positives: Scored tracks that have the genre; [C].
+        classes_scored: Genres with at least one positive.
+        tracks_unlabelled: Tracks left out because they have no genre.
+    """
+
+    accuracy: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    map: float | None
+    loss: float | None
+    genre_ap: NDArray[np.float64]
+    positives: NDArray[np.int64]
+    classes_scored: int
+    tracks_unlabelled: int
+
+
+def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logit: float) -> Scores:
+    """All metrics of a set of tracks.
+
+    Args:
+        labels: True genres, [N, C].
+        logits: Model outputs before the sigmoid, [N, C].
+        threshold_logit: A genre is predicted when its logit is greater; the thesis' sigmoid(-1.5) = 0.1824 is -1.5.
+
+    Raises:
+        ValueError: if the shapes differ or a logit is not a finite number.
+    """
+    labels = np.asarray(labels, dtype=bool)
+    if labels.shape != logits.shape or labels.ndim != 2:
+        raise ValueError(f"expected labels and logits of one shape [N, C], found {labels.shape} and {logits.shape}")
+    if not np.isfinite(logits).all():
+        raise ValueError(f"{int((~np.isfinite(logits)).sum())} of {logits.size} logits are not finite numbers")
+    labelled = labels.any(axis=1)
+    labels, logits = labels[labelled], logits[labelled]
+    per_genre = average_precision(labels, logits)
+    scored = np.isfinite(per_genre)
+    accuracy, precision, recall, f1 = example_based(labels, logits > threshold_logit)
+    return Scores(
+        accuracy=accuracy,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        map=_mean(per_genre[scored]),
+        loss=_mean(binary_cross_entropy(labels, logits)),
+        genre_ap=per_genre,
+        positives=labels.sum(axis=0, dtype=np.int64),
+        classes_scored=int(scored.sum()),
+        tracks_unlabelled=int((~labelled).sum()),
+    )
+
+
+def example_based(
+    labels: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> tuple[float | None, float | None, float | None, float | None]:
+    """Accuracy, precision, recall and F1 of thesis Eq. 5.1 to 5.4.
+
+    Args:
+        labels: True genres, [N, C], at least one per track.
+        predicted: Predicted genres, [N, C].
+
+    Raises:
+        ValueError: if a track has no true genre.
+    """
+    true_size = labels.sum(axis=1)
+    if not true_size.all():
+        raise ValueError(f"{int((true_size == 0).sum())} of {len(labels)} tracks have no true genre; leave them out")
+    predicted_size = predicted.sum(axis=1)
+    common = (labels & predicted).sum(axis=1)
+    return (
+        _mean(common / (true_size + predicted_size - common)),
+        _mean(common / np.maximum(predicted_size, 1)),
+        _mean(common / true_size),
+        _mean(2 * common / (true_size + predicted_size)),
+    )
+
+
+def average_precision(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Average precision of every class, thesis Eq. 5.7, step-wise; equal scores share one threshold.
+
+    The same number as scikit-learn's `average_precision_score`, for all classes in one pass.
+
+    Args:
+        labels: True genres, [N, C].
+        scores: Higher means more likely, [N, C].
+
+    Returns:
+        One value per class, NaN for a class without positives; [C].
+    """
+    rows = len(labels)
+    positives = labels.sum(axis=0)
+    if rows == 0:
+        return np.full(labels.shape[1], np.nan)
+    order = np.argsort(-scores, axis=0, kind="stable")
+    ranked_scores = np.take_along_axis(scores, order, axis=0)
+    hits = np.take_along_axis(labels, order, axis=0)
+    rank = np.arange(1, rows + 1)[:, None]
+    precision = np.cumsum(hits, axis=0) / rank
+    # Tracks with equal scores pass the threshold together: each takes the precision at the last of its group.
+    is_last = np.ones_like(hits)
+    is_last[:-1] = ranked_scores[:-1] != ranked_scores[1:]
+    last = np.minimum.accumulate(np.where(is_last, rank - 1, rows)[::-1], axis=0)[::-1]
+    summed = (hits * np.take_along_axis(precision, last, axis=0)).sum(axis=0)
+    return np.where(positives > 0, summed / np.maximum(positives, 1), np.nan)
+
+
+def binary_cross_entropy(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Binary cross-entropy of every track and genre in double precision, [N, C]."""
+    wide = logits.astype(np.float64)
+    return np.logaddexp(0.0, wide) - labels * wide
+
+
+def _mean(values: NDArray[np.floating]) -> float | None:
+    return float(values.mean()) if values.size else None

@@ -1,0 +1,67 @@
+"""BERT on the lyrics (Devlin et al. 2019; the thesis' lyrics baseline, section 5.3)."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from mgc_models.errors import ModelError
+from mgc_models.models.output import ModelOutput, required_text
+
+
+def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, vocab_size: int) -> BertModel:
+    """BERT without its pooler, randomly initialised, with torch's scaled dot product attention.
+
+    Raises:
+        ModelError: if `hidden` is not a multiple of `heads`.
+    """
+    if hidden % heads:
+        raise ModelError(f"model.hidden ({hidden}) must be divisible by model.heads ({heads})")
+    config = BertConfig(
+        num_hidden_layers=layers,
+        hidden_size=hidden,
+        num_attention_heads=heads,
+        intermediate_size=intermediate,
+        vocab_size=vocab_size,
+        attn_implementation="sdpa",  # type: ignore[call-arg] # taken by the base class's **kwargs
+    )
+    return BertModel(config, add_pooling_layer=False)
+
+
+def hidden_states(bert: BertModel, tokens: Tensor | None, token_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """States `[B, L, hidden]` of the last layer, and the mask `[B, L]` that they belong to.
+
+    Raises:
+        ModelError: if tokens or mask are missing, differ in shape, or exceed BERT's positions.
+    """
+    tokens, token_mask = required_text(tokens, token_mask, bert.config.max_position_embeddings)
+    return bert(input_ids=tokens, attention_mask=token_mask.long()).last_hidden_state, token_mask
+
+
+class Bert(nn.Module):
+    """The state of [CLS], which the caller puts first, through a linear layer."""
+
+    modalities: ClassVar[tuple[str, ...]] = ("text",)
+
+    def __init__(self, n_genres: int, bert: BertModel) -> None:
+        super().__init__()
+        self.bert = bert
+        self.dropout = nn.Dropout(bert.config.hidden_dropout_prob)
+        self.classifier = nn.Linear(bert.config.hidden_size, n_genres)
+
+    def forward(
+        self, audio: Tensor | None, tokens: Tensor | None = None, token_mask: Tensor | None = None
+    ) -> ModelOutput:
+        """Classify lyrics; audio is ignored.
+
+        Args:
+            audio: Not used.
+            tokens: `[B, L]` int64, [CLS] first, at most 512.
+            token_mask: `[B, L]` bool, true for real tokens; the others change nothing.
+
+        Raises:
+            ModelError: if tokens or mask are missing or do not fit.
+        """
+        del audio
+        states, _ = hidden_states(self.bert, tokens, token_mask)
+        return ModelOutput(self.classifier(self.dropout(states[:, 0])), None, states[:, 0])

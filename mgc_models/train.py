@@ -1,0 +1,115 @@
+"""`python -m mgc_models.train JOB.json`: train and evaluate the runs of a job, one after the other.
+
+Light to import: a job is checked before torch is loaded.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mgc_models.errors import StoppedError
+from mgc_models.progress import LOG, watch_for_stop
+from mgc_models.spec import JobSpec, RunSpec, SpecError, parse_job
+from warehouse.store import Store
+
+_DONE, _FAILED, _BAD_JOB = 0, 1, 2
+_HELP = """\
+Each run is trained on all folds but one, evaluated on that one, and leaves in <store>/runs/<run_id>/:
+  result.json          scores, per-genre average precision, learning curve; written last: its presence means finished
+  predictions.parquet  track_id, logits of every genre, true genres
+  model.safetensors    weights, with the preprocessing of their inputs in the metadata
+  timing.json          device and duration
+  events.jsonl         one line per epoch while the run goes on
+A finished run is skipped. An interrupted one goes on from resume.pt, to the same weights as if it had not been.
+
+exit status: 0 all runs are finished; 1 a run failed or was stopped; 2 the job cannot be read or asks for something
+unknown. The reason is the last line of the log.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see `--help`.
+
+    Returns:
+        The exit status.
+    """
+    stop = watch_for_stop()
+    parser = argparse.ArgumentParser(
+        prog="python -m mgc_models.train",
+        description="Train and evaluate the runs of a job, one after the other.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("job", type=Path, metavar="JOB.json", help="store, device and runs; written by the pipelines")
+    path = parser.parse_args(arguments).job
+    with _logging_to_dagster_or_terminal() as log:
+        try:
+            job, runs = _read_job(path)
+        except SpecError as error:
+            log.error("%s: %s", path, error)  # noqa: TRY400 - one line for the user, no traceback
+            return _BAD_JOB
+        return _execute(job, runs, log, stop)
+
+
+def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec, ...]]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError("", "a readable JSON file", error.strerror) from error
+    except ValueError as error:
+        raise SpecError("", "a JSON file", str(error)) from error
+    job, runs = parse_job(raw)
+    if not Path(job.store).is_dir():
+        raise SpecError("store", "an existing folder", job.store)
+    return job, runs
+
+
+def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: Callable[[], str | None]) -> int:
+    # Here and not above: torch takes seconds to load, and a bad job should be told at once.
+    import torch  # noqa: PLC0415
+
+    from mgc_models.runner import Worker, choose_device, execute_run  # noqa: PLC0415
+
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    try:
+        worker = Worker(Store(Path(job.store)), job, choose_device(job.device), log, stop)
+        for number, (run, raw) in enumerate(zip(runs, job.runs, strict=True), start=1):
+            log.info("run %s: %d of %d", run.run_id, number, len(runs))
+            execute_run(run, raw, worker)
+    except StoppedError as error:
+        log.warning("%s; start it again to go on", error)
+        return _FAILED
+    except (ValueError, RuntimeError, OSError) as error:
+        # Errors of this project and of torch (out of memory, no such device) say what is wrong in their message.
+        log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
+        log.debug("where it happened", exc_info=True)
+        return _FAILED
+    return _DONE
+
+
+@contextlib.contextmanager
+def _logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
+    if "DAGSTER_PIPES_CONTEXT" in os.environ:
+        from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - absent on a bare GPU machine
+
+        with open_dagster_pipes() as context:
+            yield context.log
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield LOG
+    finally:
+        LOG.removeHandler(handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""What every table asset shares: its specification from the contract, its materialisation, its skip rule."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+
+from warehouse.contract import load_contract
+from warehouse.store import Store
+from warehouse.tables import check_table, stored_inputs, table_files
+
+OWNERS = ["team:data"]
+KINDS = {"parquet"}
+CONTRACT_CHECK = "contract"
+
+
+def table_key(name: str) -> dg.AssetKey:
+    """`core.tracks` -> AssetKey(["core", "tracks"])."""
+    return dg.AssetKey(name.split("."))
+
+
+def column_schema(name: str) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them."""
+    table = load_contract()[name]
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                description=column.meaning + (f" Unit: {column.unit}." if column.unit else ""),
+                constraints=dg.TableColumnConstraints(nullable=column.name in table.nullable),
+            )
+            for column in table.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"One row per: {table.row}"]),
+    )
+
+
+def table_spec(
+    name: str, *, group: str, deps: Sequence[Any] = (), kinds: set[str] | None = None, code_version: str = "1"
+) -> dg.AssetSpec:
+    """Specification of the asset that writes table `name`, described by its contract."""
+    return dg.AssetSpec(
+        table_key(name),
+        deps=list(deps),
+        description=load_contract()[name].description,
+        group_name=group,
+        kinds=KINDS | (kinds or set()),
+        owners=OWNERS,
+        code_version=code_version,
+        metadata={"dagster/column_schema": column_schema(name), "dagster/table_name": name},
+    )
+
+
+def table_assets(
+    names: Sequence[str], *, group: str, deps: Sequence[Any] = (), kinds: set[str] | None = None, **op: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: one pass that writes `names`, each with a blocking check that it keeps its contract.
+
+    The function yields `table_result(store, name)` for every name; `op` goes to `dagster.multi_asset` (name, pool, …).
+    """
+    return dg.multi_asset(
+        specs=[table_spec(name, group=group, deps=deps, kinds=kinds) for name in names],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CONTRACT_CHECK,
+                asset=table_key(name),
+                blocking=True,
+                description="Columns, types, nulls and keys are those of the table's contract.",
+            )
+            for name in names
+        ],
+        **op,
+    )
+
+
+def contract_check(store: Store, name: str) -> dg.AssetCheckResult:
+    """Hold one table against its contract."""
+    violations = check_table(store, name)
+    return dg.AssetCheckResult(
+        check_name=CONTRACT_CHECK,
+        asset_key=table_key(name),
+        passed=not violations,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"violations": dg.MetadataValue.json(violations[:20])},
+    )
+
+
+def row_count(store: Store, name: str) -> int:
+    """Rows of all parts of a table, from the Parquet footers."""
+    return sum(pq.read_metadata(path).num_rows for path in table_files(store, name))
+
+
+def table_result(
+    store: Store, name: str, *, metadata: Mapping[str, Any] | None = None, skipped: bool = False
+) -> dg.MaterializeResult:
+    """Materialisation of one table: rows, files, what the asset adds, and whether anything was done."""
+    files = table_files(store, name)
+    return dg.MaterializeResult(
+        asset_key=table_key(name),
+        metadata={
+            "dagster/row_count": row_count(store, name),
+            "files": [path.relative_to(store.root).as_posix() for path in files[:20]],
+            "unchanged": skipped,
+            **(metadata or {}),
+        },
+        check_results=[contract_check(store, name)],
+    )
+
+
+def table_results(
+    store: Store, names: Sequence[str], *, metadata: Mapping[str, Any] | None = None, skipped: bool = False
+) -> Iterator[dg.MaterializeResult]:
+    """Materialisations of several tables that one pass wrote."""
+    for name in names:
+        yield table_result(store, name, metadata=metadata, skipped=skipped)
+
+
+def is_current(store: Store, parts: Mapping[str, str], inputs: str) -> bool:
+    """Whether every table part (table name -> part) was written from `inputs`."""
+    return all(stored_inputs(store, name, part=part) == inputs for name, part in parts.items())
+
+
+def picture(path: Path) -> dg.MetadataValue:
+    """A PNG as Dagster shows it in an asset's metadata."""
+    import base64
+
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    return dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{encoded})")

@@ -1,0 +1,40 @@
+"""Group raw, first asset: nothing else starts before the configuration is known to be usable."""
+
+import dagster as dg
+
+from pipelines.assets.common import OWNERS
+from pipelines.reconcile import reconcile
+from pipelines.resources import MgcResource
+from pipelines.settings import DATASET_VARIABLES, Settings
+
+CONFIGURATION = dg.AssetKey(["raw", "configuration"])
+
+
+def describe(settings: Settings) -> dict[str, str]:
+    """What is used for each dataset and each pretrained source, in words."""
+    stand_in = "sample corpus" if settings.data_kind == "sample" else "not run: {} is not set"
+    datasets = {
+        name: "configured" if name in settings.datasets else stand_in.format(variable)
+        for name, variable in DATASET_VARIABLES.items()
+    }
+    return datasets | {f"weights {name}": "configured" for name in settings.weights}
+
+
+@dg.asset(
+    key=CONFIGURATION,
+    group_name="raw",
+    owners=OWNERS,
+    description="The settings, checked before any work: paths exist, the store holds this kind of data and no other. "
+    "Also ends earlier Dagster runs whose process is gone, so that they hold no training slot.",
+)
+def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.MaterializeResult:
+    """Check the settings and the store; tidy up after killed runs."""
+    settings = mgc.settings()
+    mgc.open_store()
+    for run_id in reconcile(context.instance):
+        context.log.warning(f"Run {run_id} was killed earlier; its training slot is free again.")
+    if settings.data_kind == "sample":
+        context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
+    return dg.MaterializeResult(
+        metadata={"data_kind": settings.data_kind, "profile": settings.profile, **describe(settings)}
+    )
