@@ -1,11 +1,69 @@
-"""Starts training in a child process and reports it to Dagster; no tensor library is loaded here."""
+"""Starts training in a child process and follows it from a Dagster step; loads no tensor library itself."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.pipes.subprocess import PipesSubprocessClient
-from dagster_pipes import DagsterPipesError
+from dagster._core.errors import DagsterPipesExecutionError
+
+from warehouse.store import Store, replacing
+
+WORKER = "mgc_models.train"
+EXIT_CODE = re.compile(r"code (-?\d+)")
+
+
+def is_finished(store: Store, run_id: str) -> bool:
+    """Whether the run left its results; they are the last thing it writes."""
+    return (store.run(run_id) / "result.json").exists()
+
+
+def write_job(store: Store, name: str, runs: Sequence[Mapping[str, Any]]) -> Path:
+    """Write the job file that the worker reads; returns its path."""
+    path = store.root / "jobs" / f"{name}.json"
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"store": str(store.root), "device": "auto", "runs": list(runs)}, indent=1))
+    return path
+
+
+def launch(
+    context: dg.AssetExecutionContext,
+    pipes: dg.PipesSubprocessClient,
+    store: Store,
+    name: str,
+    runs: Sequence[Mapping[str, Any]],
+) -> int:
+    """Train what is not yet finished of `runs` in one child process, its progress going to Dagster's log as it comes.
+
+    Returns:
+        Number of runs trained by this call; 0 when all were finished before.
+
+    Raises:
+        dagster.RetryRequested: once, when the worker was killed by a signal; it resumes where it stopped.
+        dagster.Failure: when the worker stopped with an error, which it has logged.
+    """
+    pending = [run for run in runs if not is_finished(store, run["run_id"])]
+    if not pending:
+        return 0
+    job = write_job(store, name, pending)
+    command = [sys.executable, "-m", WORKER, str(job)]
+    try:
+        pipes.run(context=context.op_execution_context, command=command)
+    except DagsterPipesExecutionError as error:
+        raise _as_failure(error, name, job) from error
+    return len(pending)
+
+
+def _as_failure(error: Exception, name: str, job: Path) -> Exception:
+    found = EXIT_CODE.search(str(error))
+    code = int(found.group(1)) if found else 1
+    if code < 0:
+        return dg.RetryRequested(max_retries=1, seconds_to_wait=1)
+    return dg.Failure(
+        description=f"Training {name} stopped with exit code {code}; the reason is in the log lines above. "
+        f"To see it alone: python -m {WORKER} {job}",
+        allow_retries=False,
+    )

@@ -76,6 +76,20 @@ def table_files(store: Store, name: str) -> list[Path]:
     return sorted(store.table(name).glob("[!.]*.parquet"))
 
 
+def require_schema(path: Path, name: str) -> None:
+    """Refuse a part whose footer does not follow the contract of table `name`.
+
+    Raises:
+        ContractError: naming file, column, what was expected, what was found, and the mend.
+    """
+    try:
+        violations = _schema_violations(pq.read_schema(path), arrow_schema(name))
+    except ERRORS_OF_A_BROKEN_FILE as error:
+        raise ContractError(f"{path} cannot be read: {error}. {_mend(path, name)}") from error
+    if violations:
+        raise ContractError(f"{path} does not follow the contract: {'; '.join(violations)}. {_mend(path, name)}")
+
+
 def stored_inputs(store: Store, name: str, part: str = "all") -> str | None:
     """Give the `inputs` that a part was written with.
 
@@ -200,15 +214,16 @@ def _duplicate_key(rows: pa.Table, table: Table) -> str:
 
 
 def _read_part(path: Path, name: str, schema: pa.Schema) -> pa.Table:
-    mend = f"Delete {path} and run the asset that writes {name} again (`dagster job execute -j full_repro`)."
+    require_schema(path, name)
     try:
-        violations = _schema_violations(pq.read_schema(path), schema)
-        if violations:
-            raise ContractError(f"{path}: {'; '.join(violations)}. {mend}")
         rows = pq.read_table(path, page_checksum_verification=True)
     except ERRORS_OF_A_BROKEN_FILE as error:
-        raise ContractError(f"{path} cannot be read: {error}. {mend}") from error
+        raise ContractError(f"{path} cannot be read: {error}. {_mend(path, name)}") from error
     return rows.select(schema.names).cast(schema)
+
+
+def _mend(path: Path, name: str) -> str:
+    return f"Delete {path} and run the asset that writes {name} again (`dagster job execute -j full_repro`)."
 
 
 def _schema_violations(found: pa.Schema, expected: pa.Schema) -> list[str]:

@@ -1,0 +1,71 @@
+"""The Dagster code location, as a table of contents: assets, jobs and resources; nothing is implemented here."""
+
+import os
+import warnings
+
+import dagster as dg
+
+from pipelines.assets import corpora, features, genres, preflight, raw, tracks
+from pipelines.assets.report import results_assets
+from pipelines.assets.training import training_assets
+from pipelines.plan import load_plan
+from pipelines.resources import MgcResource
+from pipelines.settings import PROFILES
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features")
+REPORT_GROUPS = ("results", "report")
+WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
+RUN_CONFIG = {
+    # INFO keeps a line per asset and epoch; DEBUG would add seven per step.
+    "loggers": {"console": {"config": {"log_level": "INFO"}}},
+    # Steps fork from a server that has the code location loaded: half the time of starting each anew.
+    "execution": {
+        "config": {"start_method": {"forkserver": {"preload_modules": ["dagster", "pipelines.definitions"]}}}
+    },
+}
+
+
+def work_selection(work: str) -> dg.AssetSelection:
+    """Training of one work, the data below it and the report above it."""
+    training = dg.AssetSelection.groups("training") & dg.AssetSelection.tag("mgc/work", work)
+    return training.upstream() | dg.AssetSelection.groups("raw", *REPORT_GROUPS)
+
+
+def build_jobs() -> list[dg.JobDefinition]:
+    """`full_repro` and its parts."""
+    selections = {
+        "full_repro": dg.AssetSelection.all(),
+        "data": dg.AssetSelection.groups(*DATA_GROUPS),
+        **{work: work_selection(work) for work in WORKS},
+        "report": dg.AssetSelection.groups(*REPORT_GROUPS) | dg.AssetSelection.assets(preflight.CONFIGURATION),
+    }
+    return [dg.define_asset_job(name, selection, config=RUN_CONFIG) for name, selection in selections.items()]
+
+
+def build_assets() -> list[dg.AssetsDefinition]:
+    """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
+    profile = os.environ.get("MGC_PROFILE") or "sample"
+    plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
+    data = dg.load_assets_from_modules([preflight, raw, tracks, corpora, genres, features])
+    training = training_assets(plan)
+    return [*data, *training, *results_assets([asset.key for asset in training])]
+
+
+def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
+    """The code location.
+
+    Args:
+        mgc: Settings to use instead of those of the environment, for tests.
+    """
+    return dg.Definitions(
+        assets=build_assets(),
+        jobs=build_jobs(),
+        executor=dg.multiprocess_executor,
+        resources={"mgc": mgc or MgcResource.from_environment(), "pipes": dg.PipesSubprocessClient()},
+    )
+
+
+defs = build_defs()

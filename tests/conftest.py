@@ -1,0 +1,29 @@
+"""Shared by all tests: no look-ups on the network, no user settings, the place of the optional shared data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mgc_models  # noqa: F401 - lets torchaudio and transformers be imported beside a CPU build of torch
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an unset one costs 46 s of retries
+
+
+@pytest.fixture(autouse=True)
+def no_user_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The user's own MGC_* and DAGSTER_* variables must not reach a test."""
+    for name in list(os.environ):
+        if name.startswith(("MGC_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    yield
+
+
+@pytest.fixture(scope="session")
+def shared_real() -> Path:
+    """Folder of real open-licence data beside the checkout; tests that use it are skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "real"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/real beside this checkout")
+    return folder

@@ -1,0 +1,104 @@
+"""DuckDB as a window on the tables: in memory for queries here, as one file to carry off or open with other tools."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from warehouse.contract import SCHEMAS, Table, load_contract
+from warehouse.report_views import report_views
+from warehouse.sql_text import identifier, literal
+from warehouse.store import Store, replacing
+from warehouse.tables import require_schema, table_files
+
+# A version that DuckDB 1.4 and later read, the released command line included.
+STORAGE_VERSION = "v1.4.0"
+SQL_TYPES = {
+    "string": "VARCHAR",
+    "bool": "BOOLEAN",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "list<string>": "VARCHAR[]",
+    "binary": "BLOB",
+    "timestamp": "TIMESTAMP",
+}
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database with every table of the contract as a view, comments and the report views.
+
+    A table that was never written is there, with its columns and no rows.
+
+    Raises:
+        ContractError: if a part of a table is damaged or does not follow the contract.
+    """
+    connection = duckdb.connect()
+    _fill(connection, store, embed=False)
+    return connection
+
+
+def export_catalogue(store: Store) -> Path:
+    """Write `<store>/mgc.duckdb`: small tables inside, views on large ones by absolute path; replaced in one step.
+
+    A reader that has the old file open keeps it.
+
+    Raises:
+        ContractError: if a part of a table is damaged or does not follow the contract.
+    """
+    with replacing(store.catalogue) as temporary:
+        with duckdb.connect() as connection:
+            attach = f"ATTACH {literal(str(temporary))} AS written (STORAGE_VERSION {literal(STORAGE_VERSION)})"
+            _run(connection, [attach, "USE written"])
+            _fill(connection, store, embed=True)
+            _run(connection, ["USE memory", "DETACH written"])
+        # Left by a session that wrote to the old file and was killed; DuckDB would apply it to the new one.
+        store.catalogue.with_name(f"{store.catalogue.name}.wal").unlink(missing_ok=True)
+    return store.catalogue
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, store: Store, *, embed: bool) -> None:
+    tables = load_contract().values()
+    _run(connection, [f"CREATE SCHEMA {schema}" for schema in SCHEMAS])
+    for table in tables:
+        _run(connection, _table_statements(table, table_files(store, table.name), embed=embed and not table.large))
+    _run(connection, report_views(connection))
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
+    text = ";\n".join(statements)
+    if text:
+        connection.execute(text).fetchall()
+
+
+def _table_statements(table: Table, files: list[Path], *, embed: bool) -> list[str]:
+    for path in files:
+        require_schema(path, table.name)
+    columns = ", ".join(identifier(name) for name in table.column_names)
+    select = f"SELECT {columns} FROM read_parquet([{', '.join(_file_pattern(path) for path in files)}])"
+    if files and not embed:
+        return [f"CREATE VIEW {table.name} AS {select}", *_comments(table, "VIEW")]
+    types = ", ".join(
+        f"{identifier(column.name)} {SQL_TYPES[column.type]}{'' if column.name in table.nullable else ' NOT NULL'}"
+        for column in table.columns
+    )
+    fill = [f"INSERT INTO {table.name} {select}"] if files else []
+    return [f"CREATE TABLE {table.name} ({types})", *fill, *_comments(table, "TABLE")]
+
+
+def _file_pattern(path: Path) -> str:
+    """Give the absolute path as a pattern that matches this file alone, whatever characters it holds."""
+    return literal(re.sub(r"([\[*?])", r"[\1]", str(path.absolute())))
+
+
+def _comments(table: Table, kind: str) -> list[str]:
+    key = f" Key: {', '.join(table.key)}." if table.key else ""
+    about = f"COMMENT ON {kind} {table.name} IS {literal(f'{table.description} One row: {table.row}.{key}')}"
+    columns = []
+    for column in table.columns:
+        unit = f" Unit: {column.unit}." if column.unit else ""
+        source = f" Source: {column.source}." if column.source else ""
+        text = literal(column.meaning + unit + source)
+        columns.append(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {text}")
+    return [about, *columns]

@@ -1,0 +1,80 @@
+"""One view per printed table: each printed row on a line, printed and reproduced numbers side by side."""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from warehouse.contract import ContractError, load_contract
+from warehouse.sql_text import identifier, literal
+
+# Order of the columns, as the works print them; any other metric follows by name.
+METRIC_ORDER = ("accuracy", "precision", "recall", "f1", "map")
+# Suffix of a view's column, and the column of report.results that it shows.
+SHOWN: Mapping[str, str] = {
+    "printed": "printed_mean",
+    "printed_sd": "printed_sd",
+    "ours": "ours_mean",
+    "ours_sd": "ours_sd",
+    "stars": "stars",
+}
+
+
+def report_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Give the statements that create `report.<work>_<table_id>` for every table in report.results, with comments.
+
+    Raises:
+        ContractError: if two tables, or two metrics of one table, would share a name.
+    """
+    found = connection.execute(
+        "SELECT r.work, r.table_id, list(DISTINCT r.metric), any_value(p.table_title) FROM report.results r "
+        "LEFT JOIN report.published p USING (work, table_id, row_id, metric) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    taken = {name.partition(".")[2] for name in load_contract() if name.startswith("report.")}
+    statements = []
+    for work, table_id, metrics, title in found:
+        name = f"{work}_{table_id}" if table_id else work
+        if not name or name.casefold() in taken:
+            raise ContractError(
+                f"report.results: the view of work {work!r}, table {table_id!r} would be report.{name}, "
+                f"and that name is taken. Rename the table in pipelines/experiments."
+            )
+        taken.add(name.casefold())
+        statements += _view(name, work, table_id, _ordered(name, metrics), title or name)
+    return statements
+
+
+def _ordered(view: str, metrics: list[str]) -> list[str]:
+    if len({metric.casefold() for metric in metrics}) < len(metrics):
+        raise ContractError(
+            f"report.results: metrics of report.{view} differ in case only: {', '.join(sorted(metrics))}. Rename one."
+        )
+    known = [metric for metric in METRIC_ORDER if metric in metrics]
+    return known + sorted(set(metrics) - set(known))
+
+
+def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -> list[str]:
+    shown = {
+        f"{metric}_{suffix}": f"max({column}) FILTER (WHERE metric = {literal(metric)})"
+        for metric in metrics
+        for suffix, column in SHOWN.items()
+    }
+    cells = ", ".join(f"{value} AS {identifier(column)}" for column, value in shown.items())
+    view = f"report.{identifier(name)}"
+    select = (
+        f"SELECT row_id, any_value(row_label) AS row_label, {cells}, "
+        f"string_agg(DISTINCT status, '; ' ORDER BY status) AS status FROM report.results "
+        f"WHERE work = {literal(work)} AND table_id = {literal(table_id)} "
+        f"GROUP BY row_id ORDER BY min(row_order), row_id"
+    )
+    about = literal(f"{title}: printed numbers beside ours, one line per printed row.")
+    comments = _column_comments(view, metrics)
+    return [f"CREATE VIEW {view} AS {select}", f"COMMENT ON VIEW {view} IS {about}", *comments]
+
+
+def _column_comments(view: str, metrics: list[str]) -> list[str]:
+    meaning = {column.name: column.meaning for column in load_contract()["report.results"].columns}
+    texts = {name: meaning[name] for name in ("row_id", "row_label")}
+    texts["status"] = f"{meaning['status']} The states of the row's metrics, joined."
+    for metric in metrics:
+        texts |= {f"{metric}_{suffix}": f"{metric}: {meaning[column]}" for suffix, column in SHOWN.items()}
+    return [f"COMMENT ON COLUMN {view}.{identifier(column)} IS {literal(text)}" for column, text in texts.items()]
