@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.plan.schema import Plan, Printed, PrintedTable, Row
 from pipelines.plan.status import DONE
-from pipelines.report.markup import Markup, join, table, tag
+from pipelines.report.markup import Markup, escape, join, table, tag
 
 Line = Mapping[str, Any]
 Cells = Mapping[tuple[str, str, str, str], Line]
@@ -54,10 +54,11 @@ def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
 def number_cell(printed: Printed, line: Line | None, unit: str) -> Markup:
     """The printed number, and ours below it."""
     above = number(printed.mean, printed.sd, printed.mark, printed_digits(printed.mean, unit))
-    below = number(line["ours_mean"], line["ours_sd"], line["stars"], DECIMALS[unit]) if line else "—"
-    return join(
-        [tag("span", above, class_="printed", title="printed"), tag("span", below, class_="ours", title="ours")]
-    )
+    shown = [tag("span", above, class_="printed", title="printed")]
+    if line and line["ours_mean"] is not None:
+        below = number(line["ours_mean"], line["ours_sd"], line["stars"], DECIMALS[unit])
+        shown.append(tag("span", below, class_="ours", title="ours"))
+    return join(shown)
 
 
 def number(mean: float | None, sd: float | None, mark: str | None, digits: int) -> str:
@@ -144,8 +145,13 @@ def listed(lines: Sequence[Line], column: str) -> str:
 def figures_section(paths: Sequence[Path]) -> Markup:
     """Pictures, inside the page."""
     shown = [
-        tag("figure", Markup(f'<img src="{data_uri(path)}" alt="">'), tag("figcaption", path.stem.replace("_", " ")))
+        tag(
+            "figure",
+            Markup(f'<img src="{data_uri(path)}" alt="{escape(caption)}">'),
+            tag("figcaption", caption),
+        )
         for path in paths
+        for caption in [path.stem.replace("_", " ")]
     ]
     return section("figures", "Figures", *shown) if shown else Markup("")
 
