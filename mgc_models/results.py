@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from mgc_models.banks import TOKENIZER_FILE
 from mgc_models.checkpoints import save_weights
 from mgc_models.data import Fold, TrackData
 from mgc_models.evaluate import predict_logits, write_predictions
@@ -87,7 +88,8 @@ def _preprocessing(run: RunSpec, data: TrackData) -> dict[str, Any]:
         spec = {"width": data.audio.spec.width, "settings": dict(data.audio.spec.settings)}
         content["audio"] = {**asdict(settings.audio), **spec}
     if data.tokens:
-        content["text"] = {**asdict(settings.text), "settings": dict(data.tokens.spec.settings)}
+        tokenizer = {"tokenizer_file": TOKENIZER_FILE, "vocab_size": data.tokens.vocab_size}
+        content["text"] = {**asdict(settings.text), **tokenizer, "settings": dict(data.tokens.spec.settings)}
     return content
 
 

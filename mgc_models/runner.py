@@ -143,7 +143,7 @@ def _build(run: RunSpec, data: TrackData, device: torch.device) -> tuple[nn.Modu
     model = build_model(
         asdict(run.settings.model),
         n_genres=data.labels.shape[1],
-        vocab_size=data.tokens.spec.settings["vocab_size"] if data.tokens else None,
+        vocab_size=data.tokens.vocab_size if data.tokens else None,
         **({"n_bands": data.audio.spec.width} if data.audio else {}),
     )
     init = load_pretrained(model, run.weights)

@@ -12,7 +12,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mgc_models.errors import DataError, DeviceError, ModelError, StoppedError, TrainingError, WeightsError
+from mgc_models.errors import (
+    DataError,
+    DeviceError,
+    ModelError,
+    StoppedError,
+    TokenizerError,
+    TrainingError,
+    WeightsError,
+)
 from mgc_models.progress import LOG, watch_for_stop
 from mgc_models.run_folder import is_finished
 from mgc_models.spec import JobSpec, RunSpec, SpecError, parse_job
@@ -97,7 +105,16 @@ def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: C
     except TrainingError as error:
         log.error("%s", error)  # noqa: TRY400
         return _FAILED
-    except (DataError, DeviceError, ModelError, ShardError, WeightsError, OSError, torch.OutOfMemoryError) as error:
+    except (
+        DataError,
+        DeviceError,
+        ModelError,
+        ShardError,
+        TokenizerError,
+        WeightsError,
+        OSError,
+        torch.OutOfMemoryError,
+    ) as error:
         log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
         return _FAILED
     return _DONE

@@ -3,14 +3,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tiny_job import GENRES, SPECIAL, TOKENS, make_store, write_tracks
+from tiny_job import GENRES, VOCABULARY, make_store, write_tokens, write_tracks
 
 from mgc_models.banks import audio_bank, token_bank
 from mgc_models.data import TrackData, read_tracks, split_rows
 from mgc_models.errors import DataError
 from mgc_models.evaluate import predict_logits
+from mgc_models.features.tokens import save_tokenizer, wordpiece_tokenizer
 from mgc_models.spec import AudioSettings
-from warehouse.shards import FeatureSpec, open_feature, write_shard
+from warehouse.shards import open_feature
 
 CPU = torch.device("cpu")
 SETTINGS = AudioSettings("fbank_16k", crop_frames=100, mean=-5.0, std=4.0)
@@ -115,16 +116,22 @@ def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
     ids, mask = bank.batch(torch.arange(26))
     for row, track_id in enumerate(tracks.ids):
         words = reader.read(track_id).reshape(-1).tolist()[:10]
-        expected = [SPECIAL["cls"], *words, SPECIAL["sep"]]
-        assert ids[row].tolist() == expected + [SPECIAL["pad"]] * (12 - len(expected))
+        expected = [2, *words, 3]  # [CLS], words, [SEP]
+        assert ids[row].tolist() == expected + [0] * (12 - len(expected))
         assert mask[row].sum() == len(expected)
     assert ids.dtype == torch.int64
 
 
-def test_tokens_of_another_vocabulary_are_refused(tmp_path):
-    small = FeatureSpec("lyric_tokens", "int32", 1, {**TOKENS.settings, "vocab_size": 9})
-    write_shard(tmp_path / "shard-00000.parquet", small, [("a", np.array([9], np.int32))])
+def test_tokens_outside_their_vocabulary_are_refused(tmp_path):
+    write_tokens(tmp_path, [("a", np.array([9], np.int32))], VOCABULARY[:9])
     with pytest.raises(DataError, match="ids from 0 to 8, found 0 to 9"):
+        token_bank(open_feature(tmp_path), ["a"], 8, CPU)
+
+
+def test_tokens_beside_another_tokenizer_are_refused(tmp_path):
+    write_tokens(tmp_path, [("a", np.array([9], np.int32))])
+    save_tokenizer(wordpiece_tokenizer(VOCABULARY[::-1]), tmp_path / "tokenizer.json")
+    with pytest.raises(DataError, match="expected the tokenizer of the stored tokens"):
         token_bank(open_feature(tmp_path), ["a"], 8, CPU)
 
 

@@ -1,5 +1,6 @@
 """A store with a handful of tracks and jobs on it, for the tests of training."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -11,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mgc_models.features.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
 from warehouse.shards import FeatureSpec, write_shard
 from warehouse.store import Store
 
 REPOSITORY = Path(__file__).parents[3]
 GENRES = ["rock", "pop", "jazz", "polka"]
-SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
+VOCABULARY = [*SPECIAL_TOKENS, *(f"word{number}" for number in range(35))]
 FBANK = FeatureSpec("fbank_16k", "float16", 128, {"sample_rate_hz": 16_000})
-TOKENS = FeatureSpec("lyric_tokens", "int32", 1, {"special_ids": SPECIAL, "vocab_size": 40, "tokenizer": "test"})
 TRACKS = Path("training_inputs/tiny.parquet")
 
 BERT = {"name": "bert", "layers": 1, "hidden": 16, "heads": 2, "intermediate": 16}
@@ -36,11 +37,17 @@ def make_store(folder, tracks=26):
     frames = [rng.normal(size=(int(rng.integers(40, 200)), 128)).astype(np.float16) for _ in ids]
     words = [rng.integers(5, 40, size=int(rng.integers(0, 20))).astype(np.int32) for _ in ids]
     write_shard(store.feature("fbank_16k", "music4all") / "shard-00000.parquet", FBANK, zip(ids, frames, strict=True))
-    write_shard(
-        store.feature("lyric_tokens", "music4all") / "shard-00000.parquet", TOKENS, zip(ids, words, strict=True)
-    )
+    write_tokens(store.feature("lyric_tokens", "music4all"), zip(ids, words, strict=True))
     write_tracks(folder / TRACKS, ids, labels)
     return store
+
+
+def write_tokens(folder, rows, vocabulary=VOCABULARY):
+    tokenizer = folder / "tokenizer.json"
+    save_tokenizer(wordpiece_tokenizer(vocabulary), tokenizer)
+    digest = hashlib.sha256(tokenizer.read_bytes()).hexdigest()
+    spec = FeatureSpec("lyric_tokens", "int32", 1, {"tokenizer_sha256": digest})
+    write_shard(folder / "shard-00000.parquet", spec, rows)
 
 
 def write_tracks(path, ids, labels, genres=GENRES):
