@@ -8,7 +8,7 @@ from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.resolve import load_plan
 from pipelines.plan.runs import TrainingData, runs_for
 from pipelines.plan.schema import Metric, Plan, PlanError, Printed, PrintedTable, Row, Setting
-from pipelines.plan.status import row_status
+from pipelines.plan.status import blocked, row_status
 
 __all__ = [
     "IMPLEMENTED",
@@ -20,6 +20,7 @@ __all__ = [
     "Row",
     "Setting",
     "TrainingData",
+    "blocked",
     "load_plan",
     "row_status",
     "runs_for",

@@ -28,6 +28,7 @@ class TrainingData:
         scheme: Split scheme.
         corpus_hash: Hash of track ids, labels, folds and feature shards.
         tracks: Path of the training-inputs file, below the store.
+        fold_tracks: Tracks that have a label in scope, per fold.
     """
 
     corpus: str
@@ -35,6 +36,7 @@ class TrainingData:
     scheme: str
     corpus_hash: str
     tracks: str
+    fold_tracks: Mapping[int, int]
 
 
 def canonical_json(value: Any) -> str:

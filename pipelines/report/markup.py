@@ -29,7 +29,11 @@ def join(parts: Iterable[object]) -> Markup:
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
-    """A table whose first column heads the rows, in a box that scrolls sideways on a narrow screen."""
+    """A table whose first column heads the rows; on a narrow screen each row becomes a list, labelled by the header."""
     head = tag("tr", *(tag("th", cell, scope="col") for cell in header))
-    body = [tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest)) for first, *rest in rows]
+    labels = [str(cell) for cell in header[1:]]
+    body = []
+    for first, *rest in rows:
+        cells = [tag("td", tag("span", cell), data_label=label) for label, cell in zip(labels, rest, strict=True)]
+        body.append(tag("tr", tag("th", first, scope="row"), *cells))
     return tag("div", tag("table", tag("thead", head), tag("tbody", join(body))), class_="scroll", tabindex="0")

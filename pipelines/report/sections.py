@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.plan.schema import Plan, PrintedTable, Row
+from pipelines.plan.schema import Plan, Printed, PrintedTable, Row
 from pipelines.plan.status import DONE
-from pipelines.report.markup import Markup, join, table, tag
+from pipelines.report.markup import Markup, escape, join, table, tag
 
 Line = Mapping[str, Any]
 Cells = Mapping[tuple[str, str, str, str], Line]
@@ -47,35 +47,32 @@ def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
     shown = tag("span", status, class_="status done" if status == DONE else "status")
-    numbers = [
-        join(
-            [
-                tag(
-                    "span",
-                    number(row.printed[m.name].mean, row.printed[m.name].sd, row.printed[m.name].mark, m.unit),
-                    class_="printed",
-                    title="printed",
-                ),
-                tag("span", number(*ours(line), m.unit), class_="ours", title="ours"),
-            ]
-        )
-        for m, line in zip(printed.metrics, lines, strict=True)
-    ]
+    numbers = [number_cell(row.printed[m.name], line, m.unit) for m, line in zip(printed.metrics, lines, strict=True)]
     return [row.label, *numbers, shown]
 
 
-def ours(line: Line | None) -> tuple[float | None, float | None, str | None]:
-    """Our mean, standard deviation and mark."""
-    return (line["ours_mean"], line["ours_sd"], line["stars"]) if line else (None, None, None)
+def number_cell(printed: Printed, line: Line | None, unit: str) -> Markup:
+    """The printed number, and ours below it."""
+    above = number(printed.mean, printed.sd, printed.mark, printed_digits(printed.mean, unit))
+    shown = [tag("span", above, class_="printed", title="printed")]
+    if line and line["ours_mean"] is not None:
+        below = number(line["ours_mean"], line["ours_sd"], line["stars"], DECIMALS[unit])
+        shown.append(tag("span", below, class_="ours", title="ours"))
+    return join(shown)
 
 
-def number(mean: float | None, sd: float | None, mark: str | None, unit: str) -> str:
+def number(mean: float | None, sd: float | None, mark: str | None, digits: int) -> str:
     """`34.33 ± 0.48 *`; a dash where there is no number."""
     if mean is None:
         return "—"
-    digits = DECIMALS[unit]
     deviation = "" if sd is None else f" ± {sd:.{digits}f}"
     return f"{mean:.{digits}f}{deviation}" + (f" {'–' if mark == '-' else mark}" if mark else "")
+
+
+def printed_digits(mean: float | None, unit: str) -> int:
+    """Decimals of a printed number: percentages are printed with two, others as they stand in the file."""
+    shown = len(str(mean).partition(".")[2]) if mean is not None else 0
+    return max(shown, DECIMALS[unit]) if unit == "percent" else shown
 
 
 def corpus_section(steps: Sequence[Line], rejects: Sequence[Line]) -> Markup:
@@ -148,8 +145,13 @@ def listed(lines: Sequence[Line], column: str) -> str:
 def figures_section(paths: Sequence[Path]) -> Markup:
     """Pictures, inside the page."""
     shown = [
-        tag("figure", Markup(f'<img src="{data_uri(path)}" alt="">'), tag("figcaption", path.stem.replace("_", " ")))
+        tag(
+            "figure",
+            Markup(f'<img src="{data_uri(path)}" alt="{escape(caption)}">'),
+            tag("figcaption", caption),
+        )
         for path in paths
+        for caption in [path.stem.replace("_", " ")]
     ]
     return section("figures", "Figures", *shown) if shown else Markup("")
 

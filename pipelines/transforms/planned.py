@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.corpora import load_corpus
 from pipelines.plan.models import IMPLEMENTED
-from pipelines.plan.runs import TrainingData, runs_for
-from pipelines.plan.schema import Plan, Setting
-from pipelines.plan.status import NOT_RUN, missing_datasets
+from pipelines.plan.runs import runs_for
+from pipelines.plan.schema import Plan
+from pipelines.plan.status import missing_datasets
 from pipelines.settings import Settings
-from pipelines.transforms.training_inputs import write_training_inputs
+from pipelines.training_data import reason_not_to_train, training_data
 from warehouse.store import Store
 
 
@@ -41,21 +40,10 @@ def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
     for setting in plan.settings.values():
         if setting.model not in IMPLEMENTED:
             continue
-        if missing := missing_datasets(setting.datasets, settings):
-            reasons[setting.setting_id] = missing
-            continue
-        data, reason = training_data(store, setting)
-        if reason:
+        data = None if missing_datasets(setting.datasets, settings) else training_data(store, setting)
+        reason = reason_not_to_train(settings, setting, data)
+        if data is None or reason:
             reasons[setting.setting_id] = reason
         else:
             runs[setting.setting_id] = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
     return PlannedRuns(runs, reasons)
-
-
-def training_data(store: Store, setting: Setting) -> tuple[TrainingData, str]:
-    """What a setting trains on, and why it cannot (empty when it can)."""
-    corpus, scheme = load_corpus(setting.data["corpus"]), setting.data["scheme"]
-    inputs = write_training_inputs(store, corpus, scheme)
-    path = inputs.path.as_posix() if inputs.path else ""
-    data = TrainingData(corpus.name, corpus.dataset, scheme, inputs.corpus_hash, path)
-    return data, inputs.status.removeprefix(NOT_RUN)

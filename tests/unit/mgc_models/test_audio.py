@@ -1,6 +1,5 @@
 """Decoding: what is there comes back as it is, what is not there is an error with a reason, never zeros."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from mgc_models.audio import AudioError, decode, resample, to_mono, waveform
 from mgc_models.features.settings import FBANK_16K
 
 RATE_HZ = 22_050
-SHARED = Path(os.environ.get("MGC_SHARED", Path(__file__).parents[4] / "shared"))
 
 
 def tone(seconds: float = 4.0, channels: int = 2) -> np.ndarray:
@@ -148,10 +146,8 @@ def test_a_waveform_follows_the_feature_settings(audio_file: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "pattern", "count"), [("librosa_audio", "*.ogg", 6), ("music4all_jamendo", "audios/*.mp3", 13)]
 )
-def test_real_files_decode_whole(folder: str, pattern: str, count: int) -> None:
-    files = sorted((SHARED / "real" / folder).glob(pattern))
-    if not files:
-        pytest.skip(f"no {folder}/{pattern} under {SHARED}/real; set MGC_SHARED to the folder with the real files")
+def test_real_files_decode_whole(shared_real: Path, folder: str, pattern: str, count: int) -> None:
+    files = sorted((shared_real / folder).glob(pattern))
     assert len(files) >= count
     for file in files:
         decoded = decode(file)
