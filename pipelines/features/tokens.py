@@ -16,7 +16,7 @@ from pipelines.currency import content_hash, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.parallel import Log, map_tasks
+from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.shards import FeatureSpec, ShardInfo, write_shard
 from warehouse.store import Store
@@ -56,6 +56,11 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     Raises:
         DatasetError: if the checkpoint has no tokenizer that can be read.
     """
+    with one_at_a_time(store.root / "state" / f"{PART}.lock", log):
+        return _build(store, bert, log)
+
+
+def _build(store: Store, bert: str | None, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
     source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
     inputs = content_hash(VERSION, MAX_TOKENS, VOCABULARY_SIZE, lyrics, source)
@@ -117,7 +122,7 @@ def _checkpoint_identity(bert: str) -> list[str]:
 def _write_shards(
     folder: Path, spec: FeatureSpec, texts: list[tuple[str, str]], log: Log
 ) -> list[tuple[int, ShardInfo, list[tuple[str, int]]]]:
-    """Write every shard, on all cores, and remove those that are not among them."""
+    """Write every shard, on all cores, and remove all else but the tokenizer."""
     starts = range(0, max(len(texts), 1), TRACKS_PER_SHARD)
     tasks = [
         TokensTask(
@@ -131,8 +136,8 @@ def _write_shards(
     ]
     results = map_tasks(_make_shard, tasks, label="Tokenising lyrics", size=lambda task: len(task.texts), log=log)
     done = {task.number: result for task, result in results}
-    for path in set(folder.glob("shard-*.parquet")) - {task.shard for task in tasks}:
-        path.unlink()
+    for path in set(folder.iterdir()) - {task.shard for task in tasks} - {folder / TOKENIZER_FILE}:
+        path.unlink(missing_ok=True)
     return [(number, *done[number]) for number in sorted(done)]
 
 

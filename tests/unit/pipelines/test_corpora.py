@@ -1,4 +1,4 @@
-"""Corpus m4a: every track kept or excluded with its first reason, both label policies, accounting that notices a loss."""
+"""Corpus m4a: each track kept or excluded with its first reason, both label policies, accounting that sees losses."""
 
 from dataclasses import replace
 from pathlib import Path

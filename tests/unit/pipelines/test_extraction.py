@@ -147,10 +147,11 @@ def test_if_no_file_decodes_the_decoder_is_suspected(tmp_path: Path) -> None:
     assert not list((store.root / "state").rglob("shard-*.json"))
 
 
-def many(root: Path) -> Path:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 tracks: three shards, so that worker processes are used."""
     tracks = {f"t{number:02}": ("rock", "en", ENGLISH, 1.0 + number / 100) for number in range(48)}
-    return write_music4all(root, tracks)
+    return write_music4all(tmp_path_factory.mktemp("many") / "m4a", tracks)
 
 
 def start(store: Store, root: Path) -> "subprocess.Popen[bytes]":
@@ -176,11 +177,24 @@ def children(pid: int) -> list[int]:
     return [child for child, parent in parents.items() if parent == pid]
 
 
+@pytest.fixture(scope="module")
+def whole(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """What two extractions leave that were started at once."""
+    store, _ = prepared(many, tmp_path_factory.mktemp("whole"))
+    processes = [start(store, many), start(store, many)]
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    return store
+
+
+def test_two_extractions_at_once_end_with_whole_shards(many: Path, whole: Store) -> None:
+    assert not fbank.build_fbank(whole, music4all.locate(many), silent)
+    assert len(open_feature(whole.feature("fbank_16k", "music4all"))) == 48
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find worker processes")
-def test_killed_extraction_goes_on_and_leaves_no_worker_behind(tmp_path: Path) -> None:
-    root = many(tmp_path / "m4a")
-    killed, _ = prepared(root, tmp_path / "killed")
-    process = start(killed, root)
+def test_killed_extraction_goes_on_and_leaves_no_worker_behind(many: Path, whole: Store, tmp_path: Path) -> None:
+    killed, layout = prepared(many, tmp_path / "killed")
+    process = start(killed, many)
     notes = killed.root / "state" / "fbank_16k" / "music4all"
     wait_until(lambda: list(notes.glob("shard-*.json")))
     workers = children(process.pid)
@@ -189,21 +203,10 @@ def test_killed_extraction_goes_on_and_leaves_no_worker_behind(tmp_path: Path) -
     wait_until(lambda: not [pid for pid in workers if (Path("/proc") / str(pid)).exists()], timeout_s=20)
     done = {path: path.stat().st_mtime_ns for path in notes.glob("shard-*.json")}
     lines: list[str] = []
-    fbank.build_fbank(killed, music4all.locate(root), lines.append)
+    fbank.build_fbank(killed, layout, lines.append)
     assert f"{len(done)} are there" in lines[0]
     assert {path: path.stat().st_mtime_ns for path in done} == done
-    whole, layout = prepared(root, tmp_path / "whole")
-    fbank.build_fbank(whole, layout, silent)
     assert contents(killed) == contents(whole)
-
-
-def test_two_extractions_at_once_end_with_the_same_tables(tmp_path: Path) -> None:
-    root = many(tmp_path / "m4a")
-    store, layout = prepared(root, tmp_path / "store")
-    processes = [start(store, root), start(store, root)]
-    assert [process.wait(timeout=240) for process in processes] == [0, 0]
-    assert not fbank.build_fbank(store, layout, silent)
-    assert len(open_feature(store.feature("fbank_16k", "music4all"))) == 48
 
 
 def test_a_note_cut_short_only_costs_its_shard(broken: Path, tmp_path: Path) -> None:
