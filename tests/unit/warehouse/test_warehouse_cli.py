@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warehouse_frames import FOLDS, GENRES, results
 
+import pipelines.settings
+import warehouse.cli
 from warehouse.cli import main
 from warehouse.render import as_csv, as_json, as_text, display_width
 from warehouse.shards import FeatureSpec, write_shard
@@ -128,6 +130,10 @@ def test_a_store_with_nothing_in_it_says_what_to_run(tmp_path, capsys, arguments
     assert (code, out) == (2, "")
     assert str(tmp_path) in err
     assert "make repro" in err
+
+
+def test_the_default_store_is_the_one_the_pipelines_fill():
+    assert warehouse.cli.DEFAULT_STORE == pipelines.settings.DEFAULT_STORE
 
 
 def test_a_reader_that_leaves_early_is_no_error(filled):
