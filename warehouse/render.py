@@ -19,10 +19,10 @@ NARROWEST_FOLD = 16
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Give CSV lines with a header; NULL is an empty field, a list is JSON."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")  # makes it quote values that hold either character
     for row in chain([columns], rows):
         writer.writerow([_csv_value(value) for value in row])
-        yield buffer.getvalue().removesuffix("\n")
+        yield buffer.getvalue().removesuffix("\r\n")
         buffer.seek(0)
         buffer.truncate()
 
