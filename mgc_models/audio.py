@@ -17,8 +17,10 @@ __all__ = ["AudioError", "Decoded", "decode", "resample", "to_mono", "waveform"]
 
 # Small blocks, because an error inside a block costs the whole block; large enough that Python is not felt.
 _BLOCK_FRAMES = 16_384
+_UNKNOWN_FRAMES = 2**63 - 1
 # Encoder delay and padding make the two counts of a whole file differ by about a thousandth.
 _WHOLE_SHARE = 0.99
+_MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _OGG_PAGE_LIMIT_BYTES = 65_307
 _OGG_LAST_PAGE_FLAG = 4
 
@@ -54,16 +56,28 @@ def decode(path: Path) -> Decoded:
         raise AudioError("empty", "0 bytes")
     try:
         with soundfile.SoundFile(path) as file:
-            samples, complete = _read_blocks(file)
-            truncated = not complete or samples.shape[1] < _WHOLE_SHARE * _promised_frames(file)
+            samples, complete = _read(file)
+            truncated = not complete or samples.shape[1] < _WHOLE_SHARE * _promised_frames(file, path)
             truncated = truncated or (file.format == "OGG" and not _ogg_ends(path))
             return Decoded(_checked(samples, size_bytes), file.samplerate, truncated)
     except soundfile.SoundFileError as error:
         raise AudioError("unreadable", f"{size_bytes} bytes that are no audio libsndfile can open") from error
+    except MemoryError as error:
+        raise AudioError("unreadable", f"{size_bytes} bytes whose header promises more than memory holds") from error
+
+
+def _read(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
+    """Samples `[channels, N]`, and whether they end without a decoding error."""
+    if file.frames == _UNKNOWN_FRAMES:
+        raise AudioError("unreadable", f"the {file.format} header does not say how long the audio is")
+    if file.format == "FLAC":
+        return _read_blocks(file)
+    # In one piece: soundfile seeks after each read, which makes an MP3 decoder lose what overlaps into the next frame.
+    return np.ascontiguousarray(file.read(dtype="float32", always_2d=True).T), True
 
 
 def _read_blocks(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
-    """Read to the end or to the first decoding error; the flag says whether the end was reached without one."""
+    """Read up to the first decoding error; libsndfile gives nothing at all of a damaged FLAC read in one piece."""
     blocks = [np.empty((0, file.channels), np.float32)]
     complete = True
     try:
@@ -82,12 +96,26 @@ def _checked(samples: NDArray[np.float32], size_bytes: int) -> NDArray[np.float3
     return samples
 
 
-def _promised_frames(file: soundfile.SoundFile) -> float:
-    """Frames per channel that the header promises. Of a short WAV libsndfile says so only in its log."""
+def _promised_frames(file: soundfile.SoundFile, path: Path) -> float:
+    """Frames per channel that the header promises; 0 where it promises nothing."""
+    if file.format == "MP3" and not _mp3_tells_length(path):
+        return 0  # libsndfile then extrapolates from the first bit rate
+    # Of a short WAV, libsndfile says what was promised only in its log. Writers into a pipe leave the largest number.
     short = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if short and int(short[2]) and int(short[1]) < 0x7FFF0000:  # writers into a pipe leave the largest number there
+    if short and int(short[2]) and int(short[1]) < 0x7FFF0000:
         return file.frames * int(short[1]) / int(short[2])
     return file.frames
+
+
+def _mp3_tells_length(path: Path) -> bool:
+    """Whether the first frame, after any ID3v2 tag, is one that holds the number of frames."""
+    with path.open("rb") as file:
+        start = file.read(10)
+        # ID3v2.4, section 3.1: the size is four bytes of seven bits each
+        tag_bytes = sum(byte << shift for byte, shift in zip(start[6:], (21, 14, 7, 0), strict=False))
+        file.seek(10 + tag_bytes if start.startswith(b"ID3") else 0)
+        frame = file.read(2048)
+    return any(tag in frame for tag in _MP3_LENGTH_TAGS)
 
 
 def _ogg_ends(path: Path) -> bool:

@@ -9,6 +9,7 @@ from mgc_models.errors import WeightsError
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
+_CHECKPOINT = f"config.json, {' or '.join(WEIGHT_FILES)} and {' or '.join(_VOCABULARY_FILES)}"
 _OFFLINE_VALUES = {"1", "ON", "YES", "TRUE"}
 
 
@@ -31,8 +32,7 @@ def bert_folder(source: str) -> Path:
         raise WeightsError(
             f"MGC_BERT = {source!r}: no folder of this name, and not loadable from the Hugging Face hub "
             f"({type(error).__name__}{'; HF_HUB_OFFLINE is set' if _offline() else ''}). Set MGC_BERT to a local "
-            f"folder with config.json, {' or '.join(WEIGHT_FILES)} and {' or '.join(_VOCABULARY_FILES)}, or unset it to start "
-            "from random weights."
+            f"folder with {_CHECKPOINT}, or unset it to start from random weights."
         ) from error
 
 
@@ -51,8 +51,7 @@ def weights_file(folder: Path) -> Path:
 def _checked(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
         raise WeightsError(
-            f"MGC_BERT = {str(folder)!r}: the folder has no config.json; expected a BERT checkpoint with config.json, "
-            f"{' or '.join(WEIGHT_FILES)} and {' or '.join(_VOCABULARY_FILES)}"
+            f"MGC_BERT = {str(folder)!r}: the folder has no config.json; expected a BERT checkpoint: {_CHECKPOINT}"
         )
     return folder
 

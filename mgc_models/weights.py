@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -22,6 +23,19 @@ _HEAD = "last_linear."
 _FIRST_KERNELS = "0.conv.weight"
 # Parts of published BERT files that a classifier has no use for: the pretraining heads, and a buffer of old versions.
 _BERT_UNUSED = ("cls.", "pooler.", "embeddings.position_ids")
+# What torch's restricted unpickler and safetensors raise, depending on where a file is damaged.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    UnpicklingError,
+    SafetensorError,
+    struct.error,
+)
 _BERT_SIZES = {
     "layers": "num_hidden_layers",
     "hidden": "hidden_size",
@@ -100,7 +114,7 @@ def read_state(file: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{file}: no such file; expected a .safetensors file or a state dict (.pth, .pt, .bin)")
     try:
         state: Any = _read_tensors(file)
-    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError, SafetensorError) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"{file}: damaged, or no file of weights ({type(error).__name__}: {error})") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import mgc_models  # noqa: F401 - lets torchaudio and transformers be imported beside a CPU build of torch
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an unset one costs 46 s of retries
 
 

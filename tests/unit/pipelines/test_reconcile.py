@@ -47,9 +47,7 @@ def test_a_killed_run_is_ended_and_its_slot_freed(tmp_path: Path) -> None:
     os.chdir(tmp_path)
     try:
         instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path), config_dir=str(tmp_path)))
-        child = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         wait_for_a_claimed_slot(instance)
         assert reconcile(instance) == []  # alive: left alone
         os.killpg(child.pid, signal.SIGKILL)
