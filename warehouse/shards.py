@@ -116,6 +116,7 @@ def open_feature(folder: Path) -> FeatureReader:
         ShardError: naming the file, if there is no shard, one is damaged, two differ in their specification, or a track
             is in two.
     """
+    folder = folder.absolute()  # files are mapped later, perhaps from another working folder
     paths = sorted(folder.glob("shard-*.parquet"))
     if not paths:
         raise ShardError(f"No shards in {folder}. Run `dagster job execute -j data` first.")
@@ -143,42 +144,43 @@ def open_feature(folder: Path) -> FeatureReader:
 
 def _open_shard(path: Path) -> _ShardIndex:
     try:
+        signature = _signature(path)
         with pq.ParquetFile(path, memory_map=True) as file:
-            metadata = file.schema_arrow.metadata or {}
-            content = json.loads(metadata[SPEC])
-            spec = FeatureSpec(**content)
-            if metadata[VERSION] != str(FORMAT_VERSION).encode():
-                raise ShardError(
-                    f"Shard {path} has format {metadata[VERSION]!r}, this code reads {FORMAT_VERSION}. {MEND}"
-                )
-            if [(field.name, field.type) for field in file.schema_arrow] != [
-                (field.name, field.type) for field in FIELDS
-            ]:
-                raise ShardError(
-                    f"Shard {path} has columns {file.schema_arrow.names}; expected track_id, length, data. {MEND}"
-                )
-            rows = file.read(columns=["track_id", "length"])
+            spec = _stored_spec(file.schema_arrow)
+            rows = file.read(columns=["track_id", "length"], use_threads=False)
             lengths = rows["length"].to_numpy().astype(np.int32)
-            offsets = _offsets(file.metadata, lengths.astype(np.int64) * spec.frame_bytes)
-        return _ShardIndex(path, _signature(path), spec, rows["track_id"].to_pylist(), lengths, offsets)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            offsets = _offsets(file.metadata, lengths.astype(np.int64) * spec.frame_bytes, signature[1])
+        return _ShardIndex(path, signature, spec, rows["track_id"].to_pylist(), lengths, offsets)
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, ShardError) as error:
         raise ShardError(f"Shard {path} is damaged or is no shard: {error}. {MEND}") from error
 
 
-def _offsets(metadata: pq.FileMetaData, sizes: np.ndarray) -> np.ndarray:
+def _stored_spec(schema: pa.Schema) -> FeatureSpec:
+    metadata = schema.metadata or {}
+    if [(field.name, field.type) for field in schema] != [(field.name, field.type) for field in FIELDS]:
+        raise ValueError(f"expected columns {', '.join(map(str, FIELDS))}; found {', '.join(map(str, schema))}")
+    if metadata[VERSION] != str(FORMAT_VERSION).encode():
+        raise ValueError(f"it has format {metadata[VERSION].decode()}, this code reads {FORMAT_VERSION}")
+    return FeatureSpec(**json.loads(metadata[SPEC]))
+
+
+def _offsets(metadata: pq.FileMetaData, sizes: np.ndarray, file_bytes: int) -> np.ndarray:
     """Give the place of every row's data in the file, int64 [rows], from the footer and the sizes in bytes."""
     places, first = [np.empty(0, np.int64)], 0
     for group in range(metadata.num_row_groups):
         chunk = metadata.row_group(group).column(2)
-        if chunk.compression != "UNCOMPRESSED" or "PLAIN" not in chunk.encodings or chunk.has_dictionary_page:
+        # Sizes tell; asking a damaged footer for its codec ends the process (pyarrow 26).
+        if chunk.total_compressed_size != chunk.total_uncompressed_size or chunk.has_dictionary_page:
             raise ValueError("the data column is not plain and uncompressed")
         taken = sizes[first : first + chunk.num_values] + PREFIX_BYTES
         header = chunk.total_compressed_size - int(taken.sum())
-        if header <= 0:
-            raise ValueError("lengths and data do not agree")
-        start = chunk.data_page_offset + header + PREFIX_BYTES
-        places.append(start + np.concatenate([[0], np.cumsum(taken)[:-1]]))
+        end = chunk.data_page_offset + chunk.total_compressed_size
+        if len(taken) != chunk.num_values or header <= 0 or end > file_bytes:
+            raise ValueError("footer, lengths and data do not agree")
+        places.append(chunk.data_page_offset + header + PREFIX_BYTES + np.cumsum(taken) - taken)
         first += chunk.num_values
+    if first != len(sizes):
+        raise ValueError(f"the footer counts {first} rows and there are {len(sizes)} lengths")
     return np.concatenate(places)
 
 

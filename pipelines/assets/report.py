@@ -1,0 +1,217 @@
+"""Groups results and report: run tables, printed beside ours, significance, learning curves, catalogue, HTML page."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.common import OWNERS, picture, table_assets, table_key, table_result
+from pipelines.plan import Plan, PlanError, load_plan
+from pipelines.report.build import write_report
+from pipelines.report.figures import drawn_from, learning_curves
+from pipelines.resources import MgcResource
+from pipelines.transforms.planned import planned_runs
+from pipelines.transforms.published import published
+from pipelines.transforms.results import results
+from pipelines.transforms.runs import RunFileError, gather_runs
+from warehouse.catalogue import export_catalogue
+from warehouse.contract import load_contract
+from warehouse.store import Store, replacing
+from warehouse.tables import read_table, stored_inputs, table_hash, write_table
+
+RUN_TABLES = ("run.runs", "run.epochs", "run.fold_scores", "run.genre_ap", "run.timings")
+RESULT_TABLES = ("report.results", "report.significance")
+FIGURE_KEY = dg.AssetKey(["figures", "learning_curves"])
+CATALOGUE_KEY = dg.AssetKey(["catalogue"])
+REPORT_KEY = dg.AssetKey(["report", "html"])
+FIGURE_VERSION = "1"
+
+
+def results_assets(
+    evaluate_keys: Sequence[dg.AssetKey], data_keys: Sequence[dg.AssetKey] = ()
+) -> list[dg.AssetsDefinition]:
+    """The assets after training.
+
+    Args:
+        evaluate_keys: The training assets that the run tables gather.
+        data_keys: Assets that the catalogue and the page show besides results, so that they come first.
+    """
+    return [
+        run_tables(evaluate_keys),
+        published_table(),
+        result_tables(),
+        learning_curve_picture(),
+        catalogue(data_keys),
+        report_page(data_keys),
+    ]
+
+
+def configured_plan(mgc: MgcResource) -> Plan:
+    """The plan of the configured profile.
+
+    Raises:
+        dagster.Failure: with one message when an experiment file cannot be used.
+    """
+    try:
+        return load_plan(mgc.settings().profile)
+    except PlanError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def write_if_changed(store: Store, frames: Mapping[str, pl.DataFrame]) -> bool:
+    """Write tables whose rows differ from those that are there; returns whether any did."""
+    changed = False
+    for name, frame in frames.items():
+        contract = json.dumps([(column.name, column.type) for column in load_contract()[name].columns])
+        inputs = hashlib.sha256((contract + frame.write_ndjson()).encode()).hexdigest()
+        if stored_inputs(store, name) != inputs:
+            write_table(store, name, frame, inputs=inputs)
+            changed = True
+    return changed
+
+
+def frame_of(store: Store, name: str) -> pl.DataFrame:
+    """A table as a frame."""
+    return pl.DataFrame(read_table(store, name))
+
+
+def run_tables(evaluate_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """`run.*`: what the finished runs of the current plan left in their folders."""
+
+    @table_assets(RUN_TABLES, group="results", deps=evaluate_keys, name="run_tables")
+    def gather(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store = mgc.open_store()
+        planned = planned_runs(store, configured_plan(mgc), mgc.settings())
+        try:
+            tables = gather_runs(store, planned.all_runs())
+        except RunFileError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        changed = write_if_changed(store, tables.by_name())
+        context.log.info("%d of %d planned runs are finished", tables.runs.height, len(planned.all_runs()))
+        for name in RUN_TABLES:
+            yield table_result(store, name, skipped=not changed)
+
+    return gather
+
+
+def published_table() -> dg.AssetsDefinition:
+    """`report.published`, from the experiment files."""
+
+    @table_assets(("report.published",), group="report", name="published", kinds={"toml"})
+    def write_published(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store = mgc.open_store()
+        frame = published(configured_plan(mgc))
+        changed = write_if_changed(store, {"report.published": frame})
+        numbers = frame["printed_mean"].count()
+        context.log.info("%d printed numbers of %d works", numbers, frame["work"].n_unique())
+        yield table_result(store, "report.published", metadata={"printed_numbers": numbers}, skipped=not changed)
+
+    return write_published
+
+
+def result_tables() -> dg.AssetsDefinition:
+    """`report.results` and `report.significance`."""
+    upstream = [table_key(name) for name in ("run.runs", "run.fold_scores", "report.published")]
+
+    @table_assets(RESULT_TABLES, group="report", deps=upstream, name="results")
+    def write_results(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store, settings, plan = mgc.open_store(), mgc.settings(), configured_plan(mgc)
+        reasons = planned_runs(store, plan, settings).reasons
+        frames = results(plan, settings, frame_of(store, "run.runs"), frame_of(store, "run.fold_scores"), reasons)
+        changed = write_if_changed(store, dict(zip(RESULT_TABLES, frames, strict=True)))
+        rows = frames[0].unique(["work", "table_id", "row_id"])
+        context.log.info("%d printed rows, %d of them done", rows.height, rows.filter(status="done").height)
+        comparison = dg.MetadataValue.md(comparison_table(frames[0]))
+        yield table_result(store, RESULT_TABLES[0], metadata={"printed beside ours": comparison}, skipped=not changed)
+        yield table_result(store, RESULT_TABLES[1], skipped=not changed)
+
+    return write_results
+
+
+def comparison_table(frame: pl.DataFrame) -> str:
+    """Markdown: the rows that are done, printed beside ours."""
+    lines = ["| table | row | metric | printed | ours | status |", "|---|---|---|---|---|---|"]
+    for line in frame.filter(status="done").sort("work", "table_id", "row_order", "metric").iter_rows(named=True):
+        sides = [with_spread(line[f"{side}_mean"], line[f"{side}_sd"]) for side in ("printed", "ours")]
+        name = " ".join(part for part in (line["work"], line["table_id"]) if part)
+        label = line["row_label"].replace("|", "\\|")
+        lines.append(f"| {name} | {label} | {line['metric']} | {sides[0]} | {sides[1]} | {line['status']} |")
+    return "\n".join(lines)
+
+
+def with_spread(mean: float | None, sd: float | None) -> str:
+    """`34.33 ± 0.48`."""
+    if mean is None:
+        return ""
+    return f"{mean:.4g}" if sd is None else f"{mean:.4g} ± {sd:.2g}"
+
+
+def learning_curve_picture() -> dg.AssetsDefinition:
+    """The learning curves of all finished runs."""
+
+    @dg.asset(
+        key=FIGURE_KEY,
+        deps=[table_key("run.epochs"), table_key("run.runs")],
+        group_name="results",
+        kinds={"matplotlib"},
+        owners=OWNERS,
+        code_version=FIGURE_VERSION,
+        description="Mean training losses per epoch with their range over folds, one line per setting.",
+    )
+    def draw(mgc: MgcResource) -> dg.MaterializeResult:
+        store = mgc.open_store()
+        path = store.figures / "learning_curves.png"
+        inputs = f"{FIGURE_VERSION} {table_hash(store, 'run.runs')} {table_hash(store, 'run.epochs')}"
+        current = drawn_from(path) == inputs
+        if not current:
+            learning_curves(frame_of(store, "run.runs"), frame_of(store, "run.epochs"), path, inputs)
+        return dg.MaterializeResult(metadata={"picture": picture(path), "unchanged": current})
+
+    return draw
+
+
+def catalogue(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The DuckDB file."""
+
+    @dg.asset(
+        key=CATALOGUE_KEY,
+        deps=[*data_keys, *(table_key(name) for name in (*RUN_TABLES, *RESULT_TABLES, "report.published"))],
+        group_name="report",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="mgc.duckdb: the small tables themselves, views on the large ones, and one view per printed table.",
+    )
+    def export(mgc: MgcResource) -> dg.MaterializeResult:
+        store = mgc.open_store()
+        note = store.root / "state" / "catalogue.json"
+        hashes = {name: table_hash(store, name) for name in load_contract()}
+        inputs = json.dumps({"root": str(store.root.absolute()), "tables": hashes}, sort_keys=True) + "\n"
+        current = store.catalogue.exists() and note.exists() and note.read_text() == inputs
+        if not current:
+            export_catalogue(store)
+            with replacing(note) as temporary:
+                temporary.write_text(inputs)
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.catalogue), "unchanged": current})
+
+    return export
+
+
+def report_page(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The HTML page."""
+
+    @dg.asset(
+        key=REPORT_KEY,
+        deps=[*data_keys, *(table_key(name) for name in RESULT_TABLES), table_key("run.runs"), FIGURE_KEY],
+        group_name="report",
+        kinds={"html"},
+        owners=OWNERS,
+        description="report.html: every printed table beside ours, corpora step by step and figures, in one file.",
+    )
+    def write_page(mgc: MgcResource) -> dg.MaterializeResult:
+        store = mgc.open_store()
+        written = write_report(store, configured_plan(mgc), mgc.settings().data_kind)
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.report), "unchanged": not written})
+
+    return write_page

@@ -1,0 +1,69 @@
+"""What the assets of the data part share: one way to run a pass of a dataset and to report it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.assets.common import table_results
+from pipelines.corpora import CorpusError
+from pipelines.currency import Outputs
+from pipelines.datasets import music4all
+from pipelines.datasets.errors import DatasetError
+from pipelines.parallel import WorkerError
+from pipelines.resources import MgcResource
+from pipelines.settings import Settings
+from pipelines.stages.common import dataset_root, not_run, write_empty
+from warehouse.contract import ContractError
+from warehouse.shards import ShardError
+from warehouse.store import Store
+
+Build = Callable[[Store, Settings], bool]
+
+
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """Turn the errors that are meant for the user into failures that show their message first."""
+    try:
+        yield
+    except (DatasetError, CorpusError, WorkerError, ContractError, ShardError, OSError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def run_pass(
+    context: dg.AssetExecutionContext, mgc: MgcResource, outputs: Outputs, build: Build
+) -> tuple[Store, bool, dict[str, str]]:
+    """Run one pass over Music4All, or write its tables empty where it is not configured.
+
+    Returns:
+        The store, whether nothing was to do, and the status for the metadata.
+    """
+    settings, store = mgc.settings(), mgc.open_store()
+    reason = not_run(settings, music4all.DATASET)
+    with clear_failures():
+        done = write_empty(store, outputs) if reason else build(store, settings)
+    status = reason or "done"
+    context.log.info("%s: %s", ", ".join(outputs), status if done else "nothing changed")
+    return store, not done, {"status": status}
+
+
+def pass_results(
+    context: dg.AssetExecutionContext, mgc: MgcResource, outputs: Outputs, tables: Sequence[str], build: Build
+) -> Iterator[dg.MaterializeResult]:
+    """Run one pass and report `tables`, those of its outputs that are assets of this step."""
+    store, skipped, metadata = run_pass(context, mgc, outputs, build)
+    yield from table_results(store, tables, metadata=metadata, skipped=skipped)
+
+
+def music4all_layout(store: Store, settings: Settings) -> music4all.Layout:
+    """Where the configured (or generated) Music4All lies."""
+    return music4all.locate(dataset_root(store, settings, music4all.DATASET))
+
+
+def keep_picture(store: Store, name: str, skipped: bool, draw: Callable[[Path], None]) -> Path:
+    """Draw `<store>/figures/<name>.png` unless it is there and nothing changed."""
+    path = store.figures / f"{name}.png"
+    if not (skipped and path.is_file()):
+        draw(path)
+    return path

@@ -1,0 +1,61 @@
+"""Folders of one file per track: what is there, and whether it changed."""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a folder: its name, size and time of last change."""
+
+    name: str
+    bytes: int
+    mtime_ns: int
+
+
+def entry(path: Path) -> Entry:
+    """Describe one file."""
+    status = path.stat()
+    return Entry(path.name, status.st_size, status.st_mtime_ns)
+
+
+def files_by_track(folder: Path, suffixes: Collection[str]) -> tuple[dict[str, Entry], list[str]]:
+    """List a folder once.
+
+    Args:
+        folder: Where the files are.
+        suffixes: Accepted endings, best first, lower case.
+
+    Returns:
+        The file of each stem, and the names that are none: hidden files, other endings, a second file of a stem.
+        Folders are listed as files of their name, so that reading them fails and is recorded.
+    """
+    order = {suffix: place for place, suffix in enumerate(suffixes)}
+    found: dict[str, Entry] = {}
+    others: list[str] = []
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda item: (order.get(Path(item.name).suffix.lower(), len(order)), item.name))
+    for item in entries:
+        path = Path(item.name)
+        if path.suffix.lower() not in order or path.stem in found:
+            others.append(item.name)
+            continue
+        status = _status(item)
+        found[path.stem] = Entry(item.name, status[0], status[1])
+    return found, others
+
+
+def _status(item: os.DirEntry[str]) -> tuple[int, int]:
+    """Size and time of change; a link that leads nowhere has size 0 and is found unreadable later."""
+    try:
+        status = item.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def fingerprint(files: Mapping[str, Entry]) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change, sorted: what tells an unchanged folder from a changed one."""
+    return sorted((file.name, file.bytes, file.mtime_ns) for file in files.values())

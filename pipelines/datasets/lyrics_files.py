@@ -1,0 +1,80 @@
+"""Lyrics files: one text per track, decoded, checked and freed of repetitions."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipelines.datasets.rejects import Reject
+from pipelines.transforms.lyrics import deduplicate
+
+SUFFIXES = (".txt",)
+BYTE_ORDER_MARK = "\ufeff"
+
+
+class LyricsTask(NamedTuple):
+    """A chunk of lyrics files to read: the folder, its name below the dataset, and (track_id, file name or None)."""
+
+    folder: Path
+    name: str
+    files: Sequence[tuple[str, str | None]]
+
+
+class LyricsRow(NamedTuple):
+    """A row of core.lyrics without its dataset."""
+
+    track_id: str
+    lyrics_status: str
+    encoding: str | None = None
+    lyrics_sha256: str | None = None
+    words_before: int = 0
+    words_after: int = 0
+    lines_before: int = 0
+    lines_after: int = 0
+    lyrics: str | None = None
+
+
+def read_lyrics(task: LyricsTask) -> tuple[list[LyricsRow], list[Reject]]:
+    """Read the files of a task; every track gets a row, everything unusual a reject."""
+    rows, rejects = [], []
+    for track_id, name in task.files:
+        row, reject = _read(task, track_id, name)
+        rows.append(row)
+        rejects += [reject] if reject else []
+    return rows, rejects
+
+
+def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow, Reject | None]:
+    where = f"{task.name}/{name or track_id + SUFFIXES[0]}"
+    if name is None:
+        return LyricsRow(track_id, "missing"), Reject("lyrics_missing", track_id, where, None, "no such file")
+    try:
+        content = (task.folder / name).read_bytes()
+    except OSError as error:
+        detail = error.strerror or type(error).__name__
+        return LyricsRow(track_id, "undecodable"), Reject("lyrics_undecodable", track_id, where, None, detail)
+    sha256 = hashlib.sha256(content).hexdigest()
+    text, encoding = _decode(content)
+    if "\0" in text:
+        detail = "holds NUL characters, so it is no UTF-8 or Latin-1 text; UTF-16 looks like this"
+        row = LyricsRow(track_id, "undecodable", lyrics_sha256=sha256)
+        return row, Reject("lyrics_undecodable", track_id, where, None, detail)
+    if not text.strip():
+        detail = f"{len(content)} bytes, nothing but white space"
+        row = LyricsRow(track_id, "empty", encoding, sha256)
+        return row, Reject("lyrics_empty", track_id, where, None, detail)
+    clean = deduplicate(text)
+    row = LyricsRow(
+        track_id, "ok", encoding, sha256,
+        clean.words_before, clean.words_after, clean.lines_before, clean.lines_after, clean.text,
+    )  # fmt: skip
+    if encoding == "utf-8":
+        return row, None
+    return row, Reject("decoded_as_latin_1", track_id, where, None, "the file is not UTF-8 and was read as Latin-1")
+
+
+def _decode(content: bytes) -> tuple[str, str]:
+    try:
+        return content.decode("utf-8").removeprefix(BYTE_ORDER_MARK), "utf-8"
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), "latin-1"

@@ -1,0 +1,163 @@
+"""Lyrics of Music4All as WordPiece tokens: shards, and the tokenizer they were made with beside them.
+
+The tokenizers library is imported where it is used, so that a run with nothing to do starts fast.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.datasets import music4all
+from pipelines.datasets.errors import DatasetError
+from pipelines.features.tables import feature_frames, shards_are_whole
+from pipelines.parallel import Log, map_tasks, one_at_a_time
+from pipelines.stages.common import read_frame, write_parts
+from warehouse.shards import FeatureSpec, ShardInfo, write_shard
+from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+VERSION = 1
+FEATURE = "lyric_tokens"
+PART = f"{FEATURE}-{music4all.DATASET}"
+OUTPUTS = {"feature.shards": PART, "feature.index": PART}
+TOKENIZER_FILE = "tokenizer.json"
+MAX_TOKENS = 512  # what BERT can read; training takes the first 256 or fewer of them
+VOCABULARY_SIZE = 30_522  # that of bert-base-uncased; reached where the lyrics hold so many words
+TRACKS_PER_SHARD = 4096
+
+
+@dataclass(frozen=True)
+class TokensTask:
+    """One shard of tokens to make: its number and place, the tokenizer file and its hash, and (track_id, lyrics)."""
+
+    number: int
+    shard: Path
+    tokenizer: Path
+    spec: FeatureSpec
+    texts: list[tuple[str, str]]
+
+
+def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
+    """Tokenise all usable lyrics if they or the tokenizer changed; returns whether anything was done.
+
+    Args:
+        store: The store.
+        bert: Folder or hub name of a BERT checkpoint; None: a vocabulary is counted from the lyrics of corpus.m4a.
+        log: Gets progress.
+
+    Raises:
+        DatasetError: if the checkpoint has no tokenizer that can be read.
+    """
+    with one_at_a_time(store.root / "state" / f"{PART}.lock", log):
+        return _build(store, bert, log)
+
+
+def _build(store: Store, bert: str | None, log: Log) -> bool:
+    lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
+    source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
+    inputs = content_hash(VERSION, MAX_TOKENS, VOCABULARY_SIZE, lyrics, source)
+    folder = store.feature(FEATURE, music4all.DATASET)
+    there = (folder / TOKENIZER_FILE).is_file() and shards_are_whole(store, PART)
+    if there and is_current(store, OUTPUTS, inputs):
+        return False
+    texts = _texts(store)
+    _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
+    spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
+    done = _write_shards(folder, spec, texts, log)
+    shards, index = feature_frames(store, spec, music4all.DATASET, done)
+    return write_parts(store, OUTPUTS, {"feature.shards": shards, "feature.index": index}, inputs)
+
+
+def _texts(store: Store) -> list[tuple[str, str]]:
+    lyrics = read_frame(store, "core.lyrics", music4all.DATASET).filter(pl.col("lyrics_status") == "ok")
+    return list(lyrics.sort("track_id").select("track_id", "lyrics").iter_rows())
+
+
+def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
+    """What training must know of the tokenizer; the special tokens are not in the shards."""
+    from mgc_models.features.tokens import load_tokenizer, special_ids  # noqa: PLC0415
+
+    tokenizer = load_tokenizer(tokenizer_file)
+    return {
+        "max_tokens": MAX_TOKENS,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "special_ids": special_ids(tokenizer)._asdict(),
+        "tokenizer_sha256": hashlib.sha256(tokenizer_file.read_bytes()).hexdigest(),
+    }
+
+
+def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> None:
+    """Put the tokenizer in place."""
+    from mgc_models.features.tokens import save_tokenizer  # noqa: PLC0415
+
+    if bert:
+        tokenizer = _checkpoint_tokenizer(bert)
+    else:
+        members = set(read_frame(store, "corpus.m4a")["track_id"])
+        tokenizer = _counted_tokenizer(text for track_id, text in texts if track_id in members)
+    save_tokenizer(tokenizer, path)
+
+
+def _counted_tokenizer(texts: Iterator[str]) -> "Tokenizer":
+    from mgc_models.features.tokens import build_wordpiece, wordpiece_tokenizer  # noqa: PLC0415
+
+    return wordpiece_tokenizer(build_wordpiece(texts, VOCABULARY_SIZE))
+
+
+def _checkpoint_tokenizer(bert: str) -> "Tokenizer":
+    from mgc_models.errors import TokenizerError, WeightsError  # noqa: PLC0415
+    from mgc_models.features.tokens import load_tokenizer  # noqa: PLC0415
+    from mgc_models.hub import bert_folder  # noqa: PLC0415
+
+    try:
+        return load_tokenizer(bert_folder(bert))
+    except (TokenizerError, WeightsError) as error:
+        raise DatasetError(str(error)) from error
+
+
+def _checkpoint_identity(bert: str) -> list[str]:
+    """What stands for a checkpoint's tokenizer: the checksums of its files, or its hub name."""
+    files = [Path(bert).expanduser() / name for name in (TOKENIZER_FILE, "vocab.txt", "tokenizer_config.json")]
+    found = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+    return found or [bert]
+
+
+def _write_shards(
+    folder: Path, spec: FeatureSpec, texts: list[tuple[str, str]], log: Log
+) -> list[tuple[int, ShardInfo, list[tuple[str, int]]]]:
+    """Write every shard, on all cores, and remove all else but the tokenizer."""
+    starts = range(0, max(len(texts), 1), TRACKS_PER_SHARD)
+    tasks = [
+        TokensTask(
+            number,
+            folder / f"shard-{number:05}.parquet",
+            folder / TOKENIZER_FILE,
+            spec,
+            texts[start : start + TRACKS_PER_SHARD],
+        )
+        for number, start in enumerate(starts)
+    ]
+    results = map_tasks(_make_shard, tasks, label="Tokenising lyrics", size=lambda task: len(task.texts), log=log)
+    done = {task.number: result for task, result in results}
+    for path in set(folder.iterdir()) - {task.shard for task in tasks} - {folder / TOKENIZER_FILE}:
+        path.unlink(missing_ok=True)
+    return [(number, *done[number]) for number in sorted(done)]
+
+
+def _make_shard(task: TokensTask) -> tuple[ShardInfo, list[tuple[str, int]]]:
+    from mgc_models.features.tokens import encode, load_tokenizer  # noqa: PLC0415
+
+    tokenizer = load_tokenizer(task.tokenizer)
+    arrays: list[tuple[str, np.ndarray]] = [
+        (track_id, encode(tokenizer, text, MAX_TOKENS)) for track_id, text in task.texts
+    ]
+    info = write_shard(task.shard, task.spec, arrays)
+    return info, [(track_id, len(array)) for track_id, array in arrays]

@@ -1,0 +1,1 @@
+"""Pictures: each function takes a table and writes one PNG, equal bytes for equal rows."""

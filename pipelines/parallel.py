@@ -1,0 +1,117 @@
+"""Work on all cores, with a progress bar on the terminal and a line in the log now and then."""
+
+import fcntl
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+LOG_EVERY_S = 15.0
+BAR_EVERY_S = {True: 0.2, False: 5.0}  # on a terminal, in a captured log
+
+Log = Callable[[str], None]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+_logger = logging.getLogger(__name__)
+
+
+class WorkerError(RuntimeError):
+    """A worker process died; the message says what to do."""
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_at_a_time(lock: Path, log: Log) -> Iterator[None]:
+    """Hold `lock` against other processes, waiting for it if need be; the system frees it however this process ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log(f"Another process holds {lock}; waiting until it is done.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def map_tasks(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    label: str,
+    unit: str = "tracks",
+    size: Callable[[Task], int] = lambda _: 1,
+    log: Log = _logger.info,
+) -> Iterator[tuple[Task, Result]]:
+    """Apply `function`, a module-level function, to every task; results come as they are finished.
+
+    One task runs in this process, several in spawned worker processes, which end when this process is gone.
+
+    Args:
+        function: What to do.
+        tasks: What to do it to; picklable.
+        label: Names the work in the bar and the log.
+        unit: What is counted.
+        size: How many units a task holds.
+        log: Gets a line every 15 s and one at the end.
+
+    Raises:
+        WorkerError: if a worker process died, for example because memory ran out.
+    """
+    total = sum(map(size, tasks))
+    mininterval = BAR_EVERY_S[sys.stderr.isatty()]
+    with tqdm(total=total, desc=label, unit=f" {unit}", mininterval=mininterval, disable=not tasks) as bar:
+        started = logged = time.monotonic()
+        for task, result in _results(function, tasks, label):
+            yield task, result
+            bar.update(size(task))
+            now = time.monotonic()
+            if now - logged > LOG_EVERY_S:
+                logged = now
+                log(f"{label}: {bar.n:,} of {total:,} {unit}, {bar.n / (now - started):.1f} a second")
+
+
+def _results(function: Callable[[Task], Result], tasks: Sequence[Task], label: str) -> Iterator[tuple[Task, Result]]:
+    workers = min(available_cores(), len(tasks))
+    if workers < 2:
+        yield from ((task, function(task)) for task in tasks)
+        return
+    context = multiprocessing.get_context("spawn")  # forked workers would inherit the threads of polars and torch
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        futures = {pool.submit(function, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                f"{label}: a worker process died, most often because memory ran out. Finished parts are kept: "
+                "run the same command again, with fewer cores (`taskset -c 0-3 …`) if it happens again."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Start a thread that ends this worker when its parent is gone: a pool's worker would wait for ever otherwise."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,27 @@
+"""The experiment plan: every printed table, the settings behind its rows, and the runs they come to.
+
+`load_plan` reads `pipelines/experiments`, `runs_for` turns a setting into training runs, and `row_status` says how
+a row stands.
+"""
+
+from pipelines.plan.models import IMPLEMENTED
+from pipelines.plan.resolve import load_plan
+from pipelines.plan.runs import TrainingData, runs_for
+from pipelines.plan.schema import Metric, Plan, PlanError, Printed, PrintedTable, Row, Setting
+from pipelines.plan.status import blocked, row_status
+
+__all__ = [
+    "IMPLEMENTED",
+    "Metric",
+    "Plan",
+    "PlanError",
+    "Printed",
+    "PrintedTable",
+    "Row",
+    "Setting",
+    "TrainingData",
+    "blocked",
+    "load_plan",
+    "row_status",
+    "runs_for",
+]

@@ -1,0 +1,8 @@
+"""The one list of models that can be trained today; a row with any other model reads `not implemented`."""
+
+IMPLEMENTED: dict[str, tuple[str, ...]] = {
+    "inception_v4": ("inception_v4",),
+    "bert": ("bert",),
+    "alnet": ("inception_v4", "bert"),
+}
+"""Model name -> the pretrained weights it can start from, keys of `pipelines.settings.WEIGHT_VARIABLES`."""

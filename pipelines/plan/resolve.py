@@ -1,0 +1,164 @@
+"""Resolves rows into settings: base, then the row's differences, then the profile; equal results are one setting."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mgc_models.spec import Settings, SpecError
+from mgc_models.spec_parser import parse
+from pipelines.plan.models import IMPLEMENTED
+from pipelines.plan.reading import EXPERIMENTS, has_type, load_toml, read_base, read_table
+from pipelines.plan.schema import Base, Plan, PlanError, PrintedTable, Row, Setting
+
+
+def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
+    """Read, check and resolve every experiment file.
+
+    Args:
+        profile: Name of a file in `profiles/`.
+        root: Folder with one folder per work, and `profiles/`.
+
+    Raises:
+        PlanError: naming file and row, for anything that cannot be used.
+    """
+    bases = {base.name: base for path in sorted(root.glob("*/base/*.toml")) for base in [read_base(path, root)]}
+    overrides = read_profile(profile, bases, root)
+    tables = tuple(read_table(path, root) for path in sorted(root.glob("*/*.toml")) if path.parent.name != "profiles")
+    check_unique(tables)
+    settings: dict[str, Setting] = {}
+    setting_of: dict[tuple[str, str, str], str | None] = {}
+    for table, row in rows_in_order(tables):
+        setting = resolve(table, row, bases, overrides, settings)
+        setting_of[table.work, table.table_id, row.row_id] = setting.setting_id if setting else None
+        if setting:
+            settings.setdefault(setting.setting_id, setting)
+    return Plan(profile, tables, settings, setting_of)
+
+
+def rows_in_order(tables: tuple[PrintedTable, ...]) -> Iterator[tuple[PrintedTable, Row]]:
+    """Every row of every table."""
+    return ((table, row) for table in tables for row in table.rows)
+
+
+def check_unique(tables: tuple[PrintedTable, ...]) -> None:
+    """Refuse two files for one table."""
+    seen: dict[str, str] = {}
+    for table in tables:
+        if table.name in seen:
+            raise PlanError(f"{table.path}: table {table.name} is also in {seen[table.name]}; keep one of them.")
+        seen[table.name] = table.path
+
+
+def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[str, dict[str, Any]]:
+    """Overrides per model name.
+
+    Raises:
+        PlanError: for an unknown profile or a model that no base file names.
+    """
+    path = root / "profiles" / f"{profile}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
+        raise PlanError(f"Profile {profile!r} has no file profiles/{profile}.toml; there are {known}.")
+    overrides = load_toml(path, f"profiles/{path.name}")
+    models = {base.settings["model"]["name"] for base in bases.values()}
+    for model, values in overrides.items():
+        if model not in models:
+            raise PlanError(
+                f"profiles/{path.name}: unknown model {model!r}; base files name {', '.join(sorted(models))}."
+            )
+        if not isinstance(values, dict):
+            raise PlanError(f"profiles/{path.name}: {model} is {values!r}; expected a table of dotted settings.")
+    return overrides
+
+
+def resolve(
+    table: PrintedTable,
+    row: Row,
+    bases: Mapping[str, Base],
+    overrides: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Setting],
+) -> Setting | None:
+    """Resolve one row; a setting already known is returned, and a quoted figure has none.
+
+    Raises:
+        PlanError: naming file and row, for an unknown base or key, a wrong type, or an id taken by other settings.
+    """
+    if row.base is None:
+        return None
+    where = f"{table.path}: row {row.row_id!r}"
+    base = bases.get(f"{table.work}_{row.base}")
+    if base is None:
+        available = ", ".join(name.removeprefix(f"{table.work}_") for name in bases if name.startswith(table.work))
+        raise PlanError(f"{where}: unknown base {row.base!r}; {table.work}/base has {available}.")
+    settings: dict[str, Any] = copy.deepcopy(dict(base.settings))
+    for key, value in row.differences.items():
+        set_value(settings, key, value, f"{where}: set")
+    model = settings["model"]["name"]
+    apply_profile(settings, overrides.get(model, {}), row, where)
+    check_settings(settings, where)
+    for setting in known.values():
+        if (setting.work, setting.settings, setting.data) == (table.work, settings, base.data):
+            return setting
+    setting_id = base.name if not row.differences else f"{base.name}_{row.row_id}"
+    if setting_id in known:
+        raise PlanError(f"{where}: setting id {setting_id!r} already stands for other settings; rename the row.")
+    return Setting(setting_id, table.work, base.name, model, settings, base.data, row.datasets, base.cost)
+
+
+def apply_profile(settings: dict[str, Any], overrides: Mapping[str, Any], row: Row, where: str) -> None:
+    """Scale the settings; a key that the row sets must be translated value by value, so that rows stay distinct."""
+    for key, value in overrides.items():
+        if isinstance(value, dict):
+            current = str(get_value(settings, key, f"{where}: profile"))
+            if current not in value:
+                raise PlanError(f"{where}: the profile has no value of {key} for {current}; it has {', '.join(value)}.")
+            set_value(settings, key, value[current], f"{where}: profile")
+        elif key in row.differences:
+            raise PlanError(
+                f"{where} sets {key}, which the profile would overwrite with {value!r}. "
+                f"In the profile, translate each value: {key} = {{ {row.differences[key]} = … }}."
+            )
+        else:
+            set_value(settings, key, value, f"{where}: profile")
+
+
+def get_value(settings: Mapping[str, Any], key: str, where: str) -> Any:
+    """The value of a dotted key.
+
+    Raises:
+        PlanError: if the base does not have the key.
+    """
+    value: Any = settings
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise PlanError(f"{where}: unknown key {key!r}; the base has no {part!r} there.")
+        value = value[part]
+    return value
+
+
+def set_value(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Replace the value of a dotted key that exists, by one of the same type.
+
+    Raises:
+        PlanError: if the base does not have the key, or has a value of another type.
+    """
+    current = get_value(settings, key, where)
+    if isinstance(current, dict) or not has_type(value, type(current)):
+        raise PlanError(
+            f"{where}: {key} is {value!r}; expected {type(current).__name__}, as in the base ({current!r})."
+        )
+    *path, last = key.split(".")
+    for part in path:
+        settings = settings[part]
+    settings[last] = float(value) if isinstance(current, float) else value
+
+
+def check_settings(settings: Mapping[str, Any], where: str) -> None:
+    """Let the models' own specification check the settings of models that exist."""
+    if settings["model"]["name"] not in IMPLEMENTED:
+        return
+    try:
+        parse(Settings, settings, "")
+    except SpecError as error:
+        raise PlanError(f"{where}: {error}") from error

@@ -1,0 +1,65 @@
+"""How a row stands: done, not run (and why), or not implemented."""
+
+from collections.abc import Mapping
+
+from pipelines.plan.models import IMPLEMENTED
+from pipelines.plan.runs import TrainingData
+from pipelines.plan.schema import Row, Setting
+from pipelines.settings import DATASET_VARIABLES, Settings
+
+DONE = "done"
+NOT_IMPLEMENTED = "not implemented"
+NOT_RUN = "not run: "
+
+
+def missing_datasets(datasets: tuple[str, ...], settings: Settings) -> str:
+    """`MGC_MSD_DIR is not set`, with every variable that is missing; empty when none is."""
+    names = [DATASET_VARIABLES[name] for name in datasets if not settings.is_configured(name)]
+    if not names:
+        return ""
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not set"
+
+
+def blocked(setting: Setting, data: TrainingData | None) -> str:
+    """Why the data do not allow a setting to be trained; empty when they do.
+
+    Args:
+        setting: A setting.
+        data: Its corpus and split; None when the corpus has too few tracks to be split.
+    """
+    corpus, scheme = setting.data["corpus"], setting.data["scheme"]
+    if data is None:
+        return f"corpus {corpus} has fewer tracks than the {setting.folds} folds of {scheme}"
+    empty = [fold for fold in range(setting.folds) if not data.fold_tracks.get(fold)]
+    if empty:
+        labelled = sum(data.fold_tracks.values())
+        return (
+            f"corpus {corpus} has {labelled} labelled tracks, which leave {len(empty)} of {setting.folds} folds empty"
+        )
+    return ""
+
+
+def row_status(
+    row: Row,
+    setting: Setting | None,
+    settings: Settings,
+    finished: Mapping[str, int],
+    reasons: Mapping[str, str],
+) -> str:
+    """Status of a row, by precedence: dataset not configured, model not there, then the state of its runs.
+
+    Args:
+        row: The row.
+        setting: Its setting; None for a quoted figure.
+        settings: The configuration.
+        finished: Number of finished runs per setting_id.
+        reasons: Why a setting cannot be trained, by setting_id; absent or empty when it can.
+    """
+    if missing := missing_datasets(row.datasets, settings):
+        return f"{NOT_RUN}{missing}"
+    if setting is None or setting.model not in IMPLEMENTED:
+        return NOT_IMPLEMENTED
+    if reason := reasons.get(setting.setting_id):
+        return f"{NOT_RUN}{reason}"
+    count = finished.get(setting.setting_id, 0)
+    return DONE if count == setting.folds else f"{NOT_RUN}{count} of {setting.folds} runs are finished"

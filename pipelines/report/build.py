@@ -1,0 +1,78 @@
+"""Puts the report together: one HTML page with everything inside, for a browser of any size and no network."""
+
+import hashlib
+import re
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from pipelines.plan.schema import Plan
+from pipelines.report.markup import Markup, tag
+from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
+from warehouse.store import Store, replacing
+from warehouse.tables import read_table, table_hash
+
+FOLDER = Path(__file__).parent
+READ = ("report.results", "corpus.steps", "core.rejects", "run.runs")
+SAMPLE_BANNER = (
+    "Results on the sample corpus: small generated songs and small models. They show that the pipeline works; they say "
+    "nothing about the published models."
+)
+INPUTS = re.compile(r'<meta name="mgc-inputs" content="([0-9a-f]*)">')
+
+
+def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
+    """Write `<store>/report.html` unless it is current; returns whether it was written.
+
+    Args:
+        store: Where the tables and figures lie.
+        plan: Titles, order and printed numbers.
+        data_kind: `sample` or `real`; sample results are marked at the top.
+    """
+    figures = sorted(store.figures.glob("[!.]*.png"))
+    inputs = report_inputs(store, plan, data_kind, figures)
+    if current_inputs(store.report) == inputs:
+        return False
+    with replacing(store.report) as temporary:
+        temporary.write_text(page(store, plan, data_kind, figures, inputs), encoding="utf-8")
+    return True
+
+
+def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path]) -> str:
+    """Hash of everything the page shows, its own code included."""
+    digest = hashlib.sha256(f"{plan!r}\0{data_kind}".encode())
+    for name in READ:
+        digest.update(table_hash(store, name).encode())
+    for path in [*figures, *sorted(found for found in FOLDER.iterdir() if found.is_file())]:
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def current_inputs(path: Path) -> str | None:
+    """The inputs that a report was written from; None where there is none."""
+    if not path.exists():
+        return None
+    found = INPUTS.search(path.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else None
+
+
+def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:
+    """The whole page."""
+    results, steps, rejects, runs = (read_rows(store, name) for name in READ)
+    works = list(dict.fromkeys(table.work for table in plan.tables))
+    links = [tag("a", name, href=f"#{name}") for name in [*works, "data", "runs", "figures"]]
+    sections = [results_sections(plan, results), corpus_section(steps, rejects), runs_section(runs)]
+    banner = tag("p", SAMPLE_BANNER, class_="banner", role="note") if data_kind == "sample" else Markup("")
+    return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
+        inputs=inputs,
+        style=(FOLDER / "style.css").read_text(encoding="utf-8"),
+        banner=banner,
+        contents=tag("nav", *links, aria_label="Contents"),
+        sections="\n".join([*sections, figures_section(figures)]),
+    )
+
+
+def read_rows(store: Store, name: str) -> list[dict[str, Any]]:
+    """Rows of a table as mappings."""
+    rows: list[dict[str, Any]] = read_table(store, name).to_pylist()
+    return rows

@@ -1,0 +1,1 @@
+"""Transforms of tables: polars and DuckDB, no files, neither dagster nor torch."""

@@ -1,0 +1,27 @@
+"""One run of the whole graph on a small planted corpus, shared by the tests that look at what it left."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.datasets.sample import generate
+from tests.pipeline.harness import Checkout, checkout
+
+TRACKS = 48
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small planted corpus in Music4All's layout."""
+    root = tmp_path_factory.mktemp("planted")
+    generate(root, seed=0, tracks=TRACKS)
+    return root / "music4all"
+
+
+@pytest.fixture(scope="session")
+def finished(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """`full_repro` run once on the small planted corpus, given as a user's own dataset."""
+    place = checkout(tmp_path_factory.mktemp("finished"), MGC_MUSIC4ALL_DIR=str(planted))
+    done = place.job()
+    assert done.returncode == 0, done.stderr[-4000:]
+    return place

@@ -1,0 +1,147 @@
+"""The plan: which settings and runs stand behind the printed rows, and what names a run."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mgc_models.spec import parse_run
+from pipelines.plan import IMPLEMENTED, TrainingData, blocked, load_plan, row_status, runs_for
+from pipelines.plan.__main__ import main
+from pipelines.plan.runs import run_id_of
+from pipelines.settings import PROFILES, Settings
+
+DATA = TrainingData(
+    "m4a", "music4all", "random5", "c0ffee", "training_inputs/c0ffee.parquet", dict.fromkeys(range(5), 20)
+)
+BASELINES = ["jiang2024_inception_v4", "jiang2024_bert", "jiang2024_alnet"]
+
+
+def runs(**changes: Any) -> list[dict[str, Any]]:
+    values = {"profile": "sample", "setting_id": "jiang2024_alnet", "data": DATA, "weights": {}, "data_kind": "sample"}
+    values |= changes
+    plan = load_plan(values.pop("profile"))
+    return runs_for(plan, **values)
+
+
+def ids(**changes: Any) -> list[str]:
+    return [run["run_id"] for run in runs(**changes)]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("setting_id", BASELINES)
+def test_training_accepts_every_run_of_the_baselines(setting_id: str, profile: str) -> None:
+    found = runs(profile=profile, setting_id=setting_id)
+    assert [run["data"]["fold"] for run in found] == [0, 1, 2, 3, 4]
+    for run in found:
+        assert parse_run(json.loads(json.dumps(run))).run_id == run["run_id"]
+
+
+def test_the_models_that_exist_are_the_three_baselines_of_the_thesis() -> None:
+    plan = load_plan("sample")
+    assert [setting.setting_id for setting in plan.settings.values() if setting.model in IMPLEMENTED] == BASELINES
+
+
+def test_rows_with_equal_settings_share_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MGC_STORE", str(tmp_path))
+    assert main(["--work", "jiang2024"]) == 0
+    assert "22 settings, 18 pretrainings, 110 runs" in capsys.readouterr().out
+    plan = load_plan("paper")
+    default = [row for row, setting_id in plan.setting_of.items() if setting_id == "jiang2024_mae"]
+    assert [table for _, table, _ in default] == [f"table_6_{number}" for number in range(1, 10)]
+
+
+def test_only_what_can_change_a_result_changes_the_run_id(tmp_path: Path) -> None:
+    before = ids()
+    assert len(set(before)) == 5
+    assert all(len(run_id) == 16 for run_id in before)
+    moved = TrainingData(**{**vars(DATA), "tracks": "elsewhere/c0ffee.parquet"})
+    assert ids(data=moved) == before
+    assert ids(data_kind="real") == before
+    assert ids(weights={"cavmae": "not/used/by/this/model"}) == before
+    assert not set(ids(data=TrainingData(**{**vars(DATA), "corpus_hash": "decade"}))) & set(before)
+    assert not set(ids(profile="paper")) & set(before)
+
+
+def test_weights_count_by_content_wherever_they_lie(tmp_path: Path) -> None:
+    for name, content in {"one": b"w", "two": b"w", "three": b"v"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(content)
+    one, two, three = (ids(weights={"bert": str(tmp_path / name)}) for name in ("one", "two", "three"))
+    assert one == two
+    assert not set(one) & set(three)
+    assert not set(one) & set(ids())
+    assert ids(weights={"bert": "bert-base-uncased"}) not in (ids(), one)
+
+
+def test_every_single_setting_counts() -> None:
+    settings = dict(load_plan("sample").settings["jiang2024_alnet"].settings)
+    data = runs()[0]["data"]
+    seen = {run_id_of(settings, data, {})}
+    for section, values in settings.items():
+        for key in values if isinstance(values, dict) else [None]:
+            changed = copy.deepcopy(settings)
+            if key is None:
+                changed[section] = "changed"
+            else:
+                changed[section][key] = "changed"
+            run_id = run_id_of(changed, data, {})
+            assert run_id not in seen, (section, key)
+            seen.add(run_id)
+
+
+def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
+    plan = load_plan("sample")
+    rows = {
+        (table.table_id, row.row_id): (row, plan.setting(table, row)) for table in plan.tables for row in table.rows
+    }
+    real = Settings(datasets={"music4all": Path("m4a")})
+
+    def status(table: str, row: str, settings: Settings, finished: int = 0, reason: str = "") -> str:
+        found, setting = rows[table, row]
+        name = setting.setting_id if setting else ""
+        return row_status(found, setting, settings, {name: finished}, {name: reason})
+
+    assert status("table_6_5", "m4a_msd", real) == "not run: MGC_MSD_DIR and MGC_GENIUS_CSV are not set"
+    assert status("table_6_5", "m4a", real) == "not implemented"
+    assert status("table_1", "kim", Settings()) == "not implemented"
+    assert (
+        status("table_1", "proposed", Settings(datasets={"fma": Path("f")})) == "not run: MGC_FMA_LYRICS_DIR is not set"
+    )
+    assert status("table_6_9", "bert", Settings(datasets={"fma": Path("f")})) == "not run: MGC_MUSIC4ALL_DIR is not set"
+    assert status("table_6_9", "bert", real, reason="corpus m4a is small") == "not run: corpus m4a is small"
+    assert status("table_6_9", "bert", real, finished=4) == "not run: 4 of 5 runs are finished"
+    assert status("table_6_9", "bert", real, finished=5) == "done"
+
+
+def test_a_corpus_that_leaves_a_fold_empty_is_not_trained_on() -> None:
+    setting = load_plan("sample").settings["jiang2024_bert"]
+    assert blocked(setting, DATA) == ""
+    assert "leave 4 of 5 folds empty" in blocked(setting, TrainingData(**{**vars(DATA), "fold_tracks": {0: 3}}))
+    assert "fewer tracks" in blocked(setting, None)
+
+
+def test_the_command_answers_mistakes_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MGC_STORE", str(tmp_path))
+    assert main(["--work", "jiang2042"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setenv("MGC_MUSIC4ALL_DIR", str(tmp_path / "nowhere"))
+    assert main([]) == 2
+    assert "MGC_MUSIC4ALL_DIR" in capsys.readouterr().err
+
+
+def test_json_lists_every_row_with_its_settings(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MGC_STORE", str(tmp_path))
+    assert main(["--json", "--profile", "paper"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    plan = load_plan("paper")
+    assert [row["row_id"] for row in listed["rows"]] == [row.row_id for table in plan.tables for row in table.rows]
+    assert listed["settings"]["jiang2024_bert"]["settings"]["model"]["layers"] == 12

@@ -1,0 +1,183 @@
+"""Printed beside ours: units, spread, tests and their marks."""
+
+import itertools
+import statistics
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import rankdata, wilcoxon
+
+from pipelines.plan import Plan, load_plan
+from pipelines.plan.reading import EXPERIMENTS
+from pipelines.settings import Settings
+from pipelines.transforms.frames import typed_frame
+from pipelines.transforms.published import published
+from pipelines.transforms.results import results
+from pipelines.transforms.significance import SignedRankTest, signed_rank_test
+
+SCORES = st.lists(st.integers(-5, 5).map(lambda step: step / 10), min_size=2, max_size=7)
+
+
+def p_by_enumeration(differences: list[float]) -> float:
+    """P(W+ >= observed) over all signs, by definition."""
+    kept = [difference for difference in differences if difference]
+    ranks = rankdata([abs(difference) for difference in kept])
+    observed = sum(rank for rank, difference in zip(ranks, kept, strict=True) if difference > 0)
+    sums = [sum(itertools.compress(ranks, signs)) for signs in itertools.product((0, 1), repeat=len(kept))]
+    return sum(total >= observed for total in sums) / len(sums)
+
+
+@settings(deadline=None, max_examples=40)
+@given(SCORES)
+def test_p_is_exact_with_ties_and_zeros(differences: list[float]) -> None:
+    test = signed_rank_test(differences, [0.0] * len(differences), alternative="reference_better")
+    opposite = signed_rank_test([0.0] * len(differences), differences, alternative="row_better")
+    assert test
+    assert test == SignedRankTest(len(differences), test.statistic, test.p_value)
+    assert test.p_value == pytest.approx(p_by_enumeration(differences))
+    assert opposite
+    assert opposite.p_value == pytest.approx(test.p_value)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.permutations([0.013, -0.021, 0.034, 0.005, 0.04]))
+def test_p_equals_scipys_exact_one_without_ties(differences: list[float]) -> None:
+    test = signed_rank_test(differences, [0.0] * 5, alternative="reference_better")
+    assert test
+    assert test.p_value == pytest.approx(wilcoxon(differences, alternative="greater", method="exact").pvalue)
+
+
+def test_five_folds_reach_one_asterisk_and_no_more() -> None:
+    test = signed_rank_test([0.5, 0.6, 0.7, 0.8, 0.9], [0.1, 0.19, 0.28, 0.37, 0.46], alternative="reference_better")
+    assert test
+    assert (test.p_value, test.statistic, test.stars) == (1 / 32, 15.0, "*")
+
+
+@pytest.mark.parametrize(
+    ("p_value", "stars"),
+    [(0.0009, "***"), (0.001, "**"), (0.009, "**"), (0.01, "*"), (0.049, "*"), (0.05, "-"), (1.0, "-")],
+)
+def test_marks_follow_the_thesis(p_value: float, stars: str) -> None:
+    assert SignedRankTest(5, 0.0, p_value).stars == stars
+
+
+def test_one_fold_is_not_tested_and_equal_folds_are_not_significant() -> None:
+    assert signed_rank_test([0.5], [0.1], alternative="reference_better") is None
+    equal = signed_rank_test([0.3] * 5, [0.1 + 0.2] * 5, alternative="reference_better")
+    assert equal
+    assert (equal.p_value, equal.stars) == (1.0, "-")
+
+
+def run_frames(scores: dict[str, dict[str, list[float | None]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`run.runs` and `run.fold_scores` of some settings: metric -> score per fold."""
+    runs, folds = [], []
+    for setting_id, metrics in scores.items():
+        for fold in range(len(next(iter(metrics.values())))):
+            run_id = f"{setting_id}-{fold}"
+            runs.append(
+                {
+                    "run_id": run_id,
+                    "work": "jiang2024",
+                    "setting_id": setting_id,
+                    "stage": "evaluate",
+                    "corpus": "m4a",
+                    "scheme": "random5",
+                    "fold": fold,
+                    "seed": 0,
+                    "profile": "sample",
+                    "data_kind": "sample",
+                    "init": "random",
+                    "parameters": 1,
+                    "tracks_train": 1,
+                    "tracks_test": 1,
+                    "tracks_unlabelled": 0,
+                    "corpus_hash": "c",
+                    "settings_json": "{}",
+                    "versions_json": "{}",
+                }
+            )
+            folds += [
+                {"run_id": run_id, "metric": metric, "value": values[fold], "classes_scored": None}
+                for metric, values in metrics.items()
+            ]
+    return typed_frame("run.runs", runs[::-1]), typed_frame("run.fold_scores", folds[::-1])
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """The plan, with BERT as reference row of Table 6.9, so that existing models are tested against each other."""
+    root = tmp_path / "experiments"
+    for source in EXPERIMENTS.rglob("*.toml"):
+        target = root / source.relative_to(EXPERIMENTS)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    table = root / "jiang2024" / "table_6_9.toml"
+    table.write_text(table.read_text().replace('reference_row = "ours"', 'reference_row = "alnet"'))
+    return load_plan("sample", root)
+
+
+def rows_of(frame: pl.DataFrame, metric: str) -> dict[str, dict[str, object]]:
+    return {row["row_id"]: row for row in frame.filter(table_id="table_6_9", metric=metric).iter_rows(named=True)}
+
+
+def test_ours_stand_in_the_printed_unit_with_their_test(plan: Plan) -> None:
+    alnet, bert = [0.5, 0.52, 0.54, 0.56, 0.58], [0.4, 0.41, 0.42, 0.43, 0.44]
+    frames = run_frames(
+        {
+            "jiang2024_alnet": {"accuracy": alnet, "f1": alnet, "map": alnet},
+            "jiang2024_bert": {"accuracy": bert, "f1": alnet, "map": [0.1, None, 0.3, 0.2, 0.4]},
+        }
+    )
+    found, tests = results(plan, Settings(), *frames, {})
+    accuracy = rows_of(found, "accuracy")
+    assert accuracy["alnet"]["ours_mean"] == pytest.approx(54.0)
+    assert accuracy["alnet"]["ours_sd"] == pytest.approx(100 * statistics.stdev(alnet))
+    assert accuracy["alnet"]["run_ids"] == [f"jiang2024_alnet-{fold}" for fold in range(5)]
+    assert (accuracy["alnet"]["p_value"], accuracy["alnet"]["stars"]) == (None, None)
+    assert (accuracy["bert"]["p_value"], accuracy["bert"]["stars"]) == (1 / 32, "*")
+    assert (rows_of(found, "f1")["bert"]["p_value"], rows_of(found, "f1")["bert"]["stars"]) == (1.0, "-")
+    # A fold in which mAP is undefined leaves the mean to the others, and the pairs incomplete.
+    assert (rows_of(found, "map")["bert"]["n"], rows_of(found, "map")["bert"]["p_value"]) == (4, None)
+    assert rows_of(found, "map")["bert"]["ours_mean"] == pytest.approx(25.0)
+    assert accuracy["inception_v4"]["status"] == "not run: 0 of 5 runs are finished"
+    assert accuracy["inception_v4"]["ours_mean"] is None
+    assert tests.select("row_id", "metric", "statistic").sort("metric").rows() == [
+        ("bert", "accuracy", 15.0),
+        ("bert", "f1", 0.0),
+    ]
+
+
+def test_results_do_not_depend_on_the_order_of_rows(plan: Plan) -> None:
+    runs, scores = run_frames({"jiang2024_bert": {"accuracy": [0.1, 0.2, 0.3, 0.4, 0.5]}})
+    first = results(plan, Settings(), runs, scores, {})
+    second = results(plan, Settings(), runs.reverse(), scores.reverse(), {})
+    assert all(one.equals(two) for one, two in zip(first, second, strict=True))
+
+
+def test_without_runs_every_row_has_its_printed_number_and_a_reason(plan: Plan) -> None:
+    runs, scores = run_frames({})
+    found, tests = results(plan, Settings(datasets={"fma": Path("f")}), runs, scores, {})
+    assert tests.is_empty()
+    assert found["ours_mean"].null_count() == found.height
+    assert set(found.filter(work="jiang2024", table_id="table_6_9")["status"]) == {
+        "not run: MGC_MUSIC4ALL_DIR is not set"
+    }
+    assert found.select("work", "table_id", "row_id", "metric").equals(
+        published(plan).select("work", "table_id", "row_id", "metric")
+    )
+
+
+def test_a_row_about_one_genre_has_the_score_of_that_genre(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("pipelines.plan.models", fromlist=["IMPLEMENTED"]).IMPLEMENTED, "han_cnn", ())
+    runs, scores = run_frames(
+        {"nandy2021_han_cnn": {"f1": [0.5], "f1/Old-Time / Historic": [0.25], "accuracy": [0.75]}}
+    )
+    found, _ = results(plan, Settings(), runs, scores, {})
+    ours = {(row["table_id"], row["row_id"], row["metric"]): row["ours_mean"] for row in found.iter_rows(named=True)}
+    assert ours["table_2", "old_time_historic", "f1"] == 0.25
+    assert ours["table_2", "rock", "f1"] is None
+    assert ours["table_1", "proposed", "f1"] == 0.5
+    assert ours["table_1", "proposed", "accuracy"] == 75.0
