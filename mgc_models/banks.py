@@ -1,5 +1,6 @@
 """Features of all tracks of a corpus, ready for the device: spectrograms to crop from, tokens to look up."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ import torch
 from torch import Tensor
 
 from mgc_models.errors import DataError
+from mgc_models.features.tokens import SpecialIds, load_tokenizer, special_ids
 from warehouse.shards import FeatureReader, FeatureSpec
 
+TOKENIZER_FILE = "tokenizer.json"
+_MEND = "Delete the feature's folder and run the job again from its data part."
 _STAGING_FRAMES = 1 << 18
 _DEVICE_SHARE = 0.6
 _MEMORY_SHARE = 0.4
@@ -39,12 +43,14 @@ class TokenBank:
     """Token ids of all tracks.
 
     Attributes:
-        spec: What the tokens are; its settings hold `vocab_size` and `special_ids`.
+        spec: What the tokens are.
+        vocab_size: Of the tokenizer that made them.
         ids: [CLS] ids [SEP], then padding; on the device, int32 [N, L].
         lengths: Tokens before the padding, int64 [N].
     """
 
     spec: FeatureSpec
+    vocab_size: int
     ids: Tensor
     lengths: Tensor
 
@@ -81,33 +87,41 @@ def token_bank(reader: FeatureReader, track_ids: Sequence[str], max_tokens: int,
     """Read the tokens of some tracks, in their order, as [CLS] + the first `max_tokens` - 2 ids + [SEP] + padding.
 
     Raises:
-        DataError: if the feature lacks a track, its settings lack the vocabulary, or an id is outside of it.
+        DataError: if the feature lacks a track, or does not go with the tokenizer beside it.
+        TokenizerError: if that tokenizer is missing or cannot be read.
     """
-    special, vocab_size = _vocabulary(reader.spec)
+    special, vocab_size = _vocabulary(reader)
     lengths = np.minimum(_lengths(reader, track_ids), max_tokens - 2)
-    ids = np.full((len(track_ids), max_tokens), special["pad"], dtype=np.int32)
-    ids[:, 0] = special["cls"]
+    ids = np.full((len(track_ids), max_tokens), special.pad, dtype=np.int32)
+    ids[:, 0] = special.cls
     for row, (track_id, length) in enumerate(zip(track_ids, lengths.tolist(), strict=True)):
         ids[row, 1 : length + 1] = reader.read(track_id, 0, length).reshape(-1)
-        ids[row, length + 1] = special["sep"]
+        ids[row, length + 1] = special.sep
     if ids.size and (ids.min() < 0 or ids.max() >= vocab_size):
         raise DataError(
             f"feature {reader.spec.name}: expected ids from 0 to {vocab_size - 1}, found {ids.min()} to {ids.max()}. "
-            "Delete the feature's folder and build it again with the present tokenizer."
+            + _MEND
         )
-    return TokenBank(reader.spec, torch.from_numpy(ids).to(device), torch.from_numpy(lengths + 2).to(device))
+    return TokenBank(
+        spec=reader.spec,
+        vocab_size=vocab_size,
+        ids=torch.from_numpy(ids).to(device),
+        lengths=torch.from_numpy(lengths + 2).to(device),
+    )
 
 
-def _vocabulary(spec: FeatureSpec) -> tuple[dict[str, int], int]:
-    special, vocab_size = spec.settings.get("special_ids"), spec.settings.get("vocab_size")
-    if spec.dtype != "int32" or spec.width != 1 or not isinstance(special, dict) or not isinstance(vocab_size, int):
+def _vocabulary(reader: FeatureReader) -> tuple[SpecialIds, int]:
+    """Special ids and size of the vocabulary that the tokens were made with."""
+    spec, path = reader.spec, reader.folder / TOKENIZER_FILE
+    if spec.dtype != "int32" or spec.width != 1:
+        raise DataError(f"feature {spec.name}: expected int32 of width 1, found {spec.dtype} of width {spec.width}")
+    tokenizer = load_tokenizer(path)
+    expected, found = spec.settings.get("tokenizer_sha256"), hashlib.sha256(path.read_bytes()).hexdigest()
+    if expected != found:
         raise DataError(
-            f"feature {spec.name}: expected int32 of width 1 with vocab_size and special_ids in its settings, found "
-            f"{spec.dtype} of width {spec.width} with {', '.join(sorted(spec.settings)) or 'no settings'}"
+            f"{path}: expected the tokenizer of the stored tokens, SHA-256 {expected}, found {found}. {_MEND}"
         )
-    if missing := {"pad", "cls", "sep"} - set(special):
-        raise DataError(f"feature {spec.name}: special_ids has no {', '.join(sorted(missing))}")
-    return special, vocab_size
+    return special_ids(tokenizer), tokenizer.get_vocab_size()
 
 
 def _lengths(reader: FeatureReader, track_ids: Sequence[str]) -> np.ndarray:

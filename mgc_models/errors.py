@@ -37,3 +37,7 @@ class TrainingError(RuntimeError):
 
 class StoppedError(RuntimeError):
     """Training was asked to stop, and its state is saved; the message says by what."""
+
+
+class DeviceError(RuntimeError):
+    """The device that a job asks for is not there."""

@@ -1,24 +1,24 @@
 """What a finished run leaves behind: predictions, weights, scores."""
 
 import importlib.metadata
-import json
 import platform
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mgc_models.banks import TOKENIZER_FILE
 from mgc_models.checkpoints import save_weights
 from mgc_models.data import Fold, TrackData
 from mgc_models.evaluate import predict_logits, write_predictions
-from mgc_models.loop import LoopState, Runtime
+from mgc_models.loop import LoopState
 from mgc_models.metrics import Scores, score
 from mgc_models.progress import duration
+from mgc_models.run_folder import RESULT, write_json
+from mgc_models.runtime import Runtime
 from mgc_models.spec import RunSpec
-from warehouse.store import replacing
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
 _METRICS = ("accuracy", "precision", "recall", "f1", "map", "loss")
@@ -42,18 +42,10 @@ def finish(
     write_predictions(folder / "predictions.parquet", data.tracks, fold.test, logits)
     save_weights(folder / "model.safetensors", state.model, _preprocessing(run, data))
     write_json(folder / "timing.json", _timing(state, fold, runtime, time.monotonic() - began))
-    write_json(folder / "result.json", _result(run, state, scores, data, fold, init))
+    write_json(folder / RESULT, _result(run, state, scores, data, fold, init))
     runtime.events.write("finished")
     shown = ", ".join(f"{name} {getattr(scores, name):.4f}" for name in _METRICS if getattr(scores, name) is not None)
     runtime.log.info("run %s: done in %s: %s", run.run_id, duration(state.elapsed_s + time.monotonic() - began), shown)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write canonical JSON: sorted keys, one form for equal content."""
-    with replacing(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
 
 
 def _result(run: RunSpec, state: LoopState, scores: Scores, data: TrackData, fold: Fold, init: str) -> dict[str, Any]:
@@ -97,7 +89,8 @@ def _preprocessing(run: RunSpec, data: TrackData) -> dict[str, Any]:
         spec = {"width": data.audio.spec.width, "settings": dict(data.audio.spec.settings)}
         content["audio"] = {**asdict(settings.audio), **spec}
     if data.tokens:
-        content["text"] = {**asdict(settings.text), "settings": dict(data.tokens.spec.settings)}
+        tokenizer = {"tokenizer_file": TOKENIZER_FILE, "vocab_size": data.tokens.vocab_size}
+        content["text"] = {**asdict(settings.text), **tokenizer, "settings": dict(data.tokens.spec.settings)}
     return content
 
 

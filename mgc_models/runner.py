@@ -1,11 +1,8 @@
 """One run from its specification to its results: load, train, evaluate, write."""
 
-import fcntl
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from logging import Logger
 from pathlib import Path
@@ -16,18 +13,18 @@ from torch import nn
 
 from mgc_models.banks import AudioBank, TokenBank, audio_bank, token_bank
 from mgc_models.data import Fold, TrackData, Tracks, read_tracks, split_rows
-from mgc_models.errors import StoppedError
-from mgc_models.loop import LoopState, Runtime, fit
+from mgc_models.errors import DeviceError, StoppedError
+from mgc_models.loop import LoopState, fit
 from mgc_models.models import build_model
 from mgc_models.progress import EventLog
-from mgc_models.results import finish, write_json
+from mgc_models.results import finish
+from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
+from mgc_models.runtime import Runtime
 from mgc_models.spec import JobSpec, RunSpec
 from mgc_models.tasks import classification_task
 from mgc_models.weights import load_pretrained
 from warehouse.shards import open_feature
 from warehouse.store import Store
-
-_LOCK_POLL_S = 0.5
 
 
 @dataclass
@@ -51,10 +48,17 @@ class Worker:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto`: the CUDA device if there is one, else the CPU."""
+    """`auto`: the CUDA device if there is one, else the CPU.
+
+    Raises:
+        DeviceError: if a CUDA device is asked for and there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices. Use auto or cpu.")
+    return device
 
 
 def execute_run(run: RunSpec, raw: Mapping[str, Any], worker: Worker) -> None:
@@ -73,35 +77,12 @@ def execute_run(run: RunSpec, raw: Mapping[str, Any], worker: Worker) -> None:
         StoppedError: if the worker should stop; the state is saved.
     """
     folder = worker.store.run(run.run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder, run.run_id, worker):
-        for leftover in folder.glob(".*.tmp"):
-            leftover.unlink()
-        if (folder / "result.json").exists():
-            (folder / "resume.pt").unlink(missing_ok=True)
-            worker.log.info("run %s: finished before, nothing to do", run.run_id)
+    with only_one(folder, worker.log, worker.stop):
+        if is_finished(folder):
+            worker.log.info("run %s: finished by another process, nothing to do", run.run_id)
             return
         write_json(folder / "spec.json", raw)
         _train_and_evaluate(run, folder, worker)
-        (folder / "resume.pt").unlink(missing_ok=True)
-
-
-@contextmanager
-def _only_one(folder: Path, run_id: str, worker: Worker) -> Iterator[None]:
-    with (folder / "lock").open("a") as file:
-        waiting = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not waiting:
-                    worker.log.info("run %s: another process works on it; waiting for its end", run_id)
-                waiting = True
-            if reason := worker.stop():
-                raise StoppedError(f"run {run_id}: stopped waiting because {reason}")
-            time.sleep(_LOCK_POLL_S)
-        yield
 
 
 def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker) -> None:
@@ -111,7 +92,7 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker) -> None:
         device=worker.device,
         log=worker.log,
         events=events,
-        resume_path=folder / "resume.pt",
+        resume_path=folder / RESUME,
         checkpoint_every_s=worker.job.checkpoint_every_s,
         compile=worker.job.compile,
         stop=worker.stop,
@@ -163,8 +144,8 @@ def _build(run: RunSpec, data: TrackData, device: torch.device) -> tuple[nn.Modu
     model = build_model(
         asdict(run.settings.model),
         n_genres=data.labels.shape[1],
-        vocab_size=data.tokens.spec.settings["vocab_size"] if data.tokens else 0,
-        n_bands=data.audio.spec.width if data.audio else 0,
+        vocab_size=data.tokens.vocab_size if data.tokens else None,
+        **({"n_bands": data.audio.spec.width} if data.audio else {}),
     )
     init = load_pretrained(model, run.weights)
     return model.to(device), init

@@ -12,9 +12,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mgc_models.errors import StoppedError
+from mgc_models.errors import (
+    DataError,
+    DeviceError,
+    ModelError,
+    StoppedError,
+    TokenizerError,
+    TrainingError,
+    WeightsError,
+)
 from mgc_models.progress import LOG, watch_for_stop
+from mgc_models.run_folder import is_finished
 from mgc_models.spec import JobSpec, RunSpec, SpecError, parse_job
+from warehouse.shards import ShardError
 from warehouse.store import Store
 
 _DONE, _FAILED, _BAD_JOB = 0, 1, 2
@@ -70,6 +80,11 @@ def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec, ...]]:
 
 
 def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: Callable[[], str | None]) -> int:
+    store = Store(Path(job.store))
+    todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
+    log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))
+    if not todo:
+        return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
     import torch  # noqa: PLC0415
 
@@ -77,18 +92,34 @@ def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: C
 
     if job.threads:
         torch.set_num_threads(job.threads)
+    run = runs[todo[0]]
     try:
-        worker = Worker(Store(Path(job.store)), job, choose_device(job.device), log, stop)
-        for number, (run, raw) in enumerate(zip(runs, job.runs, strict=True), start=1):
-            log.info("run %s: %d of %d", run.run_id, number, len(runs))
-            execute_run(run, raw, worker)
+        worker = Worker(store, job, choose_device(job.device), log, stop)
+        for number in todo:
+            run = runs[number]
+            log.info("run %s: %d of %d", run.run_id, number + 1, len(runs))
+            execute_run(run, job.runs[number], worker)
     except StoppedError as error:
         log.warning("%s; start it again to go on", error)
         return _FAILED
-    except (ValueError, RuntimeError, OSError) as error:
-        # Errors of this project and of torch (out of memory, no such device) say what is wrong in their message.
+    except TrainingError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return _FAILED
+    except (
+        DataError,
+        DeviceError,
+        ModelError,
+        ShardError,
+        TokenizerError,
+        WeightsError,
+        OSError,
+        torch.OutOfMemoryError,
+    ) as error:
         log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
-        log.debug("where it happened", exc_info=True)
+        return _FAILED
+    except RuntimeError:
+        # No error of this project: the traceback is what helps.
+        log.exception("run %s: stopped by an unexpected error", run.run_id)
         return _FAILED
     return _DONE
 

@@ -54,6 +54,8 @@ def _pictures(store: Store, skipped: bool) -> dict[str, dict[str, Any]]:
         pairs = read_frame(store, "genre.cooccurrence").filter(pl.col("corpus") == corpus.name)
         cooccurrence_map(pairs, scope_genres(store, corpus), path, f"{corpus.name}: P(column | row)")
 
+    if frequency.is_empty():
+        return {name: {} for name in corpora.GENRE_OUTPUTS}
     return {
         "genre.frequency": {
             "picture": picture(keep_picture(store, f"genre_frequency_{corpus.name}", skipped, bars)),

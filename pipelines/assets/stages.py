@@ -16,6 +16,7 @@ from pipelines.resources import MgcResource
 from pipelines.settings import Settings
 from pipelines.stages.common import dataset_root, not_run, write_empty
 from warehouse.contract import ContractError
+from warehouse.shards import ShardError
 from warehouse.store import Store
 
 Build = Callable[[Store, Settings], bool]
@@ -26,7 +27,7 @@ def clear_failures() -> Iterator[None]:
     """Turn the errors that are meant for the user into failures that show their message first."""
     try:
         yield
-    except (DatasetError, CorpusError, WorkerError, ContractError, FileNotFoundError) as error:
+    except (DatasetError, CorpusError, WorkerError, ContractError, ShardError, OSError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 

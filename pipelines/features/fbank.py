@@ -19,7 +19,7 @@ from pipelines.datasets.folder import Entry, files_by_track
 from pipelines.datasets.rejects import Reject, rejects_frame
 from pipelines.features.tables import feature_frames, shards_are_whole
 from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, read_note, shard_fingerprint
-from pipelines.parallel import Log, map_tasks
+from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import read_frame, write_parts
 from pipelines.stages.lyrics import strangers
 from warehouse.shards import FeatureSpec
@@ -54,11 +54,16 @@ AUDIT_SCHEMA = {
 
 
 def build_fbank(store: Store, layout: music4all.Layout, log: Log) -> bool:
-    """Extract what is new or changed; returns whether anything was done.
+    """Extract what is new or changed; returns whether anything was done. Of two at once, the second waits.
 
     Raises:
         DatasetError: if there is audio and not one file of it decodes, which is the decoder's fault.
     """
+    with one_at_a_time(store.root / "state" / f"{STAGE}.lock", log):
+        return _build(store, layout, log)
+
+
+def _build(store: Store, layout: music4all.Layout, log: Log) -> bool:
     files, others = files_by_track(layout.audio, SUFFIXES)
     ids = read_frame(store, "core.tracks", music4all.DATASET)["track_id"].to_list()
     tasks = plan_shards(store, layout, ids, files)
@@ -69,7 +74,7 @@ def build_fbank(store: Store, layout: music4all.Layout, log: Log) -> bool:
         return False
     outcomes = _extract(tasks, log)
     _stop_if_nothing_decodes(layout, tasks, outcomes)
-    _remove_other_shards(store, tasks)
+    _remove_other_files(store, tasks)
     frames, inputs = _frames(store, ids, files, outcomes, unknown)
     write_parts(store, OUTPUTS, frames, inputs)
     note_inputs(store, STAGE, seen, inputs)
@@ -86,9 +91,9 @@ def plan_shards(
     small = min(SHARDS_OF_A_SMALL_DATASET, len(ids) // FEWEST_TRACKS_PER_SHARD)
     count = max(1, small, math.ceil(len(ids) / TRACKS_PER_SHARD))
     code = f"{VERSION} soundfile {version('soundfile')}"  # a newer decoder may read what this one cannot
-    tasks = []
+    ordered, tasks = sorted(ids), []
     for number in range(count):
-        chunk = sorted(ids)[number * len(ids) // count : (number + 1) * len(ids) // count]
+        chunk = ordered[number * len(ids) // count : (number + 1) * len(ids) // count]
         chosen = tuple(_audio_file(track_id, files[track_id]) for track_id in chunk if track_id in files)
         tasks.append(
             ShardTask(
@@ -143,11 +148,12 @@ def _stop_if_nothing_decodes(
     )
 
 
-def _remove_other_shards(store: Store, tasks: Sequence[ShardTask]) -> None:
+def _remove_other_files(store: Store, tasks: Sequence[ShardTask]) -> None:
+    """Remove shards that are no longer planned and what killed workers left half written."""
     wanted: set[Path] = {task.shard for task in tasks}
-    for path in store.feature(FEATURE, music4all.DATASET).glob("shard-*.parquet"):
+    for path in store.feature(FEATURE, music4all.DATASET).iterdir():
         if path not in wanted:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _frames(

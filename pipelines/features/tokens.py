@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from pipelines.currency import content_hash, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.parallel import Log, map_tasks
+from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.shards import FeatureSpec, ShardInfo, write_shard
 from warehouse.store import Store
@@ -56,6 +56,11 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     Raises:
         DatasetError: if the checkpoint has no tokenizer that can be read.
     """
+    with one_at_a_time(store.root / "state" / f"{PART}.lock", log):
+        return _build(store, bert, log)
+
+
+def _build(store: Store, bert: str | None, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
     source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
     inputs = content_hash(VERSION, MAX_TOKENS, VOCABULARY_SIZE, lyrics, source)
@@ -64,9 +69,8 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     if there and is_current(store, OUTPUTS, inputs):
         return False
     texts = _texts(store)
-    digest = _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
-    settings = {"max_tokens": MAX_TOKENS, "special_tokens": False, "tokenizer_sha256": digest}
-    spec = FeatureSpec(FEATURE, "int32", 1, settings)
+    _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
+    spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
     done = _write_shards(folder, spec, texts, log)
     shards, index = feature_frames(store, spec, music4all.DATASET, done)
     return write_parts(store, OUTPUTS, {"feature.shards": shards, "feature.index": index}, inputs)
@@ -77,8 +81,21 @@ def _texts(store: Store) -> list[tuple[str, str]]:
     return list(lyrics.sort("track_id").select("track_id", "lyrics").iter_rows())
 
 
-def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> str:
-    """Put the tokenizer in place and give its SHA-256."""
+def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
+    """What training must know of the tokenizer; the special tokens are not in the shards."""
+    from mgc_models.features.tokens import load_tokenizer, special_ids  # noqa: PLC0415
+
+    tokenizer = load_tokenizer(tokenizer_file)
+    return {
+        "max_tokens": MAX_TOKENS,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "special_ids": special_ids(tokenizer)._asdict(),
+        "tokenizer_sha256": hashlib.sha256(tokenizer_file.read_bytes()).hexdigest(),
+    }
+
+
+def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> None:
+    """Put the tokenizer in place."""
     from mgc_models.features.tokens import save_tokenizer  # noqa: PLC0415
 
     if bert:
@@ -87,7 +104,6 @@ def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]]
         members = set(read_frame(store, "corpus.m4a")["track_id"])
         tokenizer = _counted_tokenizer(text for track_id, text in texts if track_id in members)
     save_tokenizer(tokenizer, path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _counted_tokenizer(texts: Iterator[str]) -> "Tokenizer":
@@ -117,7 +133,7 @@ def _checkpoint_identity(bert: str) -> list[str]:
 def _write_shards(
     folder: Path, spec: FeatureSpec, texts: list[tuple[str, str]], log: Log
 ) -> list[tuple[int, ShardInfo, list[tuple[str, int]]]]:
-    """Write every shard, on all cores, and remove those that are not among them."""
+    """Write every shard, on all cores, and remove all else but the tokenizer."""
     starts = range(0, max(len(texts), 1), TRACKS_PER_SHARD)
     tasks = [
         TokensTask(
@@ -131,8 +147,8 @@ def _write_shards(
     ]
     results = map_tasks(_make_shard, tasks, label="Tokenising lyrics", size=lambda task: len(task.texts), log=log)
     done = {task.number: result for task, result in results}
-    for path in set(folder.glob("shard-*.parquet")) - {task.shard for task in tasks}:
-        path.unlink()
+    for path in set(folder.iterdir()) - {task.shard for task in tasks} - {folder / TOKENIZER_FILE}:
+        path.unlink(missing_ok=True)
     return [(number, *done[number]) for number in sorted(done)]
 
 

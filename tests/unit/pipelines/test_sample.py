@@ -19,7 +19,7 @@ from pipelines.datasets.sample.dirt import plant_dirt
 from pipelines.datasets.sample.planting import planted
 from pipelines.datasets.sample.songs import plan_songs
 
-TRACKS = 72  # few, and still every kind of dirt
+TRACKS = 48  # as the shared corpus has
 GENERATE = f"""
 import pathlib, sys
 from pipelines.datasets.sample import generate
@@ -28,9 +28,8 @@ generate(pathlib.Path(sys.argv[1]), tracks={TRACKS}, threads=1)
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    root = tmp_path_factory.mktemp("sample")
-    return root, generate(root, tracks=TRACKS, threads=2)
+def corpus(sample_corpus):
+    return sample_corpus
 
 
 def contents(root: Path) -> dict[str, str]:

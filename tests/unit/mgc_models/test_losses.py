@@ -1,0 +1,34 @@
+import math
+
+import pytest
+import torch
+
+from mgc_models.losses import classification_loss, contrastive_loss
+
+
+def test_the_classification_loss_is_the_mean_cross_entropy_of_all_cells():
+    logits, labels = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]])
+    expected = (math.log(2) + math.log(1 + math.exp(2))) / 2
+    assert classification_loss(logits, labels).item() == pytest.approx(expected)
+
+
+def test_the_softmax_of_the_contrastive_loss_runs_over_lyrics():
+    """Eq. 4.18 by hand. One lyrics vector that both clips resemble makes the two directions differ."""
+    audio = torch.tensor([[3.0, 0.0], [1.0, 1.0]])
+    text = torch.tensor([[2.0, 0.0], [1.0, 0.0]])
+    tau, half = 0.5, math.sqrt(0.5)
+    rows = [[1.0, 1.0], [half, half]]
+    terms = [math.log(sum(math.exp(s / tau) for s in row)) - row[k] / tau for k, row in enumerate(rows)]
+    loss, _ = contrastive_loss(audio, text, tau)
+    assert loss.item() == pytest.approx(sum(terms) / 2, rel=1e-6)
+    other_way, _ = contrastive_loss(text, audio, tau)
+    assert loss.item() != pytest.approx(other_way.item(), rel=1e-3)
+
+
+def test_contrastive_accuracy_counts_clips_nearest_to_their_own_lyrics():
+    text = torch.eye(4)
+    _, accuracy = contrastive_loss(text[[0, 1, 3, 2]], text, 0.05)
+    assert accuracy.item() == 0.5
+    loss, accuracy = contrastive_loss(text * 7, text, 0.05)
+    assert accuracy.item() == 1.0
+    assert loss.item() == pytest.approx(0.0, abs=1e-6)

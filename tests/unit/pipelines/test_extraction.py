@@ -1,0 +1,269 @@
+"""Extraction: every file audited once, shards resumable and the same whatever happened on the way."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
+
+from pipelines.datasets import music4all
+from pipelines.datasets.errors import DatasetError
+from pipelines.features import fbank, tokens
+from pipelines.stages.common import read_frame
+from pipelines.stages.corpora import build_corpora
+from pipelines.stages.languages import build_languages
+from pipelines.stages.lyrics import build_lyrics
+from pipelines.stages.tracks import build_tracks
+from warehouse.shards import open_feature
+from warehouse.store import Store
+
+ROOT = Path(__file__).parents[3]
+EXTRACT = (
+    "import sys; from pathlib import Path; from pipelines.datasets import music4all; "
+    "from pipelines.features.fbank import build_fbank; from warehouse.store import Store\n"
+    "if __name__ == '__main__':\n"
+    "    build_fbank(Store(Path(sys.argv[1])), music4all.locate(Path(sys.argv[2])), lambda line: None)\n"
+)
+
+
+def silent(_: str) -> None:
+    return
+
+
+def prepared(root: Path, store_root: Path) -> tuple[Store, music4all.Layout]:
+    store, layout = Store(store_root), music4all.locate(root)
+    build_tracks(store, layout)
+    return store, layout
+
+
+def contents(store: Store) -> dict[str, str]:
+    """Checksums of everything but the notes, which hold times of change."""
+    return {
+        path.relative_to(store.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("tables", "features")
+        for path in sorted((store.root / folder).rglob("*.*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The tiny dataset with one audio file of every unusable kind."""
+    root = write_music4all(tmp_path / "m4a")
+    audio = root / "audios"
+    whole = (audio / "aaa1.wav").read_bytes()
+    (audio / "aaa2.wav").write_bytes(b"no audio at all " * 50)
+    (audio / "aaa3.wav").write_bytes(b"")
+    write_audio(audio / "bbb1.wav", 0.4)
+    write_audio(audio / "bbb2.wav", 1.5, amplitude=0.0)
+    (audio / "bbb3.wav").unlink()
+    (audio / "ccc1.wav").write_bytes(whole[: int(len(whole) * 0.8)])
+    write_audio(audio / "stranger.wav", 1.0)
+    (audio / "notes.pdf").write_bytes(b"%PDF")
+    return root
+
+
+def test_every_file_is_audited_and_nothing_becomes_zeros(broken: Path, tmp_path: Path) -> None:
+    store, layout = prepared(broken, tmp_path / "store")
+    assert fbank.build_fbank(store, layout, silent)
+    audit = {row["track_id"]: row for row in read_frame(store, "core.audio_files").iter_rows(named=True)}
+    assert {track_id: row["audio_status"] for track_id, row in audit.items()} == {
+        "aaa1": "ok",
+        "aaa2": "unreadable",
+        "aaa3": "unreadable",
+        "bbb1": "short",
+        "bbb2": "silent",
+        "bbb3": "missing",
+        "ccc1": "ok",
+        "ccc2": "ok",
+    }
+    assert audit["aaa1"]["duration_s"] == 1.5
+    assert (audit["aaa1"]["sample_rate_hz"], audit["aaa1"]["channels"]) == (16_000, 1)
+    assert audit["aaa1"]["sha256"] == hashlib.sha256((broken / "audios" / "aaa1.wav").read_bytes()).hexdigest()
+    reader = open_feature(store.feature("fbank_16k", "music4all"))
+    assert sorted(reader.track_ids) == ["aaa1", "ccc1", "ccc2"]
+    frames = reader.read("aaa1")
+    assert frames.shape == (1 + (24_000 - 400) // 160, 128)
+    assert np.std(frames.astype(np.float32)) > 0.1
+
+
+def test_what_is_wrong_with_audio_is_on_record_without_a_path_of_this_machine(broken: Path, tmp_path: Path) -> None:
+    store, layout = prepared(broken, tmp_path / "store")
+    fbank.build_fbank(store, layout, silent)
+    rejects = read_frame(store, "core.rejects").filter(pl.col("stage") == "audio")
+    assert dict(rejects.select("source_file", "reason").rows()) == {
+        "audios/aaa2.wav": "audio_unreadable",
+        "audios/aaa3.wav": "audio_unreadable",
+        "audios/bbb1.wav": "audio_short",
+        "audios/bbb2.wav": "audio_silent",
+        "audios/bbb3.mp3": "audio_missing",
+        "audios/ccc1.wav": "audio_truncated",
+        "audios/notes.pdf": "unexpected_file",
+        "audios/stranger.wav": "not_in_id_information",
+    }
+    assert not [line for line in rejects["detail"] if str(tmp_path) in line]
+
+
+def test_two_stores_get_the_same_bytes(broken: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(broken, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    stores = []
+    for number, root in enumerate((broken, copy)):
+        store, layout = prepared(root, tmp_path / f"store{number}")
+        fbank.build_fbank(store, layout, silent)
+        stores.append(store)
+    assert contents(stores[0]) == contents(stores[1])
+
+
+def test_nothing_is_done_twice_and_a_change_is_noticed(broken: Path, tmp_path: Path) -> None:
+    store, layout = prepared(broken, tmp_path / "store")
+    fbank.build_fbank(store, layout, silent)
+    assert not fbank.build_fbank(store, layout, silent)
+    write_audio(broken / "audios" / "aaa2.wav", 2.0)
+    assert fbank.build_fbank(store, layout, silent)
+    assert "aaa2" in open_feature(store.feature("fbank_16k", "music4all"))
+    shard = next(store.feature("fbank_16k", "music4all").glob("shard-*.parquet"))
+    shard.unlink()
+    assert fbank.build_fbank(store, layout, silent)
+    assert shard.is_file()
+
+
+def test_if_no_file_decodes_the_decoder_is_suspected(tmp_path: Path) -> None:
+    root = write_music4all(tmp_path / "m4a")
+    for path in (root / "audios").iterdir():
+        path.write_bytes(b"junk")
+    store, layout = prepared(root, tmp_path / "store")
+    with pytest.raises(DatasetError, match=r"None of the 8 audio files .* soundfile"):
+        fbank.build_fbank(store, layout, silent)
+    assert not list((store.root / "state").rglob("shard-*.json"))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 tracks: three shards, so that worker processes are used."""
+    tracks = {f"t{number:02}": ("rock", "en", ENGLISH, 1.0 + number / 100) for number in range(48)}
+    return write_music4all(tmp_path_factory.mktemp("many") / "m4a", tracks)
+
+
+def start(store: Store, root: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", EXTRACT, str(store.root), str(root)], cwd=ROOT)
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.01)
+
+
+def children(pid: int) -> list[int]:
+    """Processes below `pid`, from /proc."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(status.parent.name)] = int(fields[1])
+    return [child for child, parent in parents.items() if parent == pid]
+
+
+@pytest.fixture(scope="module")
+def whole(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """What two extractions leave that were started at once."""
+    store, _ = prepared(many, tmp_path_factory.mktemp("whole"))
+    processes = [start(store, many), start(store, many)]
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    return store
+
+
+def test_two_extractions_at_once_end_with_whole_shards(many: Path, whole: Store) -> None:
+    assert not fbank.build_fbank(whole, music4all.locate(many), silent)
+    assert len(open_feature(whole.feature("fbank_16k", "music4all"))) == 48
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find worker processes")
+def test_killed_extraction_goes_on_and_leaves_no_worker_behind(many: Path, whole: Store, tmp_path: Path) -> None:
+    killed, layout = prepared(many, tmp_path / "killed")
+    process = start(killed, many)
+    notes = killed.root / "state" / "fbank_16k" / "music4all"
+    wait_until(lambda: list(notes.glob("shard-*.json")))
+    workers = children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not [pid for pid in workers if (Path("/proc") / str(pid)).exists()], timeout_s=20)
+    done = {path: path.stat().st_mtime_ns for path in notes.glob("shard-*.json")}
+    lines: list[str] = []
+    fbank.build_fbank(killed, layout, lines.append)
+    assert f"{len(done)} are there" in lines[0]
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert contents(killed) == contents(whole)
+
+
+def test_a_note_cut_short_only_costs_its_shard(broken: Path, tmp_path: Path) -> None:
+    store, layout = prepared(broken, tmp_path / "store")
+    fbank.build_fbank(store, layout, silent)
+    before = contents(store)
+    note = next((store.root / "state").rglob("shard-00000.json"))
+    note.write_bytes(note.read_bytes()[:100])
+    (store.root / "state" / "music4all-fbank_16k.json").write_text("{")
+    assert fbank.build_fbank(store, layout, silent)
+    assert contents(store) == before
+    assert json.loads(note.read_text())
+
+
+@pytest.fixture
+def selected(tmp_path: Path) -> Store:
+    """A store with everything that tokens are made of."""
+    root = write_music4all(tmp_path / "m4a")
+    store, layout = prepared(root, tmp_path / "store")
+    build_lyrics(store, layout, silent)
+    build_languages(store, silent)
+    fbank.build_fbank(store, layout, silent)
+    build_corpora(store, "real")
+    return store
+
+
+def test_tokens_of_all_lyrics_with_a_vocabulary_of_the_corpus(selected: Store) -> None:
+    assert tokens.build_tokens(selected, None, silent)
+    folder = selected.feature("lyric_tokens", "music4all")
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    reader = open_feature(folder)
+    assert sorted(reader.track_ids) == sorted(set(TRACKS) - {"bbb3"})
+    assert "river" in vocabulary
+    assert "noche" not in vocabulary
+    names = {number: piece for piece, number in vocabulary.items()}
+    assert [names[number] for number in reader.read("aaa1")[:4, 0]] == ["the", "river", "keeps", "running"]
+    assert not tokens.build_tokens(selected, None, silent)
+    (folder / "tokenizer.json").unlink()
+    assert tokens.build_tokens(selected, None, silent)
+
+
+def test_tokens_with_the_tokenizer_of_a_checkpoint(selected: Store, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "bert"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "river"]
+    (checkpoint / "vocab.txt").write_text("\n".join(pieces) + "\n")
+    tokens.build_tokens(selected, None, silent)
+    assert tokens.build_tokens(selected, str(checkpoint), silent)
+    reader = open_feature(selected.feature("lyric_tokens", "music4all"))
+    assert reader.read("aaa1")[:3, 0].tolist() == [5, 6, 1]
+    assert not tokens.build_tokens(selected, str(checkpoint), silent)
+    (checkpoint / "vocab.txt").write_text("\n".join([*pieces, "keeps"]) + "\n")
+    assert tokens.build_tokens(selected, str(checkpoint), silent)
+
+
+def test_a_checkpoint_that_is_not_there_stops_with_its_variable(selected: Store, tmp_path: Path) -> None:
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    with pytest.raises(DatasetError, match="MGC_BERT"):
+        tokens.build_tokens(selected, str(tmp_path / "nowhere"), silent)
