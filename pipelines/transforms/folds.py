@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import polars as pl
-from sklearn.model_selection import KFold
 
 SCHEMA = {"corpus": pl.String, "scheme": pl.String, "track_id": pl.String, "fold": pl.Int32}
 
@@ -14,6 +13,8 @@ def random_folds(corpus: str, scheme: str, track_ids: Sequence[str], n: int, see
     Returns:
         Rows of corpus.folds; none if there are fewer tracks than folds (see `folds_status`).
     """
+    from sklearn.model_selection import KFold  # noqa: PLC0415 - a second that loading the code location need not pay
+
     ids = sorted(track_ids)
     if len(ids) < n:
         return pl.DataFrame(schema=SCHEMA)
