@@ -29,9 +29,8 @@ RUN_CONFIG = {
 
 
 def work_selection(work: str) -> dg.AssetSelection:
-    """Training of one work, the data below it and the report above it."""
-    training = dg.AssetSelection.groups("training") & dg.AssetSelection.tag("mgc/work", work)
-    return training.upstream() | dg.AssetSelection.groups("raw", *REPORT_GROUPS)
+    """Training of one work, with the data below and the report above."""
+    return dg.AssetSelection.tag("mgc/work", work) | dg.AssetSelection.groups(*DATA_GROUPS, *REPORT_GROUPS)
 
 
 def build_jobs() -> list[dg.JobDefinition]:
@@ -51,7 +50,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
     data = dg.load_assets_from_modules([preflight, raw, tracks, corpora, genres, features])
     training = training_assets(plan)
-    return [*data, *training, *results_assets([asset.key for asset in training])]
+    data_keys = [key for asset in data for key in asset.keys]
+    return [*data, *training, *results_assets([asset.key for asset in training], data_keys)]
 
 
 def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:

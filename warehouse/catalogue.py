@@ -93,12 +93,9 @@ def _file_pattern(path: Path) -> str:
 
 
 def _comments(table: Table, kind: str) -> list[str]:
-    key = f" Key: {', '.join(table.key)}." if table.key else ""
-    about = f"COMMENT ON {kind} {table.name} IS {literal(f'{table.description} One row: {table.row}.{key}')}"
-    columns = []
-    for column in table.columns:
-        unit = f" Unit: {column.unit}." if column.unit else ""
-        source = f" Source: {column.source}." if column.source else ""
-        text = literal(column.meaning + unit + source)
-        columns.append(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {text}")
+    about = f"COMMENT ON {kind} {table.name} IS {literal(table.about)}"
+    columns = [
+        f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {literal(column.about)}"
+        for column in table.columns
+    ]
     return [about, *columns]

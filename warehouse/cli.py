@@ -15,7 +15,7 @@ import duckdb
 
 from warehouse.catalogue import connect
 from warehouse.checks import check_shards, check_store
-from warehouse.contract import Column, ContractError, load_contract, nearest
+from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
 from warehouse.render import as_csv, as_json, as_text
 from warehouse.shards import ShardError
@@ -60,45 +60,45 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    raw = partial(argparse.RawDescriptionHelpFormatter, max_help_position=30)
-    parser = argparse.ArgumentParser("python -m warehouse", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
+    layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=30)
+    parser = argparse.ArgumentParser(
+        "python -m warehouse", description=DESCRIPTION, epilog=EPILOG, formatter_class=layout
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    store = argparse.ArgumentParser(add_help=False)
-    store.add_argument(
-        "--store", metavar="DIR", type=Path, help="folder of the store (default: MGC_STORE, else warehouse/store)"
-    )
-    form = argparse.ArgumentParser(add_help=False)
-    forms = form.add_mutually_exclusive_group()
-    forms.add_argument(
-        "--csv", dest="form", action="store_const", const="csv", help="print CSV; NULL is an empty field"
-    )
-    forms.add_argument(
-        "--json", dest="form", action="store_const", const="json", help="print a JSON array, one object per row"
-    )
 
     def command(name: str, run: Any, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=parents)
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=parents)
         added.set_defaults(run=run)
         return added
 
-    sql = command("sql", _sql, "run a query of DuckDB's SQL on the tables of the store", store, form)
-    sql.add_argument("query", help='for example "FROM core.steps"; FROM alone shows all columns')
-    sql.add_argument(
-        "--limit",
-        type=_row_count,
-        metavar="N",
-        help=f"print at most N rows; 0 prints all (default: all, but {ROWS_ON_A_TERMINAL} on a terminal)",
-    )
-    command("tables", _tables, "list every table and report view with its rows and what it is", store, form)
-    describe = command("describe", _describe, "show the columns of one table: type, unit, meaning and key", store, form)
+    store, form = _store_option(), _form_options()
+    sql = command("sql", _sql, "run a query in DuckDB's SQL on the tables of the store", store, form)
+    sql.add_argument("query", help='for example "FROM corpus.steps", which shows every column of that table')
+    limit = f"print at most N rows; 0 prints all (default: all, but {ROWS_ON_A_TERMINAL} on a terminal)"
+    sql.add_argument("--limit", metavar="N", type=_row_count, help=limit)
+    command("tables", _tables, "list every table and report view, with its rows and what it is", store, form)
+    describe = command("describe", _describe, "explain the columns of one table: type, unit, meaning, key", store, form)
     describe.add_argument("table", help="for example core.tracks")
     check = command("check", _check, "compare every table with its contract; exit code 1 if one violates it", store)
-    check.add_argument(
-        "--shards", action="store_true", help="also compare every feature shard with its SHA-256; reads all of them"
-    )
+    check.add_argument("--shards", action="store_true", help="also read every feature shard and compare its SHA-256")
     dictionary = command("dictionary", _dictionary, "print the data dictionary of all tables, as Markdown")
     dictionary.add_argument("--output", metavar="FILE", type=Path, help="write it to FILE instead")
     return parser
+
+
+def _store_option() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    text = "folder of the store (default: MGC_STORE, else warehouse/store)"
+    parent.add_argument("--store", metavar="DIR", type=Path, help=text)
+    return parent
+
+
+def _form_options() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    forms = parent.add_mutually_exclusive_group()
+    for form, text in (("csv", "print CSV; NULL is an empty field"), ("json", "print an array of one object per row")):
+        forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
+    return parent
 
 
 def _row_count(text: str) -> int:
@@ -183,12 +183,14 @@ def _listing(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool
 
 
 def _tables(options: argparse.Namespace) -> int:
+    contract = load_contract()
     with connect(_store(options)) as connection:
         rows = []
         for name, comment, written in _listing(connection):
+            text = contract[name].description if name in contract else comment
             schema, _, table = name.partition(".")
             count = connection.execute(f"SELECT count(*) FROM {schema}.{identifier(table)}").fetchall()[0][0]
-            rows.append((name, count, comment if written else f"Not written yet. {comment}"))
+            rows.append((name, count, text if written else f"Not written yet. {text}"))
     _write(options.form, ["table", "rows", "what it is"], rows, fold_last=True)
     return 0
 
@@ -197,19 +199,14 @@ def _describe(options: argparse.Namespace) -> int:
     table = load_contract().get(options.table)
     if table is None:
         return _describe_view(options)
-    if not options.form:
-        key = f" Key: {', '.join(table.key)}." if table.key else ""
-        print(f"{table.name}: {table.description}\nOne row: {table.row}.{key}\n")
-    rows = [
-        (c.name, c.type, "yes" if c.name in table.nullable else "", c.unit, f"{c.meaning}{_source(c)}")
-        for c in table.columns
-    ]
-    _write(options.form, ["column", "type", "null", "unit", "meaning"], rows, fold_last=True)
+    if options.form:
+        rows = [(c.name, c.type, c.name in table.nullable, c.unit, c.meaning, c.source) for c in table.columns]
+        _write(options.form, ["column", "type", "nullable", "unit", "meaning", "source"], rows)
+        return 0
+    print(f"{table.name}: {table.about}\n")
+    lines = [(c.name, c.type, "yes" if c.name in table.nullable else "no", c.about) for c in table.columns]
+    _write(None, ["column", "type", "null", "meaning"], lines, fold_last=True)
     return 0
-
-
-def _source(column: Column) -> str:
-    return f" Source: {column.source}." if column.source else ""
 
 
 def _describe_view(options: argparse.Namespace) -> int:

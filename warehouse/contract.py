@@ -62,6 +62,13 @@ class Column:
     unit: str = ""
     source: str = ""
 
+    @property
+    def about(self) -> str:
+        """Meaning, unit and source in sentences."""
+        unit = f" Unit: {self.unit}." if self.unit else ""
+        source = f" Source: {self.source}." if self.source else ""
+        return self.meaning + unit + source
+
 
 @dataclass(frozen=True)
 class Table:
@@ -93,6 +100,12 @@ class Table:
     def column_names(self) -> list[str]:
         """Names of the columns, in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def about(self) -> str:
+        """Description, row and key in sentences."""
+        key = f" Key: {', '.join(self.key)}." if self.key else ""
+        return f"{self.description} One row: {self.row}.{key}"
 
 
 @cache

@@ -13,15 +13,16 @@ from typing import Any
 
 GAP = "  "
 NARROWEST = 24  # A column is cut to no less than this; when that is not enough, the table is split into blocks.
+NARROWEST_FOLD = 16
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Give CSV lines with a header; NULL is an empty field, a list is JSON."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")  # makes it quote values that hold either character
     for row in chain([columns], rows):
         writer.writerow([_csv_value(value) for value in row])
-        yield buffer.getvalue().removesuffix("\n")
+        yield buffer.getvalue().removesuffix("\r\n")
         buffer.seek(0)
         buffer.truncate()
 
@@ -53,17 +54,17 @@ def as_text(
     numeric = [_is_numeric([row[i] for row in table]) for i in range(len(columns))]
     cells = [[_one_line(name) for name in columns], *([_cell(value) for value in row] for row in table)]
     widths = [max(display_width(line[i]) for line in cells) for i in range(len(columns))]
-    if width is None:
-        yield from _block(cells, list(range(len(columns))), widths, numeric)
-    elif fold_last and (left := width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)) >= NARROWEST:
-        yield from _block(
-            _folded(cells, left), list(range(len(columns))), [*widths[:-1], min(widths[-1], left)], numeric
-        )
-    else:
+    blocks = [list(range(len(columns)))]
+    if width is not None:
+        left = width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+        if fold_last and left >= NARROWEST_FOLD:
+            cells = _folded(cells, left)
+            widths[-1] = min(widths[-1], left)
         widths = _shrunk(widths, width)
-        for number, block in enumerate(_blocks(widths, width)):
-            yield from [""] if number else []
-            yield from _block(cells, block, widths, numeric)
+        blocks = list(_blocks(widths, width))
+    for number, block in enumerate(blocks):
+        yield from [""] if number else []
+        yield from _block(cells, block, widths, numeric)
 
 
 def display_width(text: str) -> int:

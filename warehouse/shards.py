@@ -147,7 +147,7 @@ def _open_shard(path: Path) -> _ShardIndex:
         signature = _signature(path)
         with pq.ParquetFile(path, memory_map=True) as file:
             spec = _stored_spec(file.schema_arrow)
-            rows = file.read(columns=["track_id", "length"])
+            rows = file.read(columns=["track_id", "length"], use_threads=False)
             lengths = rows["length"].to_numpy().astype(np.int32)
             offsets = _offsets(file.metadata, lengths.astype(np.int64) * spec.frame_bytes, signature[1])
         return _ShardIndex(path, signature, spec, rows["track_id"].to_pylist(), lengths, offsets)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -69,9 +69,8 @@ def _build(store: Store, bert: str | None, log: Log) -> bool:
     if there and is_current(store, OUTPUTS, inputs):
         return False
     texts = _texts(store)
-    digest = _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
-    settings = {"max_tokens": MAX_TOKENS, "special_tokens": False, "tokenizer_sha256": digest}
-    spec = FeatureSpec(FEATURE, "int32", 1, settings)
+    _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
+    spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
     done = _write_shards(folder, spec, texts, log)
     shards, index = feature_frames(store, spec, music4all.DATASET, done)
     return write_parts(store, OUTPUTS, {"feature.shards": shards, "feature.index": index}, inputs)
@@ -82,8 +81,21 @@ def _texts(store: Store) -> list[tuple[str, str]]:
     return list(lyrics.sort("track_id").select("track_id", "lyrics").iter_rows())
 
 
-def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> str:
-    """Put the tokenizer in place and give its SHA-256."""
+def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
+    """What training must know of the tokenizer; the special tokens are not in the shards."""
+    from mgc_models.features.tokens import load_tokenizer, special_ids  # noqa: PLC0415
+
+    tokenizer = load_tokenizer(tokenizer_file)
+    return {
+        "max_tokens": MAX_TOKENS,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "special_ids": special_ids(tokenizer)._asdict(),
+        "tokenizer_sha256": hashlib.sha256(tokenizer_file.read_bytes()).hexdigest(),
+    }
+
+
+def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> None:
+    """Put the tokenizer in place."""
     from mgc_models.features.tokens import save_tokenizer  # noqa: PLC0415
 
     if bert:
@@ -92,7 +104,6 @@ def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]]
         members = set(read_frame(store, "corpus.m4a")["track_id"])
         tokenizer = _counted_tokenizer(text for track_id, text in texts if track_id in members)
     save_tokenizer(tokenizer, path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _counted_tokenizer(texts: Iterator[str]) -> "Tokenizer":

@@ -44,6 +44,12 @@ def test_all_parts_of_a_table_are_read_from_any_folder(store, monkeypatch, tmp_p
     assert text == "Splits as tables. One row: one track under one scheme of one corpus. Key: corpus, scheme, track_id."
 
 
+def test_a_store_whose_name_is_a_pattern_reads_only_its_own_files(tmp_path):
+    for name, rows in (("st*re", FOLDS[:1]), ("stXre", FOLDS[1:])):
+        write_table(Store(tmp_path / name), "corpus.folds", rows)
+    assert connect(Store(tmp_path / "st*re")).execute("SELECT count(*) FROM corpus.folds").fetchall() == [(1,)]
+
+
 def test_a_report_view_has_one_line_per_printed_row_in_printed_order(store):
     write_table(store, "report.results", TABLE_6_9)
     connection = connect(store)

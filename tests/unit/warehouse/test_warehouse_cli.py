@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warehouse_frames import FOLDS, GENRES, results
 
+import pipelines.settings
+import warehouse.cli
 from warehouse.cli import main
 from warehouse.render import as_csv, as_json, as_text, display_width
 from warehouse.shards import FeatureSpec, write_shard
@@ -91,7 +93,9 @@ def test_tables_lists_every_table_and_view_with_rows(filled, capsys):
 def test_describe_explains_tables_and_report_views_and_offers_the_nearest(filled, capsys):
     out = run(capsys, "describe", "core.audio_files")[1]
     assert "One row: one track of core.tracks. Key: dataset, track_id." in out
-    assert any(line.split()[:4] == ["duration_s", "float64", "yes", "s"] for line in out.splitlines())
+    assert any(line.split()[:3] == ["duration_s", "float64", "yes"] for line in out.splitlines())
+    as_json = {row["column"]: row for row in json.loads(run(capsys, "describe", "core.audio_files", "--json")[1])}
+    assert (as_json["duration_s"]["unit"], as_json["track_id"]["nullable"]) == ("s", False)
     assert "map: Mean as printed" in run(capsys, "describe", "report.w2023")[1]
     code, _, err = run(capsys, "describe", "audio_files")
     assert (code, "Nearest: core.audio_files" in err) == (2, True)
@@ -126,6 +130,10 @@ def test_a_store_with_nothing_in_it_says_what_to_run(tmp_path, capsys, arguments
     assert (code, out) == (2, "")
     assert str(tmp_path) in err
     assert "make repro" in err
+
+
+def test_the_default_store_is_the_one_the_pipelines_fill():
+    assert warehouse.cli.DEFAULT_STORE == pipelines.settings.DEFAULT_STORE
 
 
 def test_a_reader_that_leaves_early_is_no_error(filled):

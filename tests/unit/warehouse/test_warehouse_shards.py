@@ -123,6 +123,17 @@ def test_a_damaged_shard_is_refused_or_still_gives_arrays_of_the_right_shape(tmp
         assert "shard-00000.parquet" in str(error)
 
 
+def test_data_that_no_longer_lie_where_the_footer_says_are_refused(folder):
+    path = folder / "shard-00000.parquet"
+    content = bytearray(path.read_bytes())
+    array = spectrograms(20)["t3"]
+    size_at = content.index(array.tobytes()) - 4
+    content[size_at] += 1
+    path.write_bytes(content)
+    with pytest.raises(ShardError, match=r"shard-00000\.parquet is damaged at track 't3'"):
+        open_feature(folder).read("t3")
+
+
 def test_a_shard_replaced_after_opening_is_noticed_but_views_already_given_stay(folder):
     reader = open_feature(folder)
     before = reader.read("t1")
