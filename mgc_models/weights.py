@@ -32,6 +32,7 @@ _DAMAGED = (
     LookupError,
     TypeError,
     AttributeError,
+    AssertionError,
     UnpicklingError,
     SafetensorError,
     struct.error,
