@@ -1,0 +1,163 @@
+"""What a name is compared by: columns that DuckDB computes, so that six million names stream through.
+
+Every column follows from `artist` and `title` of its own row alone. The same SQL serves five pairs and the full sets.
+"""
+
+from functools import cache
+
+from pipelines.transforms.matching.rules import Rules, load_rules
+
+WHITESPACE = r" \t\n\r\f\v" + "\u00a0\u3000"
+KEY_COLUMNS = (
+    "exact_artist",  # NFC, case-folded, trimmed
+    "exact_title",
+    "artist_key",  # letters and digits alone, without accents, "The", guests and connectives
+    "title_key",  # the same, without guests and versions that have the same words
+    "artist_words",  # artist_key before its spaces were dropped
+    "artist_other",  # words that make it another artist: "jr", "tribute"
+    "title_head",  # title_key without track number, brackets and what follows a dash
+    "title_tail",  # those brackets, or what follows the dash
+    "title_version",  # the bracket that makes it another song for a reader of lyrics: "(club remix)"
+    "title_numbers",  # digits and roman numerals of title_head
+)
+
+
+def keyed(relation: str, keep: str = "*") -> str:
+    """SQL of a relation with KEY_COLUMNS added.
+
+    Args:
+        relation: Name of a table or view, or a query in parentheses, with the text columns `artist` and `title`.
+        keep: The columns of it to keep beside the keys.
+    """
+    sql = f"SELECT {keep}, {_exact('artist')} AS exact_artist, {_exact('title')} AS exact_title FROM {relation}"
+    for step in _steps():
+        columns = ", ".join(f"{expression} AS {name}" for name, expression in step.items())
+        sql = f"SELECT *, {columns} FROM ({sql})"
+    return f"SELECT * EXCLUDE ({', '.join(_intermediate())}) FROM ({sql})"
+
+
+@cache
+def _steps() -> tuple[dict[str, str], ...]:
+    """Columns by the order in which they build on each other."""
+    rules = load_rules()
+    return (
+        {"_artist": _clean("exact_artist", rules), "_title": _clean("exact_title", rules)},
+        {"_artist_lead": _without_guests("_artist", rules), "_title_lead": _without_guests("_title", rules)},
+        {"_title_core": _without_versions("_title_lead", rules)},
+        {"_title_numberless": _without_track_number("_title_core")},
+        {
+            "artist_words": _without_article(_words("_artist_lead", rules)),
+            "_title_words": _without_bare_version(_words("_title_core", rules), rules),
+            "title_head": _joined(_words(_head("_title_numberless"), rules)),
+            "title_tail": _words(_tail("_title_numberless"), rules),
+            "title_version": _other_version("_title_lead", "_title_numberless", rules),
+            "title_numbers": _numbers(_words(_head("_title_numberless"), rules)),
+        },
+        {
+            "artist_other": _every(rules.other_artist, "artist_words"),
+            "artist_key": _or_else(_joined("artist_words"), "exact_artist"),
+            "title_key": _or_else(_joined("_title_words"), "exact_title"),
+        },
+    )
+
+
+def _intermediate() -> list[str]:
+    return [name for step in _steps() for name in step if name.startswith("_")]
+
+
+def exact_key(column: str) -> str:
+    """SQL of the thesis' comparison: NFC, case-folded, trimmed, otherwise literal (papers.md section 7)."""
+    return _exact(column)
+
+
+def _exact(column: str) -> str:
+    # lower(upper(x)) folds the final sigma and the long s as str.casefold does; sharp s is folded by hand.
+    folded = f"replace(lower(upper(nfc_normalize(coalesce({column}, '')))), 'ß', 'ss')"
+    return f"trim(nfc_normalize({folded}), E'{WHITESPACE}')"
+
+
+def _clean(column: str, rules: Rules) -> str:
+    """One spelling of quotes, dashes and special letters; accents gone where they are accents.
+
+    Marks are stripped from Latin, Greek and Cyrillic only: elsewhere they are vowels or make another letter.
+    """
+    text = f"translate(replace({column}, '&amp;', '&'), '_–—−’‘`´“”', ' ---''''''''\"\"')"
+    for letter, plain in rules.letters.items():
+        text = f"replace({text}, '{letter}', '{plain}')"
+    other_script = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]"
+    return f"CASE WHEN regexp_matches({column}, '{other_script}') THEN {text} ELSE strip_accents({text}) END"
+
+
+def _without_guests(column: str, rules: Rules) -> str:
+    bracketed = rf"\s*[(\[{{]\s*{rules.featuring_in_brackets}[.\s][^()\[\]{{}}]*(?:[)\]}}]|$)"
+    # A number before it is a length: "Six Ft Under" keeps its foot only if written "6 ft".
+    bare = rf"([^\d\s])\s+{rules.featuring}[.\s](?:[^(\[{{\s]|\s+[^(\[{{\s-]|\s+-\S)*"
+    return _replace(_replace(column, bracketed, " "), bare, r"\1 ")
+
+
+def _without_versions(column: str, rules: Rules) -> str:
+    between = r"[^\pL\pN()\[\]{}]+"
+    item = rf"(?:{rules.version_words}|\d+)"
+    only = rf"(?:{item}{between})*{rules.version_needed}(?:{between}{item})*"
+    begins = rf"{rules.version_beginnings}[\s,]+{rules.version_beginnings_next}(?:\b|\s|\d)[^()\[\]{{}}]*"
+    content = rf"(?:{between})?(?:{only}|{begins})(?:{between})?"
+    bracketed = rf"([^\s(\[{{])\s*[(\[{{]{content}[)\]}}]"
+    dashed = rf"(\S)\s+-\s{content}$"
+    # Twice: the inner bracket of "(Album Version (Edited))" goes first.
+    return _replace(_replace(_replace(column, bracketed, r"\1 "), bracketed, r"\1 "), dashed, r"\1")
+
+
+def _without_track_number(column: str) -> str:
+    return _replace(column, r"^\s*[0-9][0-9a-z]{1,3}\s*[-.]\s*(\S)", r"\1")
+
+
+def _head(column: str) -> str:
+    return _replace(column, r"([^\s(\[{])(?:\s*[(\[{]|\s+-\s).*$", r"\1")
+
+
+def _tail(column: str) -> str:
+    return rf"regexp_extract({column}, '[^\s(\[{{]((?:\s*[(\[{{]|\s+-\s).*)$', 1)"
+
+
+def _other_version(column: str, numberless: str, rules: Rules) -> str:
+    marked = rf"\b(?:{rules.other_words}|{rules.parts})\b"
+    inside = rf"regexp_extract({column}, '(?:[(\[{{]|\s-\s)([^()\[\]{{}}]*{marked}[^()\[\]{{}}]*)', 1)"
+    ending = rf"regexp_extract({_head(numberless)}, '\s({rules.other_words})\s*$', 1)"
+    return _words(f"CASE WHEN {inside} <> '' THEN {inside} ELSE {ending} END", rules)
+
+
+def _numbers(words: str) -> str:
+    return _every(r"(?:\d+|[ivx]{2,})", words)
+
+
+def _every(pattern: str, words: str) -> str:
+    return rf"array_to_string(regexp_extract_all({words}, '\b{pattern}\b'), '')"
+
+
+def _words(text: str, rules: Rules) -> str:
+    """Letters and digits with single spaces; apostrophes join, everything else parts; connectives dropped."""
+    plain = _replace(_replace(text, "''", ""), r"[^\pL\pN\pM]+", " ")
+    plain = _replace(plain, rf"(?:^|\s){rules.connectives}(?:\s|$)", " ")
+    plain = _replace(plain, r"(\pL\pL) n (\pL\pL)", r"\1 \2")
+    return f"trim({plain})"
+
+
+def _without_article(words: str) -> str:
+    return _replace(words, r"^the (\S)|(\S) the$", r"\1\2")
+
+
+def _without_bare_version(words: str, rules: Rules) -> str:
+    return _replace(words, rf"(\S)(?: {rules.before_version})+ (?:version|remaster|remastered)(?: \d{{4}})?$", r"\1")
+
+
+def _joined(words: str) -> str:
+    return f"replace({words}, ' ', '')"
+
+
+def _or_else(key: str, fallback: str) -> str:
+    """A name of symbols alone ("!!!") is compared as it is written."""
+    return f"CASE WHEN {key} = '' THEN {fallback} ELSE {key} END"
+
+
+def _replace(text: str, pattern: str, by: str) -> str:
+    return f"regexp_replace({text}, '{pattern}', '{by}', 'g')"
