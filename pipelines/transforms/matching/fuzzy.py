@@ -31,8 +31,8 @@ def fuzzy_scores(pairs: pl.DataFrame) -> pl.Series:
 def _title(pairs: pl.DataFrame, rules: Fuzzy) -> pl.Series:
     """Likeness of whole titles, or of their heads where no tail speaks against it."""
     whole, head = _ratio(pairs, "title_key"), _ratio(pairs, "title_head")
-    left, right = pairs["left_title_tail"], pairs["right_title_tail"]
-    tails_agree = (left == "") | (right == "") | (_ratio(pairs, "title_tail", fuzz.partial_ratio) >= rules.tail)
+    alike = (_ratio(pairs, "title_tail", fuzz.partial_ratio) >= rules.tail) & _agree(pairs, "title_tail_numbers")
+    tails_agree = _missing(pairs, "title_tail") | alike
     return _greatest(whole, head * tails_agree.cast(pl.Float64))
 
 
@@ -61,6 +61,16 @@ def _ratio(pairs: pl.DataFrame, column: str, scorer: Callable[..., float] = fuzz
     scores = process.cpdist(left.to_list(), right.to_list(), scorer=scorer)
     known = ((left != "") & (right != "")).cast(pl.Float64)
     return pl.Series(column, scores, dtype=pl.Float64) / 100 * known
+
+
+def _missing(pairs: pl.DataFrame, column: str) -> pl.Series:
+    """True where at least one side has nothing in the column."""
+    return (pairs[f"left_{column}"] == "") | (pairs[f"right_{column}"] == "")
+
+
+def _agree(pairs: pl.DataFrame, column: str) -> pl.Series:
+    """True unless both sides have something in the column, and not the same."""
+    return _missing(pairs, column) | (pairs[f"left_{column}"] == pairs[f"right_{column}"])
 
 
 def _greatest(*series: pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ KEY_COLUMNS = (
     "artist_other",  # words that make it another artist: "jr", "tribute"
     "title_head",  # title_key without track number, brackets and what follows a dash
     "title_tail",  # those brackets, or what follows the dash
+    "title_tail_numbers",
     "title_version",  # the bracket that makes it another song for a reader of lyrics: "(club remix)"
     "title_numbers",  # digits and roman numerals of title_head
 )
@@ -45,18 +46,21 @@ def _steps() -> tuple[dict[str, str], ...]:
         {"_artist_lead": _without_guests("_artist", rules), "_title_lead": _without_guests("_title", rules)},
         {"_title_core": _without_versions("_title_lead", rules)},
         {"_title_numberless": _without_track_number("_title_core")},
+        {"_head": _head("_title_numberless"), "_tail": _tail("_title_numberless")},
         {
             "artist_words": _without_article(_words("_artist_lead", rules)),
-            "_title_words": _without_bare_version(_words("_title_core", rules), rules),
-            "title_head": _joined(_words(_head("_title_numberless"), rules)),
-            "title_tail": _words(_tail("_title_numberless"), rules),
-            "title_version": _other_version("_title_lead", "_title_numberless", rules),
-            "title_numbers": _numbers(_words(_head("_title_numberless"), rules)),
+            "_title_words": _words("_title_core", rules),
+            "title_tail": _words("_tail", rules),
+            "title_version": _words(_other_version("_title_core", "_head", rules), rules),
         },
+        {"_head_words": f"CASE WHEN _head = _title_core THEN _title_words ELSE {_words('_head', rules)} END"},
         {
             "artist_other": _every(rules.other_artist, "artist_words"),
+            "title_numbers": _numbers("_head_words"),
+            "title_tail_numbers": _numbers("title_tail"),
             "artist_key": _or_else(_joined("artist_words"), "exact_artist"),
-            "title_key": _or_else(_joined("_title_words"), "exact_title"),
+            "title_key": _or_else(_joined(_without_bare_version("_title_words", rules)), "exact_title"),
+            "title_head": _joined("_head_words"),
         },
     )
 
@@ -72,7 +76,7 @@ def exact_key(column: str) -> str:
 
 def _exact(column: str) -> str:
     # lower(upper(x)) folds the final sigma and the long s as str.casefold does; sharp s is folded by hand.
-    folded = f"replace(lower(upper(nfc_normalize(coalesce({column}, '')))), 'ß', 'ss')"
+    folded = f"replace(lower(upper(coalesce({column}, ''))), 'ß', 'ss')"
     return f"trim(nfc_normalize({folded}), E'{WHITESPACE}')"
 
 
@@ -81,11 +85,15 @@ def _clean(column: str, rules: Rules) -> str:
 
     Marks are stripped from Latin, Greek and Cyrillic only: elsewhere they are vowels or make another letter.
     """
-    text = f"translate(replace({column}, '&amp;', '&'), '_–—−’‘`´“”', ' ---''''''''\"\"')"
-    for letter, plain in rules.letters.items():
-        text = f"replace({text}, '{letter}', '{plain}')"
+    plain = f"translate(replace({column}, '&amp;', '&'), '_`', ' ''')"
+    text = f"translate({plain}, '–—−’‘´“”', '---''''''\"\"')"
+    for letter, written in rules.letters.items():
+        text = f"replace({text}, '{letter}', '{written}')"
     other_script = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]"
-    return f"CASE WHEN regexp_matches({column}, '{other_script}') THEN {text} ELSE strip_accents({text}) END"
+    return (
+        f"CASE WHEN strlen({column}) = length({column}) THEN {plain} "  # ASCII: as many bytes as characters
+        f"WHEN regexp_matches({column}, '{other_script}') THEN {text} ELSE strip_accents({text}) END"
+    )
 
 
 def _without_guests(column: str, rules: Rules) -> str:
@@ -104,7 +112,8 @@ def _without_versions(column: str, rules: Rules) -> str:
     bracketed = rf"([^\s(\[{{])\s*[(\[{{]{content}[)\]}}]"
     dashed = rf"(\S)\s+-\s{content}$"
     # Twice: the inner bracket of "(Album Version (Edited))" goes first.
-    return _replace(_replace(_replace(column, bracketed, r"\1 "), bracketed, r"\1 "), dashed, r"\1")
+    shorter = _replace(_replace(_replace(column, bracketed, r"\1 "), bracketed, r"\1 "), dashed, r"\1")
+    return _where_parted(column, shorter, column)
 
 
 def _without_track_number(column: str) -> str:
@@ -112,18 +121,24 @@ def _without_track_number(column: str) -> str:
 
 
 def _head(column: str) -> str:
-    return _replace(column, r"([^\s(\[{])(?:\s*[(\[{]|\s+-\s).*$", r"\1")
+    return _where_parted(column, _replace(column, r"([^\s(\[{])(?:\s*[(\[{]|\s+-\s).*$", r"\1"), column)
 
 
 def _tail(column: str) -> str:
-    return rf"regexp_extract({column}, '[^\s(\[{{]((?:\s*[(\[{{]|\s+-\s).*)$', 1)"
+    return _where_parted(column, rf"regexp_extract({column}, '[^\s(\[{{]((?:\s*[(\[{{]|\s+-\s).*)$', 1)", "''")
 
 
-def _other_version(column: str, numberless: str, rules: Rules) -> str:
+def _other_version(column: str, head: str, rules: Rules) -> str:
     marked = rf"\b(?:{rules.other_words}|{rules.parts})\b"
-    inside = rf"regexp_extract({column}, '(?:[(\[{{]|\s-\s)([^()\[\]{{}}]*{marked}[^()\[\]{{}}]*)', 1)"
-    ending = rf"regexp_extract({_head(numberless)}, '\s({rules.other_words})\s*$', 1)"
-    return _words(f"CASE WHEN {inside} <> '' THEN {inside} ELSE {ending} END", rules)
+    bracket = rf"regexp_extract({column}, '(?:[(\[{{]|\s-\s)([^()\[\]{{}}]*{marked}[^()\[\]{{}}]*)', 1)"
+    inside = _where_parted(column, bracket, "''")
+    ending = rf"regexp_extract({head}, '\s({rules.other_words})\s*$', 1)"
+    return f"CASE WHEN {inside} <> '' THEN {inside} ELSE {ending} END"
+
+
+def _where_parted(column: str, then: str, otherwise: str) -> str:
+    """Most titles have neither bracket nor dash and need no long look."""
+    return rf"CASE WHEN regexp_matches({column}, '[(\[{{]|\s-\s') THEN {then} ELSE {otherwise} END"
 
 
 def _numbers(words: str) -> str:
@@ -136,7 +151,7 @@ def _every(pattern: str, words: str) -> str:
 
 def _words(text: str, rules: Rules) -> str:
     """Letters and digits with single spaces; apostrophes join, everything else parts; connectives dropped."""
-    plain = _replace(_replace(text, "''", ""), r"[^\pL\pN\pM]+", " ")
+    plain = _replace(f"replace({text}, '''', '')", r"[^\pL\pN\pM]+", " ")
     plain = _replace(plain, rf"(?:^|\s){rules.connectives}(?:\s|$)", " ")
     plain = _replace(plain, r"(\pL\pL) n (\pL\pL)", r"\1 \2")
     return f"trim({plain})"

@@ -45,6 +45,11 @@ def _check(pairs: pl.DataFrame, exact: str) -> None:
     missing = [name for name in PAIR_COLUMNS if name not in pairs.columns]
     if missing:
         raise ValueError(f"pairs to classify: expected the columns {', '.join(PAIR_COLUMNS)}; missing: {', '.join(missing)}")
+    check_exactness(exact)
+
+
+def check_exactness(exact: str) -> None:
+    """Raise ValueError unless `exact` is one of `EXACTNESS`."""
     if exact not in EXACTNESS:
         raise ValueError(f"exact: expected one of {', '.join(EXACTNESS)}, found {exact!r}")
 

@@ -41,6 +41,7 @@ class Rules:
     parts: str
     other_artist: str
     fuzzy: Fuzzy
+    pools: Mapping[str, tuple[str, ...]]
 
 
 @cache
@@ -62,6 +63,7 @@ def load_rules() -> Rules:
         parts=_any_of(raw["other_words"]["parts"]),
         other_artist=_any_of(raw["other_artist"]["words"]),
         fuzzy=Fuzzy(**raw["fuzzy"]),
+        pools={name: tuple(sources) for name, sources in raw["pools"].items()},
     )
 
 
