@@ -7,7 +7,7 @@ from functools import cache
 
 from pipelines.transforms.matching.rules import Rules, load_rules
 
-WHITESPACE = r" \t\n\r\f\v" + "\u00a0\u3000"
+WHITESPACE = " \t\n\r\f\v\u00a0\u3000"
 KEY_COLUMNS = (
     "exact_artist",  # NFC, case-folded, trimmed
     "exact_title",
@@ -77,7 +77,7 @@ def exact_key(column: str) -> str:
 def _exact(column: str) -> str:
     # lower(upper(x)) folds the final sigma and the long s as str.casefold does; sharp s is folded by hand.
     folded = f"replace(lower(upper(coalesce({column}, ''))), 'ß', 'ss')"
-    return f"trim(nfc_normalize({folded}), E'{WHITESPACE}')"
+    return f"trim(nfc_normalize({folded}), '{WHITESPACE}')"
 
 
 def _clean(column: str, rules: Rules) -> str:
