@@ -14,7 +14,9 @@ GENIUS_COLUMNS = ("title", "tag", "artist", "year", "views", "features", "lyrics
                   "language")  # fmt: skip
 STANZAS, STANZAS_PER_SONG = 1024, 7  # about 1.7 kB of lyrics a song
 WORDS, ARTISTS = 4000, 44_000
-SYLLABLES = tuple(a + b for a in "b d f g k l m n p r s t v z ch sh".split() for b in "a e i o u ai or en".split())
+CONSONANTS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "ch", "sh")
+VOWELS = ("a", "e", "i", "o", "u", "ai", "or", "en")
+SYLLABLES = tuple(consonant + vowel for consonant in CONSONANTS for vowel in VOWELS)
 
 
 @dataclass(frozen=True)

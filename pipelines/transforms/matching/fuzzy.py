@@ -31,8 +31,7 @@ def fuzzy_scores(pairs: pl.DataFrame) -> pl.Series:
 def _title(pairs: pl.DataFrame, rules: Fuzzy) -> pl.Series:
     """Likeness of whole titles, or of their heads where no tail speaks against it."""
     whole, head = _ratio(pairs, "title_key"), _ratio(pairs, "title_head")
-    alike = (_ratio(pairs, "title_tail", fuzz.partial_ratio) >= rules.tail) & _agree(pairs, "title_tail_numbers")
-    tails_agree = _missing(pairs, "title_tail") | alike
+    tails_agree = _missing(pairs, "title_tail") | (_ratio(pairs, "title_tail", fuzz.partial_ratio) >= rules.tail)
     return _greatest(whole, head * tails_agree.cast(pl.Float64))
 
 
@@ -52,7 +51,8 @@ def _same_song(pairs: pl.DataFrame, rules: Fuzzy) -> pl.Series:
     version = same("title_version") | (_ratio(pairs, "title_version") >= rules.version)
     letters = pl.min_horizontal(pl.col("left_title_head", "right_title_head").str.len_chars())
     enough = same("title_head") | (pairs.select(letters=letters)["letters"] >= rules.least_title_letters)
-    return same("artist_other") & (same("title_key") | (same("title_numbers") & version & enough))
+    numbers = same("title_numbers") & (_missing(pairs, "title_tail_numbers") | same("title_tail_numbers"))
+    return same("artist_other") & (same("title_key") | (numbers & version & enough))
 
 
 def _ratio(pairs: pl.DataFrame, column: str, scorer: Callable[..., float] = fuzz.ratio) -> pl.Series:
@@ -66,11 +66,6 @@ def _ratio(pairs: pl.DataFrame, column: str, scorer: Callable[..., float] = fuzz
 def _missing(pairs: pl.DataFrame, column: str) -> pl.Series:
     """True where at least one side has nothing in the column."""
     return (pairs[f"left_{column}"] == "") | (pairs[f"right_{column}"] == "")
-
-
-def _agree(pairs: pl.DataFrame, column: str) -> pl.Series:
-    """True unless both sides have something in the column, and not the same."""
-    return _missing(pairs, column) | (pairs[f"left_{column}"] == pairs[f"right_{column}"])
 
 
 def _greatest(*series: pl.Series) -> pl.Series:

@@ -47,13 +47,15 @@ def _steps() -> tuple[dict[str, str], ...]:
         {"_title_core": _without_versions("_title_lead", rules)},
         {"_title_numberless": _without_track_number("_title_core")},
         {"_head": _head("_title_numberless"), "_tail": _tail("_title_numberless")},
+        {"_version": _other_version("_title_core", "_head", rules)},
+        {f"{name}_spaced": _spaced(name) for name in ("_artist_lead", "_title_core", "_head", "_tail", "_version")},
         {
-            "artist_words": _without_article(_words("_artist_lead", rules)),
-            "_title_words": _words("_title_core", rules),
-            "title_tail": _words("_tail", rules),
-            "title_version": _words(_other_version("_title_core", "_head", rules), rules),
+            "artist_words": _without_article(_words("_artist_lead_spaced", rules)),
+            "_title_words": _words("_title_core_spaced", rules),
+            "_head_words": _words("_head_spaced", rules),
+            "title_tail": _words("_tail_spaced", rules),
+            "title_version": _words("_version_spaced", rules),
         },
-        {"_head_words": f"CASE WHEN _head = _title_core THEN _title_words ELSE {_words('_head', rules)} END"},
         {
             "artist_other": _every(rules.other_artist, "artist_words"),
             "title_numbers": _numbers("_head_words"),
@@ -149,12 +151,18 @@ def _every(pattern: str, words: str) -> str:
     return rf"array_to_string(regexp_extract_all({words}, '\b{pattern}\b'), '')"
 
 
-def _words(text: str, rules: Rules) -> str:
-    """Letters and digits with single spaces; apostrophes join, everything else parts; connectives dropped."""
-    plain = _replace(f"replace({text}, '''', '')", r"[^\pL\pN\pM]+", " ")
-    plain = _replace(plain, rf"(?:^|\s){rules.connectives}(?:\s|$)", " ")
-    plain = _replace(plain, r"(\pL\pL) n (\pL\pL)", r"\1 \2")
-    return f"trim({plain})"
+def _spaced(column: str) -> str:
+    """Letters and digits with single spaces; apostrophes join, everything else parts. Most names are so already."""
+    spaced = _replace(f"replace({column}, '''', '')", r"[^\pL\pN\pM]+", " ")
+    return f"CASE WHEN regexp_matches({column}, '[^a-z0-9 ]|  ') THEN trim({spaced}) ELSE trim({column}) END"
+
+
+def _words(spaced: str, rules: Rules) -> str:
+    """Drop the connectives, which catalogues write or leave out as they like."""
+    dropped = _replace(spaced, rf"(?:^|\s){rules.connectives}(?:\s|$)", " ")
+    dropped = _replace(dropped, r"(\pL\pL) n (\pL\pL)", r"\1 \2")
+    may_hold_one = f"regexp_matches({spaced}, ' n |{rules.connectives}')"
+    return f"CASE WHEN {may_hold_one} THEN trim({dropped}) ELSE {spaced} END"
 
 
 def _without_article(words: str) -> str:

@@ -33,9 +33,12 @@ def classify_pairs(pairs: pl.DataFrame, *, exact: str = "folded") -> pl.DataFram
     frame = pairs.with_columns(same.alias("_exact"), normalised.alias("_normalised"), score.alias("score"))
     sure = pl.col("_exact") | pl.col("_normalised")
     kind = (
-        pl.when("_exact").then(pl.lit("exact"))
-        .when("_normalised").then(pl.lit("normalised"))
-        .when(pl.col("score") > 0).then(pl.lit("fuzzy"))
+        pl.when("_exact")
+        .then(pl.lit("exact"))
+        .when("_normalised")
+        .then(pl.lit("normalised"))
+        .when(pl.col("score") > 0)
+        .then(pl.lit("fuzzy"))
     )
     score_ = pl.when(sure).then(1.0).otherwise(pl.col("score"))
     return frame.with_columns(kind=kind, score=score_).drop("_exact", "_normalised")
@@ -44,7 +47,9 @@ def classify_pairs(pairs: pl.DataFrame, *, exact: str = "folded") -> pl.DataFram
 def _check(pairs: pl.DataFrame, exact: str) -> None:
     missing = [name for name in PAIR_COLUMNS if name not in pairs.columns]
     if missing:
-        raise ValueError(f"pairs to classify: expected the columns {', '.join(PAIR_COLUMNS)}; missing: {', '.join(missing)}")
+        raise ValueError(
+            f"pairs to classify: expected the columns {', '.join(PAIR_COLUMNS)}; missing: {', '.join(missing)}"
+        )
     check_exactness(exact)
 
 
@@ -55,16 +60,14 @@ def check_exactness(exact: str) -> None:
 
 
 def _keyed_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
-    sides = [_keyed_side(pairs, side) for side in ("left", "right")]
-    return pl.concat(sides, how="horizontal")
-
-
-def _keyed_side(pairs: pl.DataFrame, side: str) -> pl.DataFrame:
-    names = pairs.select(artist=f"{side}_artist", title=f"{side}_title").with_row_index("position")
+    """The keys of both sides, as left_<column> and right_<column>, in the order of the pairs."""
+    sides = ("left", "right")
+    names = pl.concat(pairs.select(artist=f"{side}_artist", title=f"{side}_title") for side in sides)
     with duckdb.connect() as con:
-        con.register("names", names)
-        keys = con.sql(f"SELECT * EXCLUDE (artist, title) FROM ({keyed('names')}) ORDER BY position").pl()
-    return keys.drop("position").rename(lambda name: f"{side}_{name}")
+        con.register("names", names.with_row_index("position"))
+        keys = con.sql(f"SELECT * EXCLUDE (position) FROM ({keyed('names', 'position')}) ORDER BY position").pl()
+    halves = zip(sides, (keys[: pairs.height], keys[pairs.height :]), strict=True)
+    return pl.concat([half.rename(lambda name, side=side: f"{side}_{name}") for side, half in halves], how="horizontal")
 
 
 def _equal(keys: pl.DataFrame, *columns: str) -> pl.Series:

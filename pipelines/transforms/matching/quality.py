@@ -34,7 +34,9 @@ def score_gold(path: Path) -> pl.DataFrame:
     sources = {source: [source] for source in pairs["source"].unique().sort()}
     groups = sources | {pool: names for pool, names in load_rules().pools.items() if sources.keys() & set(names)}
     rows = [
-        _row(pairs.filter(pl.col("source").is_in(names)), group, kind) for group, names in groups.items() for kind in KINDS
+        _row(pairs.filter(pl.col("source").is_in(names)), group, kind)
+        for group, names in groups.items()
+        for kind in KINDS
     ]
     return typed_frame("report.match_quality", rows)
 
@@ -46,7 +48,9 @@ def _read_gold(path: Path) -> pl.DataFrame:
         raise ValueError(f"{path}: expected the columns {', '.join(GOLD_COLUMNS)}; missing: {', '.join(missing)}")
     labels = frame["label"].fill_null("").unique().to_list()
     if not set(labels) <= {"0", "1"}:
-        raise ValueError(f"{path}: label: expected 0 or 1, found {', '.join(sorted(map(repr, set(labels) - {'0', '1'})))}")
+        raise ValueError(
+            f"{path}: label: expected 0 or 1, found {', '.join(sorted(map(repr, set(labels) - {'0', '1'})))}"
+        )
     return frame.select(pl.col(name).fill_null("").alias(new) for name, new in GOLD_COLUMNS.items())
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-
 RULES_FILE = Path(__file__).with_name("rules.toml")
 
 
@@ -70,5 +69,3 @@ def load_rules() -> Rules:
 def _any_of(words: list[str]) -> str:
     """Alternatives, the longest first, so that a word does not hide a longer one that it begins."""
     return "(?:" + "|".join(sorted(words, key=len, reverse=True)) + ")"
-
-

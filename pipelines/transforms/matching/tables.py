@@ -8,21 +8,31 @@ from pipelines.transforms.matching.keys import exact_key, keyed
 from pipelines.transforms.matching.pairs import KINDS, check_exactness
 
 BATCH_PAIRS = 250_000  # candidate pairs scored at a time
-MATCH_SCHEMA = {"left_id": pl.String, "right_id": pl.String, "kind": pl.String, "score": pl.Float64}
+# A likeness of 0.8 (rules.toml, fuzzy.artist) is out of reach where the shorter has less than two thirds of the longer.
+LEAST_LENGTHS = 0.66
 _TEMPORARY = ("matching_left", "matching_right", "matching_sure", "matching_rest", "matching_candidates")
-# Pairs worth scoring agree in one of these; jaro_winkler_similarity throws most of the rest out cheaply.
-_BLOCKS = (
-    # one artist, titles alike
-    "l.artist_key = r.artist_key AND (jaro_winkler_similarity(l.title_head, r.title_head) >= 0.85"
-    " OR jaro_winkler_similarity(l.title_key, r.title_key) >= 0.85)",
-    # one title, artists alike or one a part of the other
-    "l.title_head = r.title_head AND (jaro_winkler_similarity(l.artist_key, r.artist_key) >= 0.80"
-    " OR contains(l.artist_words, r.artist_words) OR contains(r.artist_words, l.artist_words))",
-    # neither quite, but both begin alike
-    "left(l.artist_key, 4) = left(r.artist_key, 4) AND left(l.title_head, 5) = left(r.title_head, 5)"
-    " AND jaro_winkler_similarity(l.artist_key, r.artist_key) >= 0.85"
-    " AND jaro_winkler_similarity(l.title_head, r.title_head) >= 0.85",
+
+
+def _similar(column: str, least: float) -> str:
+    """SQL of a cheap look at likeness; the lengths alone rule out most pairs that rapidfuzz would."""
+    left, right = f"l.{column}", f"r.{column}"
+    lengths = f"least(length({left}), length({right})) >= {LEAST_LENGTHS} * greatest(length({left}), length({right}))"
+    return f"({lengths} AND jaro_winkler_similarity({left}, {right}) >= {least})"
+
+
+_SAME_ARTIST = (
+    f"l.artist_key = r.artist_key AND ({_similar('title_head', 0.85)} OR "
+    f"((l.title_head <> l.title_key OR r.title_head <> r.title_key) AND {_similar('title_key', 0.85)}))"
 )
+_SAME_TITLE = (  # and artists alike, or one a part of the other
+    f"l.title_head = r.title_head AND ({_similar('artist_key', 0.80)} "
+    "OR contains(l.artist_words, r.artist_words) OR contains(r.artist_words, l.artist_words))"
+)
+_BOTH_BEGIN_ALIKE = (
+    "left(l.artist_key, 4) = left(r.artist_key, 4) AND left(l.title_head, 5) = left(r.title_head, 5) "
+    f"AND {_similar('artist_key', 0.85)} AND {_similar('title_head', 0.85)}"
+)
+_BLOCKS = (_SAME_ARTIST, _SAME_TITLE, _BOTH_BEGIN_ALIKE)  # pairs worth scoring are in one of these
 
 
 def match_tables(
@@ -72,8 +82,10 @@ def _load(con: duckdb.DuckDBPyConnection, left: str, right: str, *, only_exact: 
 
 def _sure(con: duckdb.DuckDBPyConnection, kinds: tuple[str, ...], exact: str) -> pl.DataFrame:
     """Exact and normalised pairs. Names equal in the exact sense have equal keys, so one join finds both."""
-    equal = "artist = r.artist AND l.title = r.title" if exact == "literal" else (
-        "exact_artist = r.exact_artist AND l.exact_title = r.exact_title"
+    equal = (
+        "artist = r.artist AND l.title = r.title"
+        if exact == "literal"
+        else ("exact_artist = r.exact_artist AND l.exact_title = r.exact_title")
     )
     keys = "l.artist_key = r.artist_key AND l.title_key = r.title_key" if "normalised" in kinds else f"l.{equal}"
     query = (
