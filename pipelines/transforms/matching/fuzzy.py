@@ -18,9 +18,10 @@ def fuzzy_scores(pairs: pl.DataFrame) -> pl.Series:
     title = _title(pairs, rules)
     artist = _artist(pairs, title, rules)
     frame = pairs.with_columns(artist.alias("artist"), title.alias("title"))
+    least_title = pl.when(_letters("title_key") < rules.short_letters).then(rules.short_title).otherwise(rules.title)
     alike = (
         (pl.col("artist") >= rules.artist)
-        & (pl.col("title") >= rules.title)
+        & (pl.col("title") >= least_title)
         & (pl.col("artist") + pl.col("title") >= rules.both)
         & _same_song(pairs, rules)
     )
@@ -49,8 +50,8 @@ def _same_song(pairs: pl.DataFrame, rules: Fuzzy) -> pl.Series:
         return pairs[f"left_{column}"] == pairs[f"right_{column}"]
 
     version = same("title_version") | (_ratio(pairs, "title_version") >= rules.version)
-    letters = pl.min_horizontal(pl.col("left_title_head", "right_title_head").str.len_chars())
-    enough = same("title_head") | (pairs.select(letters=letters)["letters"] >= rules.least_title_letters)
+    letters = pairs.select(letters=_letters("title_head"))["letters"]
+    enough = same("title_head") | (letters >= rules.least_title_letters)
     numbers = same("title_numbers") & (_missing(pairs, "title_tail_numbers") | same("title_tail_numbers"))
     return same("artist_other") & (same("title_key") | (numbers & version & enough))
 
@@ -61,6 +62,11 @@ def _ratio(pairs: pl.DataFrame, column: str, scorer: Callable[..., float] = fuzz
     scores = process.cpdist(left.to_list(), right.to_list(), scorer=scorer)
     known = ((left != "") & (right != "")).cast(pl.Float64)
     return pl.Series(column, scores, dtype=pl.Float64) / 100 * known
+
+
+def _letters(column: str) -> pl.Expr:
+    """Letters of the shorter side."""
+    return pl.min_horizontal(pl.col(f"left_{column}", f"right_{column}").str.len_chars())
 
 
 def _missing(pairs: pl.DataFrame, column: str) -> pl.Series:

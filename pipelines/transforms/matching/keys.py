@@ -30,7 +30,7 @@ def keyed(relation: str, keep: str = "*") -> str:
         relation: Name of a table or view, or a query in parentheses, with the text columns `artist` and `title`.
         keep: The columns of it to keep beside the keys.
     """
-    sql = f"SELECT {keep}, {_exact('artist')} AS exact_artist, {_exact('title')} AS exact_title FROM {relation}"
+    sql = f"SELECT {keep}, {exact_key('artist')} AS exact_artist, {exact_key('title')} AS exact_title FROM {relation}"
     for step in _steps():
         columns = ", ".join(f"{expression} AS {name}" for name, expression in step.items())
         sql = f"SELECT *, {columns} FROM ({sql})"
@@ -73,10 +73,6 @@ def _intermediate() -> list[str]:
 
 def exact_key(column: str) -> str:
     """SQL of the thesis' comparison: NFC, case-folded, trimmed, otherwise literal (papers.md section 7)."""
-    return _exact(column)
-
-
-def _exact(column: str) -> str:
     # lower(upper(x)) folds the final sigma and the long s as str.casefold does; sharp s is folded by hand.
     folded = f"replace(lower(upper(coalesce({column}, ''))), 'ß', 'ss')"
     return f"trim(nfc_normalize({folded}), '{WHITESPACE}')"
@@ -148,7 +144,8 @@ def _numbers(words: str) -> str:
 
 
 def _every(pattern: str, words: str) -> str:
-    return rf"array_to_string(regexp_extract_all({words}, '\b{pattern}\b'), '')"
+    # DuckDB 1.4 joins an empty list to null, 2.0 to an empty text.
+    return rf"coalesce(array_to_string(regexp_extract_all({words}, '\b{pattern}\b'), ''), '')"
 
 
 def _spaced(column: str) -> str:

@@ -15,6 +15,8 @@ class Fuzzy:
 
     artist: float
     title: float
+    short_title: float
+    short_letters: int
     both: float
     tail: float
     version: float

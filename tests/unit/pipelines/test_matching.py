@@ -63,6 +63,7 @@ def test_kind_of_one_song(names: tuple[str, str, str, str], kind: str | None) ->
         ("Pink Floyd", "Another Brick in the Wall, Part 1", "Pink Floyd", "Another Brick in the Wall, Part 2"),
         ("Chopin", "Sonata No. 2: II. Scherzo", "Chopin", "Sonata No. 2: III. Scherzo"),
         ("U2", "Bad", "U2", "Sad"),
+        ("Eminem", "The Kids", "Eminem", "The Kiss"),
         ("", "Intro", "", "Intro"),
         ("Moby", "", "Moby", ""),
     ],

@@ -1,5 +1,6 @@
 """Whole catalogues match as their pairs do; the gold pairs reach what is asked of each kind."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -32,13 +33,12 @@ RIGHT = [
 
 
 @pytest.fixture
-def con() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    for name, rows in (("msd", LEFT), ("genius", RIGHT)):
-        frame = pl.DataFrame(rows, schema=["track_id", "artist", "title"], orient="row")
-        connection.register("frame", frame)
-        connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
-    return connection
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        for name, rows in (("msd", LEFT), ("genius", RIGHT)):
+            connection.register("frame", pl.DataFrame(rows, schema=["track_id", "artist", "title"], orient="row"))
+            connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
+        yield connection
 
 
 def test_every_pair_has_its_surest_kind(con: duckdb.DuckDBPyConnection) -> None:
