@@ -3,6 +3,9 @@
 import json
 import logging
 import pickle
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,21 @@ from mgc_models.errors import WeightsError
 from warehouse.store import replacing
 
 RESUME_FORMAT = 1
+# What zipfile, the unpickler and torch raise for one damage or another.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 # safetensors keeps its metadata in an unordered map: with one key only, equal weights give equal bytes.
 _PREPROCESSING = "preprocessing"
 
@@ -35,10 +53,10 @@ def read_resume(path: Path, run_id: str, log: logging.Logger) -> dict[str, Any] 
     if not path.exists():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'})"
-        log.warning("run %s: %s %s; the run starts from the beginning", run_id, path, reason)
+        state = _read_checked(path)
+    except _DAMAGE as error:
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        log.warning("run %s: %s cannot be read (%s); the run starts from the beginning", run_id, path, reason)
         return None
     found = (state.get("format"), state.get("run_id")) if isinstance(state, dict) else None
     if found != (RESUME_FORMAT, run_id):
@@ -51,6 +69,14 @@ def read_resume(path: Path, run_id: str, log: logging.Logger) -> dict[str, Any] 
         )
         return None
     return state
+
+
+def _read_checked(path: Path) -> Any:
+    # torch writes a zip archive with checksums and does not look at them when it reads one.
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def fits(model: nn.Module, weights: Mapping[str, Tensor]) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mgc_models.data import TrackData, Tracks
 from mgc_models.errors import StoppedError, TrainingError
-from mgc_models.loop import Runtime
+from mgc_models.runtime import Runtime
 from warehouse.store import replacing
 
 

@@ -1,10 +1,8 @@
 """The one training loop: Adam with a stepped learning rate, resumable at every step, for any task."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +11,8 @@ from torch.optim.lr_scheduler import MultiStepLR
 from mgc_models.checkpoints import fits, read_resume, write_resume
 from mgc_models.data import Batch
 from mgc_models.errors import StoppedError, TrainingError
-from mgc_models.progress import EventLog, duration
+from mgc_models.progress import duration
+from mgc_models.runtime import Runtime
 from mgc_models.spec import TrainSettings
 
 
@@ -31,34 +30,6 @@ class Task:
     samples: int
     batch: Callable[[Tensor, Tensor], Batch]
     losses: Callable[[nn.Module, Batch], Mapping[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """How a run is executed; nothing here changes what is computed on a CPU.
-
-    Attributes:
-        device: Where the model lies.
-        log: Takes the progress lines.
-        events: Takes the learning curve while it grows.
-        resume_path: The resume state.
-        checkpoint_every_s: Longest time between two resume states within an epoch.
-        compile: Whether the training step goes through `torch.compile`.
-        stop: Gives a reason to stop, or None.
-    """
-
-    device: torch.device
-    log: logging.Logger
-    events: EventLog
-    resume_path: Path
-    checkpoint_every_s: float
-    compile: bool
-    stop: Callable[[], str | None]
-
-    def autocast(self) -> torch.autocast:
-        """Context of a forward pass: bf16 on a CUDA device that has it, float32 elsewhere."""
-        enabled = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 @dataclass

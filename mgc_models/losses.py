@@ -28,17 +28,9 @@ def contrastive_loss(audio: Tensor, text: Tensor, temperature: float) -> tuple[T
 
     Returns:
         The loss, and the contrastive accuracy: the share of clips more similar to their own lyrics than to all
-        others (by chance: `contrastive_chance`).
+        others (by chance 1 / B).
     """
     similarity = F.normalize(audio.float(), dim=-1) @ F.normalize(text.float(), dim=-1).T / temperature
     own = torch.arange(len(similarity), device=similarity.device)
     accuracy = (similarity.detach().argmax(dim=-1) == own).float().mean()
     return F.cross_entropy(similarity, own), accuracy
-
-
-def contrastive_chance(samples: int, batch_size: int) -> float:
-    """Contrastive accuracy of a coin, averaged over an epoch's tracks; 1 / batch_size when the last batch is full.
-
-    Every batch, also a smaller last one, is right for one track on average.
-    """
-    return -(-samples // batch_size) / samples

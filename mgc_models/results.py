@@ -13,10 +13,11 @@ from mgc_models.banks import TOKENIZER_FILE
 from mgc_models.checkpoints import save_weights
 from mgc_models.data import Fold, TrackData
 from mgc_models.evaluate import predict_logits, write_predictions
-from mgc_models.loop import LoopState, Runtime
+from mgc_models.loop import LoopState
 from mgc_models.metrics import Scores, score
 from mgc_models.progress import duration
 from mgc_models.run_folder import RESULT, write_json
+from mgc_models.runtime import Runtime
 from mgc_models.spec import RunSpec
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")

@@ -14,11 +14,12 @@ from torch import nn
 from mgc_models.banks import AudioBank, TokenBank, audio_bank, token_bank
 from mgc_models.data import Fold, TrackData, Tracks, read_tracks, split_rows
 from mgc_models.errors import DeviceError, StoppedError
-from mgc_models.loop import LoopState, Runtime, fit
+from mgc_models.loop import LoopState, fit
 from mgc_models.models import build_model
 from mgc_models.progress import EventLog
 from mgc_models.results import finish
 from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
+from mgc_models.runtime import Runtime
 from mgc_models.spec import JobSpec, RunSpec
 from mgc_models.tasks import classification_task
 from mgc_models.weights import load_pretrained

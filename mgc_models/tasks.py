@@ -42,6 +42,6 @@ def _classification_losses(settings: LossSettings, model: nn.Module, batch: Batc
         "classification_loss": classification,
         "contrastive_loss": contrastive,
         "contrastive_accuracy": accuracy,
-        # A coin is right for one track of every batch; the epoch's mean is then that of `contrastive_chance`.
+        # Guessing is right for one track of every batch, also of a smaller last one.
         "contrastive_chance": torch.full_like(accuracy, 1 / len(batch.labels)),
     }

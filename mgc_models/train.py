@@ -82,7 +82,7 @@ def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec, ...]]:
 def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: Callable[[], str | None]) -> int:
     store = Store(Path(job.store))
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
-    log.info("%d runs, %d of them finished before", len(runs), len(runs) - len(todo))
+    log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))
     if not todo:
         return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
@@ -116,6 +116,10 @@ def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: C
         torch.OutOfMemoryError,
     ) as error:
         log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
+        return _FAILED
+    except RuntimeError:
+        # No error of this project: the traceback is what helps.
+        log.exception("run %s: stopped by an unexpected error", run.run_id)
         return _FAILED
     return _DONE
 

@@ -4,6 +4,7 @@ import os
 import warnings
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.assets import corpora, datasets, features, genres, preflight, raw, tracks
 from pipelines.assets.report import results_assets
@@ -33,7 +34,7 @@ def work_selection(work: str) -> dg.AssetSelection:
     return dg.AssetSelection.tag("mgc/work", work) | dg.AssetSelection.groups(*DATA_GROUPS, *REPORT_GROUPS)
 
 
-def build_jobs() -> list[dg.JobDefinition]:
+def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """`full_repro` and its parts."""
     selections = {
         "full_repro": dg.AssetSelection.all(),
@@ -48,7 +49,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
     """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
     profile = os.environ.get("MGC_PROFILE") or "sample"
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
-    data = dg.load_assets_from_modules([preflight, raw, datasets, tracks, corpora, genres, features])
+    modules = [preflight, raw, datasets, tracks, corpora, genres, features]
+    data = [asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)]
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]
     return [*data, *training, *results_assets([asset.key for asset in training], data_keys)]

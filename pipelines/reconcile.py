@@ -1,7 +1,8 @@
 """Ends Dagster runs whose process is gone, and frees the pool slots they hold.
 
 A run that was killed outright (SIGKILL, power loss) stays STARTED for ever in Dagster's history, and its step keeps its
-slot of pool `gpu`, so that every later training step would wait in vain. The first asset of every job calls `reconcile`.
+slot of pool `gpu`, so that every later training step would wait in vain. The first asset of every job calls
+`reconcile`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the user configured: folders, pretrained weights, profile and store, from `MGC_*` variables or Dagster config."""
+"""What the user configured, from `MGC_*` variables or Dagster config: folders, pretrained weights, profile, store."""
 
 import os
 import re

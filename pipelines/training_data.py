@@ -25,9 +25,7 @@ def training_data(store: Store, setting: Setting) -> TrainingData | None:
         return None
     rows = pq.read_table(store.root / inputs.path, columns=["fold", "labels"]).to_pylist()
     labelled = Counter(row["fold"] for row in rows if row["labels"])
-    return TrainingData(
-        corpus.name, corpus.dataset, scheme, inputs.corpus_hash, inputs.path.as_posix(), dict(labelled)
-    )
+    return TrainingData(corpus.name, corpus.dataset, scheme, inputs.corpus_hash, inputs.path.as_posix(), dict(labelled))
 
 
 def reason_not_to_train(settings: Settings, setting: Setting, data: TrainingData | None) -> str:

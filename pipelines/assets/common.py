@@ -1,5 +1,6 @@
 """What every table asset shares: its specification from the contract, its materialisation, its skip rule."""
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,22 +56,32 @@ def table_spec(
 
 
 def table_assets(
-    names: Sequence[str], *, group: str, deps: Sequence[Any] = (), kinds: set[str] | None = None, **op: Any
+    names: Sequence[str],
+    *,
+    group: str,
+    deps: Sequence[Any] = (),
+    kinds: set[str] | None = None,
+    checks: Sequence[dg.AssetCheckSpec] = (),
+    **op: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorator: one pass that writes `names`, each with a blocking check that it keeps its contract.
 
-    The function yields `table_result(store, name)` for every name; `op` goes to `dagster.multi_asset` (name, pool, …).
+    The function yields `table_result(store, name)` for every name, and a result for each of its own further `checks`;
+    `op` goes to `dagster.multi_asset` (name, pool, …).
     """
     return dg.multi_asset(
         specs=[table_spec(name, group=group, deps=deps, kinds=kinds) for name in names],
         check_specs=[
-            dg.AssetCheckSpec(
-                CONTRACT_CHECK,
-                asset=table_key(name),
-                blocking=True,
-                description="Columns, types, nulls and keys are those of the table's contract.",
-            )
-            for name in names
+            *checks,
+            *(
+                dg.AssetCheckSpec(
+                    CONTRACT_CHECK,
+                    asset=table_key(name),
+                    blocking=True,
+                    description="Columns, types, nulls and keys are those of the table's contract.",
+                )
+                for name in names
+            ),
         ],
         **op,
     )
@@ -125,7 +136,5 @@ def is_current(store: Store, parts: Mapping[str, str], inputs: str) -> bool:
 
 def picture(path: Path) -> dg.MetadataValue:
     """A PNG as Dagster shows it in an asset's metadata."""
-    import base64
-
     encoded = base64.b64encode(path.read_bytes()).decode()
     return dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{encoded})")

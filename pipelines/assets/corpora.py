@@ -17,8 +17,20 @@ DEPS = [
 ]
 
 
-@table_assets(list(corpora.OUTPUTS), group="corpora", deps=DEPS, kinds={"polars"}, name="corpus_m4a")
-def corpus_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+ACCOUNTING = dg.AssetCheckSpec(
+    "accounting",
+    asset=table_key("corpus.steps"),
+    blocking=True,
+    description="Every raw row is in the corpus, in corpus.exclusions or in core.rejects, and in one of them only.",
+)
+
+
+@table_assets(
+    list(corpora.OUTPUTS), group="corpora", deps=DEPS, kinds={"polars"}, name="corpus_m4a", checks=[ACCOUNTING]
+)
+def corpus_tables(
+    context: dg.AssetExecutionContext, mgc: MgcResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Select corpus m4a under both label policies, account for every track, and split it."""
     store, skipped, metadata = run_pass(
         context, mgc, corpora.OUTPUTS, lambda store, settings: corpora.build_corpora(store, settings.data_kind)
@@ -26,6 +38,18 @@ def corpus_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
     previews = {"corpus.steps": {"steps": dg.MetadataValue.md(steps_preview(store))}}
     for name in corpora.OUTPUTS:
         yield table_result(store, name, metadata=metadata | previews.get(name, {}), skipped=skipped)
+    yield accounting_check(store)
+
+
+def accounting_check(store: Store) -> dg.AssetCheckResult:
+    """Hold the steps against the exclusions and the rejects."""
+    violations = corpora.accounting_violations(store)
+    return dg.AssetCheckResult(
+        check_name=ACCOUNTING.name,
+        asset_key=ACCOUNTING.asset_key,
+        passed=not violations,
+        metadata={"violations": dg.MetadataValue.json(violations)},
+    )
 
 
 def steps_preview(store: Store) -> str:

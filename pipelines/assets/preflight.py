@@ -32,7 +32,7 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     settings = mgc.settings()
     mgc.open_store()
     for run_id in reconcile(context.instance):
-        context.log.warning(f"Run {run_id} was killed earlier; its training slot is free again.")
+        context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
     if settings.data_kind == "sample":
         context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
     return dg.MaterializeResult(

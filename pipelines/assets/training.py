@@ -64,7 +64,7 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
         data = training_data(store, setting)
         reason = reason_not_to_train(settings, setting, data)
         if reason or data is None:
-            context.log.warning(f"{setting.setting_id}: not run: {reason}")
+            context.log.warning("%s: not run: %s", setting.setting_id, reason)
             return dg.MaterializeResult(metadata={"status": f"not run: {reason}"})
         runs = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
         trained = launch(context, pipes, store, setting.setting_id, runs)

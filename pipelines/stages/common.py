@@ -50,5 +50,4 @@ def write_parts(store: Store, outputs: Outputs, frames: Mapping[str, pl.DataFram
 
 def read_frame(store: Store, table: str, dataset: str | None = None) -> pl.DataFrame:
     """Read a table, or its rows of one dataset."""
-    frame = pl.DataFrame(read_table(store, table))
-    return frame if dataset is None else frame.filter(pl.col("dataset") == dataset)
+    return pl.DataFrame(read_table(store, table, {} if dataset is None else {"dataset": dataset}))

@@ -13,7 +13,7 @@ from pipelines.transforms.folds import random_folds
 from pipelines.transforms.genres import cooccurrence
 from warehouse.store import Store
 
-VERSION = 1
+VERSION = 2
 CORPUS = "m4a"
 OUTPUTS = {"corpus.m4a": "all", "corpus.steps": CORPUS, "corpus.exclusions": CORPUS, "corpus.folds": CORPUS}
 GENRE_OUTPUTS = {"genre.frequency": CORPUS, "genre.cooccurrence": CORPUS}
@@ -34,8 +34,12 @@ def build_corpora(store: Store, data_kind: str) -> bool:
     if is_current(store, OUTPUTS, inputs):
         return False
     selection = _select(store, corpus, data_kind)
+    labelled, unlabelled = (
+        selection.members.filter((pl.col("genres").list.len() > 0) == has_label)["track_id"].to_list()
+        for has_label in (True, False)
+    )
     folds = [
-        random_folds(corpus.name, scheme, selection.members["track_id"].to_list(), rule.n, rule.seed)
+        random_folds(corpus.name, scheme, labelled, rule.n, rule.seed, unlabelled)
         for scheme, rule in corpus.folds.items()
     ]
     frames = {

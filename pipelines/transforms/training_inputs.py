@@ -58,8 +58,9 @@ def write_training_inputs(
         scheme: Split scheme, one of `corpus.folds`.
         features: Features that training reads.
     """
-    tracks = _members(store, corpus).height
-    status = folds_status(corpus.name, tracks, corpus.folds[scheme].n)
+    members = _members(store, corpus)
+    tracks, labelled = members.height, members.filter(pl.col("genres").list.len() > 0).height
+    status = folds_status(corpus.name, labelled, corpus.folds[scheme].n)
     if status:
         return TrainingInputs("", None, tracks, status)
     rows, genres = _rows(store, corpus, scheme)

@@ -18,9 +18,13 @@ BASELINES = {"inception_v4", "bert", "alnet"}
 
 
 def test_table_6_9_stands_beside_the_printed_numbers(finished: Checkout) -> None:
-    rows = connect(finished.store).execute(
-        "SELECT row_id, accuracy_printed, accuracy_ours, f1_ours, map_ours, status FROM report.jiang2024_table_6_9"
-    ).fetchall()
+    rows = (
+        connect(finished.store)
+        .execute(
+            "SELECT row_id, accuracy_printed, accuracy_ours, f1_ours, map_ours, status FROM report.jiang2024_table_6_9"
+        )
+        .fetchall()
+    )
     by_row = {row[0]: row[1:] for row in rows}
     done = {row for row, values in by_row.items() if values[-1] == "done"}
     assert done == BASELINES
@@ -30,9 +34,11 @@ def test_table_6_9_stands_beside_the_printed_numbers(finished: Checkout) -> None
 
 
 def test_tables_of_datasets_that_are_not_given_say_so(finished: Checkout) -> None:
-    statuses = connect(finished.store).execute(
-        "SELECT work, table_id, row_id, status FROM report.results WHERE status LIKE 'not run%' GROUP BY ALL"
-    ).fetchall()
+    statuses = (
+        connect(finished.store)
+        .execute("SELECT work, table_id, row_id, status FROM report.results WHERE status LIKE 'not run%' GROUP BY ALL")
+        .fetchall()
+    )
     by_work = {(work, table): status for work, table, _, status in statuses}
     assert by_work["nandy2021", "table_1"].startswith("not run: MGC_FMA_DIR")
     assert "MGC_MSD_DIR" in by_work["jiang2024", "table_6_5"]

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pipelines.datasets.sample.planting import generator_version
 from pipelines.datasets.sample.songs import plan_songs
 from pipelines.datasets.sample.truth import FOLDER as TRUTH_FOLDER
 from pipelines.datasets.sample.truth import Truth, read_truth, truth_of, write_truth
+from pipelines.parallel import available_cores
 from warehouse.store import replacing
 
 DEFAULT_TRACKS = REFERENCE_TRACKS
@@ -57,7 +57,7 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
             shutil.rmtree(root / part, ignore_errors=True)
             shutil.rmtree(_unfinished(root, part), ignore_errors=True)
         write_truth(_unfinished(root, TRUTH_FOLDER), truth_of(songs, rows))
-        write_music4all(_unfinished(root, "music4all"), songs, rows, threads or os.cpu_count() or 1)
+        write_music4all(_unfinished(root, "music4all"), songs, rows, threads or available_cores())
         for part in PARTS:
             _unfinished(root, part).rename(root / part)
         with replacing(root / STAMP) as temporary:

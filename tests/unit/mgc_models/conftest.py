@@ -8,8 +8,8 @@ def runtime(tmp_path):
     """How a run is executed here: on the CPU, saving at each epoch."""
     import torch
 
-    from mgc_models.loop import Runtime
     from mgc_models.progress import EventLog
+    from mgc_models.runtime import Runtime
 
     return Runtime(
         device=torch.device("cpu"),

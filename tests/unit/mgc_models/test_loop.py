@@ -88,6 +88,7 @@ DAMAGE = {
     "truncated": lambda content: content[: len(content) // 2],
     "empty": lambda _: b"",
     "not a state": lambda _: b"hello" * 100,
+    "one bit": lambda content: content[:3000] + bytes([content[3000] ^ 1]) + content[3001:],
     "zeros at the end": lambda content: content[:-200] + bytes(200),
 }
 

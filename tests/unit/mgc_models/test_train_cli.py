@@ -95,7 +95,7 @@ def test_a_finished_run_is_left_alone(tmp_path, capfd):
     (store.root / "training_inputs/tiny.parquet").unlink()
     assert run_here(job) == 0
     assert result.stat().st_mtime_ns == before
-    assert "1 runs, 1 of them finished before" in capfd.readouterr().err
+    assert "runs in this job: 1; finished before: 1" in capfd.readouterr().err
 
 
 def test_drop_samples_uses_only_the_tracks_it_keeps(tmp_path):

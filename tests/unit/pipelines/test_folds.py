@@ -23,9 +23,21 @@ def test_another_seed_gives_another_split() -> None:
     assert not random_folds("c", "s", ids, 5, 0)["fold"].equals(random_folds("c", "s", ids, 5, 1)["fold"])
 
 
+@settings(deadline=None)
+@given(st.integers(5, 30), st.integers(0, 30))
+def test_every_fold_has_labelled_tracks_however_many_have_none(labelled: int, unlabelled: int) -> None:
+    with_label = [f"a{number:02}" for number in range(labelled)]
+    without = [f"b{number:02}" for number in range(unlabelled)]
+    folds = random_folds("c", "random5", with_label, 5, 0, without)
+    assert folds["track_id"].to_list() == sorted(with_label + without)
+    assert folds.filter(pl.col("track_id").is_in(with_label))["fold"].n_unique() == 5
+    sizes = folds.group_by("fold").len()["len"]
+    assert sizes.max() - sizes.min() <= 1
+
+
 def test_too_few_tracks_give_no_folds_and_say_why() -> None:
     folds = random_folds("m4a", "random5", ["a", "b"], 5, 0)
     assert folds.is_empty()
     assert folds.schema == {"corpus": pl.String, "scheme": pl.String, "track_id": pl.String, "fold": pl.Int32}
-    assert folds_status("m4a", 2, 5) == "not run: corpus m4a holds 2 tracks, 5 folds need at least 5"
+    assert folds_status("m4a", 2, 5) == "not run: corpus m4a holds 2 labelled tracks, 5 folds need at least 5"
     assert folds_status("m4a", 5, 5) == ""

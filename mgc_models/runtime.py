@@ -1,0 +1,38 @@
+"""How a run is executed, as opposed to what it computes."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mgc_models.progress import EventLog
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a run is executed; nothing here changes what is computed on a CPU.
+
+    Attributes:
+        device: Where the model lies.
+        log: Takes the progress lines.
+        events: Takes the learning curve while it grows.
+        resume_path: The resume state.
+        checkpoint_every_s: Longest time between two resume states within an epoch.
+        compile: Whether the training step goes through `torch.compile`.
+        stop: Gives a reason to stop, or None.
+    """
+
+    device: torch.device
+    log: logging.Logger
+    events: EventLog
+    resume_path: Path
+    checkpoint_every_s: float
+    compile: bool
+    stop: Callable[[], str | None]
+
+    def autocast(self) -> torch.autocast:
+        """Context of a forward pass: bf16 on a CUDA device that has it, float32 elsewhere."""
+        enabled = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
