@@ -119,19 +119,22 @@ def _is_cut_off(rest: bytes) -> bool:
 
 
 def _rows_of(segment: bytes, line: int, whole: re.Pattern[bytes], columns: int) -> Iterator[Row | Damage]:
-    """The row of a segment; in front of it, the damage that has no row end of its own."""
-    start: int | None = 0
-    while start is not None and not whole.fullmatch(segment, start):
-        after = segment.find(b"\n", start) + 1
-        start = after if 0 < after < len(segment) else None
-    damaged = segment if start is None else segment[:start]
-    if damaged:
-        yield from _damages(damaged, line, columns)
-    if start is not None:
-        yield Row(line + damaged.count(b"\n"), segment[start:])
+    """The rows of a segment, mostly one; a row starts where a line does, and what lies between rows is damage."""
+    at, damaged_from = 0, 0
+    while at < len(segment):
+        row = whole.match(segment, at)
+        if row is None:
+            at = segment.find(b"\n", at) + 1 or len(segment)
+            continue
+        yield from _damages(segment[damaged_from:at], line + segment.count(b"\n", 0, damaged_from), columns)
+        yield Row(line + segment.count(b"\n", 0, at), row[0])
+        at = damaged_from = row.end()
+    yield from _damages(segment[damaged_from:], line + segment.count(b"\n", 0, damaged_from), columns)
 
 
 def _damages(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
+    if not damaged:
+        return
     lines = max(1, damaged.count(b"\n"))
     size, shown = len(damaged), _shown(damaged)
     if NUL in damaged:

@@ -12,7 +12,7 @@ from pipelines.datasets.canonical import Tables, as_tracks
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.folder import Entry, files_below
 from pipelines.datasets.ids import SAFE_ID
-from pipelines.datasets.msd_sources import READERS
+from pipelines.datasets.msd_sources import SOURCES
 from pipelines.datasets.rejects import Reject, rejects_frame
 
 DATASET = "msd"
@@ -50,16 +50,18 @@ def locate(root: Path) -> Layout:
     """Find the files in `root` or its AdditionalFiles: track_metadata.db, else unique_tracks.txt, else the HDF5.
 
     Raises:
-        DatasetError: if none of them is there.
+        DatasetError: if none of them is there, or the one to read is not what its name says.
     """
-    sources = [root / folder / name for name in READERS for folder in FOLDERS]
+    sources = [root / folder / name for name in SOURCES for folder in FOLDERS]
     source = next((path for path in sources if path.is_file()), None)
     if source is None:
         found = ", ".join(sorted(path.name for path in root.iterdir())[:10]) if root.is_dir() else "no such folder"
         raise DatasetError(
-            f"{NAME} is not at {root}: expected {', '.join(READERS)} there or in AdditionalFiles, found "
+            f"{NAME} is not at {root}: expected {', '.join(SOURCES)} there or in AdditionalFiles, found "
             f"{found or 'nothing'}. Set MGC_MSD_DIR to the folder that holds one of them."
         )
+    check, _ = SOURCES[source.name]
+    check(source)
     mismatches = [root / folder / MISMATCHES for folder in FOLDERS]
     return Layout(root, source, next((path for path in mismatches if path.is_file()), None))
 
@@ -70,7 +72,8 @@ def read(layout: Layout) -> Tables:
     Raises:
         DatasetError: if the source cannot be read; a better file that is broken is never replaced by a worse one.
     """
-    frame, rejects, rows = READERS[layout.source.name](layout.source)
+    _, read_source = SOURCES[layout.source.name]
+    frame, rejects, rows = read_source(layout.source)
     frame, refused = _tracks_of(frame, layout.source.name)
     mismatched, unread, lines = _mismatches(layout.mismatches)
     raw_rows = dict(zip(layout.tables, (rows, lines), strict=False))

@@ -57,6 +57,7 @@ HDF5_COLUMNS = {
     "release_year": ("musicbrainz/songs", "year"),
     "track_7digitalid": ("metadata/songs", "track_7digitalid"),
 }
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 SEPARATOR, TEXT_COLUMNS = "<SEP>", ("track_id", "song_id", "artist", "title")
 ROWS_PER_BATCH = 50_000
 
@@ -64,12 +65,11 @@ Source = tuple[pl.DataFrame, list[Reject], int]
 
 
 def read_sqlite(path: Path) -> Source:
-    """Read table `songs` of track_metadata.db, which stays untouched.
+    """Read table `songs` of track_metadata.db, which stays untouched; call `check_sqlite` first.
 
     Raises:
-        DatasetError: if it is no SQLite file, cut off, damaged or locked, or has no such table or column.
+        DatasetError: if it is damaged or locked.
     """
-    check_sqlite(path)
     with closing(_open(path)) as connection:
         columns = SQLITE_COLUMNS | {ours: name for ours, name in SQLITE_OPTIONAL.items() if name in _songs(connection)}
         try:
@@ -83,7 +83,7 @@ def check_sqlite(path: Path) -> None:
     """Stop unless the file is whole and has the table and the columns.
 
     Raises:
-        DatasetError: as `read_sqlite`.
+        DatasetError: if it is no SQLite file, cut off, damaged or locked, or has no such table or column.
     """
     with path.open("rb") as file:
         header = file.read(SQLITE_HEADER_BYTES)
@@ -114,12 +114,7 @@ def check_sqlite(path: Path) -> None:
 
 
 def read_text(path: Path) -> Source:
-    """Read unique_tracks.txt: `track_id<SEP>song_id<SEP>artist<SEP>title`, no header.
-
-    Raises:
-        DatasetError: if the first line is not of that form.
-    """
-    check_text(path)
+    """Read unique_tracks.txt: `track_id<SEP>song_id<SEP>artist<SEP>title`, no header; call `check_text` first."""
     rejects: list[Reject] = []
     return _collect(path.name, TEXT_COLUMNS, _text_batches(path, rejects), rejects)
 
@@ -136,6 +131,21 @@ def check_text(path: Path) -> None:
         raise DatasetError(
             f"{path} has another form: expected lines track_id<SEP>song_id<SEP>artist<SEP>title, found "
             f"{first[:120]!r}. Use the file as downloaded."
+        )
+
+
+def check_hdf5(path: Path) -> None:
+    """Stop unless the file starts as HDF5 does.
+
+    Raises:
+        DatasetError: naming what was found.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(HDF5_MAGIC))
+    if head != HDF5_MAGIC:
+        raise DatasetError(
+            f"{path} cannot be read as HDF5: expected it to start with {HDF5_MAGIC!r}, found {head!r}. Copy it "
+            "from the download again."
         )
 
 
@@ -159,10 +169,11 @@ def read_hdf5(path: Path) -> Source:
         raise DatasetError(f"{path} cannot be read as HDF5: {error}. Copy it from the download again.") from error
 
 
-READERS: Mapping[str, Callable[[Path], Source]] = {
-    "track_metadata.db": read_sqlite,
-    "unique_tracks.txt": read_text,
-    "msd_summary_file.h5": read_hdf5,
+# File name -> (quick check, reader), the best first.
+SOURCES: Mapping[str, tuple[Callable[[Path], None], Callable[[Path], Source]]] = {
+    "track_metadata.db": (check_sqlite, read_sqlite),
+    "unique_tracks.txt": (check_text, read_text),
+    "msd_summary_file.h5": (check_hdf5, read_hdf5),
 }
 
 
@@ -256,15 +267,18 @@ def _column(
 ) -> pl.Series:
     if kind is not pl.String:
         return pl.Series(key, [value if isinstance(value, int | float) else None for value in values], dtype=kind)
-    raw = pl.Series(key, [value if isinstance(value, bytes) else _as_bytes(value) for value in values], pl.Binary)
-    text = raw.cast(pl.String, strict=False)
-    for row in (raw.is_not_null() & text.is_null()).arg_true():
-        text[row] = raw[row].decode("latin-1")
-        track_id = ids[row].decode("latin-1") if isinstance(ids[row], bytes) else str(ids[row])
-        rejects.append(Reject("decoded_as_latin_1", track_id, name, None, f"{key} is not UTF-8, was read as Latin-1"))
-    return text
+    texts: list[str | None] = []
+    for row, content in enumerate(map(_as_bytes, values)):
+        try:
+            texts.append(None if content is None else content.decode())
+        except UnicodeDecodeError:
+            texts.append(content.decode("latin-1") if content else None)
+            track_id = (_as_bytes(ids[row]) or b"").decode("latin-1")
+            detail = f"{key} is not UTF-8, was read as Latin-1"
+            rejects.append(Reject("decoded_as_latin_1", track_id, name, None, detail))
+    return pl.Series(key, texts, pl.String)
 
 
 def _as_bytes(value: Any) -> bytes | None:
     """SQLite keeps whatever was put in, whatever the column's type; a title that is a number is text all the same."""
-    return None if value is None else str(value).encode()
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
