@@ -9,9 +9,8 @@ import polars as pl
 from pipelines.currency import Outputs, content_hash, note_inputs, raw_is_current
 from pipelines.datasets import fma, folder, genius, msd, music4all
 from pipelines.datasets.canonical import Tables
-from pipelines.stages.common import write_parts
 from warehouse.store import Store
-from warehouse.tables import file_sha256
+from warehouse.tables import file_sha256, write_table
 
 VERSION = 1
 
@@ -61,15 +60,15 @@ def build_tracks(store: Store, layout: Layout, dataset: str = music4all.DATASET)
         }
         for name in layout.tables
     ]
-    frames = {
-        "core.raw_files": pl.DataFrame(raw_files),
-        "core.tracks": tables.tracks,
-        "core.track_genres": tables.track_genres,
-        "core.rejects": tables.rejects,
-    }
-    if tables.details is not None:
-        frames[DETAILS[dataset]] = tables.details
     inputs = content_hash(VERSION, checksums)
-    write_parts(store, outputs, frames, inputs)
+    frames: dict[str, Callable[[], pl.DataFrame | None]] = {
+        "core.raw_files": lambda: pl.DataFrame(raw_files),
+        "core.tracks": lambda: tables.tracks,
+        "core.track_genres": lambda: tables.track_genres,
+        "core.rejects": lambda: tables.rejects,
+        DETAILS.get(dataset, ""): lambda: tables.details,
+    }
+    for table, part in outputs.items():  # made and written one by one: five million songs fit in memory once
+        write_table(store, table, frames[table](), part=part, inputs=inputs)
     note_inputs(store, stage, seen, inputs)
     return True
