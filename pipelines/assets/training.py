@@ -9,7 +9,7 @@ from pipelines.assets.common import table_key
 from pipelines.launch import launch
 from pipelines.plan import IMPLEMENTED, Plan, Setting, runs_for
 from pipelines.resources import MgcResource
-from pipelines.training_data import reason_not_to_train, training_data
+from pipelines.training_data import NotTrainable, training_data
 from warehouse.store import Store
 
 UPSTREAM = ("corpus.folds", "genre.frequency", "feature.shards", "feature.index")
@@ -61,11 +61,10 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
         settings, store = mgc.settings(), mgc.open_store()
-        data = training_data(store, setting)
-        reason = reason_not_to_train(settings, setting, data)
-        if reason or data is None:
-            context.log.warning("%s: not run: %s", setting.setting_id, reason)
-            return dg.MaterializeResult(metadata={"status": f"not run: {reason}"})
+        data = training_data(store, settings, setting)
+        if isinstance(data, NotTrainable):
+            context.log.warning("%s: not run: %s", setting.setting_id, data.reason)
+            return dg.MaterializeResult(metadata={"status": f"not run: {data.reason}"})
         runs = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
         trained = launch(context, pipes, store, setting.setting_id, runs)
         run_ids = [run["run_id"] for run in runs]

@@ -20,22 +20,18 @@ def missing_datasets(datasets: tuple[str, ...], settings: Settings) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not set"
 
 
-def blocked(setting: Setting, data: TrainingData | None) -> str:
+def blocked(setting: Setting, data: TrainingData) -> str:
     """Why the data do not allow a setting to be trained; empty when they do.
 
     Args:
         setting: A setting.
-        data: Its corpus and split; None when the corpus has too few tracks to be split.
+        data: Its corpus and split.
     """
-    corpus, scheme = setting.data["corpus"], setting.data["scheme"]
-    if data is None:
-        return f"corpus {corpus} has fewer tracks than the {setting.folds} folds of {scheme}"
     empty = [fold for fold in range(setting.folds) if not data.fold_tracks.get(fold)]
     if empty:
         labelled = sum(data.fold_tracks.values())
-        return (
-            f"corpus {corpus} has {labelled} labelled tracks, which leave {len(empty)} of {setting.folds} folds empty"
-        )
+        left = f"{len(empty)} of {setting.folds} folds empty"
+        return f"corpus {data.corpus} has {labelled} labelled tracks, which leave {left}"
     return ""
 
 

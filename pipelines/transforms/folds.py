@@ -38,7 +38,7 @@ def random_folds(
 
 
 def folds_status(corpus: str, labelled: int, n: int) -> str:
-    """Why a corpus cannot be split, in the words of report.results.status; empty if it can."""
+    """Why a corpus cannot be split; empty if it can."""
     if labelled >= n:
         return ""
-    return f"not run: corpus {corpus} holds {labelled:,} labelled tracks, {n} folds need at least {n}"
+    return f"corpus {corpus} holds {labelled:,} labelled tracks, {n} folds need at least {n}"

@@ -7,9 +7,8 @@ from typing import Any
 from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.runs import runs_for
 from pipelines.plan.schema import Plan
-from pipelines.plan.status import missing_datasets
 from pipelines.settings import Settings
-from pipelines.training_data import reason_not_to_train, training_data
+from pipelines.training_data import NotTrainable, training_data
 from warehouse.store import Store
 
 
@@ -40,10 +39,9 @@ def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
     for setting in plan.settings.values():
         if setting.model not in IMPLEMENTED:
             continue
-        data = None if missing_datasets(setting.datasets, settings) else training_data(store, setting)
-        reason = reason_not_to_train(settings, setting, data)
-        if data is None or reason:
-            reasons[setting.setting_id] = reason
+        data = training_data(store, settings, setting)
+        if isinstance(data, NotTrainable):
+            reasons[setting.setting_id] = data.reason
         else:
             runs[setting.setting_id] = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
     return PlannedRuns(runs, reasons)

@@ -36,7 +36,7 @@ class TrainingInputs:
         corpus_hash: Hash of tracks, labels, folds, genres and feature shards; empty if training cannot run.
         path: Place of the file below the store; None if training cannot run.
         tracks: Tracks of the corpus.
-        status: Why training cannot run, in the words of report.results.status; empty if it can.
+        status: Why training cannot run; empty if it can.
     """
 
     corpus_hash: str

@@ -192,7 +192,7 @@ def test_a_corpus_with_too_few_tracks_says_so(store: Store) -> None:
     write_table(store, "corpus.m4a", read_frame(store, "corpus.m4a"))
     inputs = write_training_inputs(store, M4A, "random5")
     assert inputs.path is None
-    assert inputs.status == "not run: corpus m4a holds 0 labelled tracks, 5 folds need at least 5"
+    assert inputs.status == "corpus m4a holds 0 labelled tracks, 5 folds need at least 5"
 
 
 def test_every_real_song_is_accounted_for(shared_real: Path, tmp_path: Path) -> None:
