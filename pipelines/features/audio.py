@@ -128,9 +128,7 @@ def _extract(source: AudioSource, tasks: Sequence[ShardTask], log: Log) -> list[
     return [done[task.number] for task in tasks]
 
 
-def _stop_if_nothing_decodes(
-    source: AudioSource, tasks: Sequence[ShardTask], outcomes: Iterable[ShardOutcome]
-) -> None:
+def _stop_if_nothing_decodes(source: AudioSource, tasks: Sequence[ShardTask], outcomes: Iterable[ShardOutcome]) -> None:
     audit = [row for outcome in outcomes for row in outcome.audit]
     if not audit or any(row.audio_status != "unreadable" for row in audit):
         return
@@ -151,9 +149,7 @@ def _remove_other_files(tasks: Sequence[ShardTask]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write(
-    store: Store, source: AudioSource, outcomes: Sequence[ShardOutcome], specs: Sequence[FeatureSpec]
-) -> str:
+def _write(store: Store, source: AudioSource, outcomes: Sequence[ShardOutcome], specs: Sequence[FeatureSpec]) -> str:
     """Write every output; returns the hash of what they were made from."""
     audit, rejects = _audit(source, outcomes)
     checksums = [info.sha256 for outcome in outcomes for info in outcome.infos]

@@ -16,7 +16,9 @@ def build_duplicates(store: Store) -> bool:
     inputs = content_hash(VERSION, table_hash(store, "core.audio_files"))
     if is_current(store, OUTPUTS, inputs):
         return False
-    return write_parts(store, OUTPUTS, {"core.audio_duplicates": duplicates(read_frame(store, "core.audio_files"))}, inputs)
+    return write_parts(
+        store, OUTPUTS, {"core.audio_duplicates": duplicates(read_frame(store, "core.audio_files"))}, inputs
+    )
 
 
 def duplicates(audit: pl.DataFrame) -> pl.DataFrame:

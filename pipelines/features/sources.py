@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipelines.datasets import fma, msd, music4all
 from pipelines.datasets.folder import Entry, files_by_track
@@ -82,7 +83,7 @@ def fma_source(store: Store, layout: fma.Layout) -> AudioSource:
     )
 
 
-SOURCES: Mapping[str, Callable[[Store, layouts.Layout], AudioSource]] = {
+SOURCES: Mapping[str, Callable[[Store, Any], AudioSource]] = {
     music4all.DATASET: music4all_source,
     msd.DATASET: msd_source,
     fma.DATASET: fma_source,
