@@ -21,6 +21,7 @@ SQL_TYPES = {
     "int64": "BIGINT",
     "float64": "DOUBLE",
     "list<string>": "VARCHAR[]",
+    "list<float32>": "FLOAT[]",
     "binary": "BLOB",
     "timestamp": "TIMESTAMP",
 }

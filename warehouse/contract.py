@@ -23,6 +23,7 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
     "int64": pa.int64(),
     "float64": pa.float64(),
     "list<string>": pa.list_(pa.field("element", pa.large_string(), nullable=False)),
+    "list<float32>": pa.list_(pa.field("element", pa.float32(), nullable=False)),
     "binary": pa.large_binary(),
     "timestamp": pa.timestamp("us"),  # UTC by contract; without a zone every reader shows the same digits
 }

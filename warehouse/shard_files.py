@@ -8,9 +8,9 @@ no decoding, no copy, and only the pages of that crop are read from disk.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -92,23 +92,57 @@ class ShardInfo:
     sha256: str
 
 
-def write_shard(path: Path, spec: FeatureSpec, rows: Iterable[tuple[str, np.ndarray]]) -> ShardInfo:
-    """Write one shard and put it in place in one step.
+class ShardWriter:
+    """A shard that is being written, see `open_shard`.
+
+    Attributes:
+        info: What was written; there once the shard is in place.
+    """
+
+    info: ShardInfo
+
+    def __init__(self, spec: FeatureSpec, writer: pq.ParquetWriter) -> None:
+        self._spec, self._writer = spec, writer
+        self._seen, self._rows = set[str](), list[tuple[str, np.ndarray]]()
+
+    def add(self, track_id: str, array: np.ndarray) -> None:
+        """Add one track; its array must not change any more.
+
+        Raises:
+            ShardError: if the array has another dtype or shape or is not finite, or the track comes twice.
+        """
+        if track_id in self._seen:
+            raise ShardError(f"Track {track_id!r} comes twice in one shard of {self._spec.name}.")
+        self._seen.add(track_id)
+        self._rows.append((track_id, _checked(self._spec, track_id, array)))
+        if len(self._rows) == ROW_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added as one row group."""
+        if self._rows:
+            self._writer.write_batch(_encode(self._rows, self._writer.schema))
+        self._rows = []
+
+    @property
+    def rows(self) -> int:
+        """Tracks added."""
+        return len(self._seen)
+
+
+@contextmanager
+def open_shard(path: Path, spec: FeatureSpec) -> Iterator[ShardWriter]:
+    """Write one shard track by track; it is put in place in one step when the block ends without an error.
 
     Args:
         path: `<store>/features/<feature>/<dataset>/shard-00000.parquet`.
-        spec: What the arrays are.
-        rows: (track_id, array [length, width], or [length] where width is 1).
-
-    Raises:
-        ShardError: if an array has another dtype or shape or is not finite, or a track comes twice.
+        spec: What the arrays are: [length, width], or [length] where width is 1.
     """
     metadata = {SPEC: spec.json.encode(), VERSION: str(FORMAT_VERSION).encode()}
-    schema, seen, remaining = pa.schema(FIELDS, metadata), set[str](), iter(rows)
     with replacing(path) as temporary:
         with pq.ParquetWriter(
             temporary,
-            schema,
+            pa.schema(FIELDS, metadata),
             compression={"track_id": "zstd", "length": "zstd", "data": "none"},
             use_dictionary=False,
             write_statistics=["track_id", "length"],
@@ -116,9 +150,22 @@ def write_shard(path: Path, spec: FeatureSpec, rows: Iterable[tuple[str, np.ndar
             version="2.6",
             data_page_version="1.0",
         ) as writer:
-            while batch := list(islice(remaining, ROW_GROUP)):
-                writer.write_batch(_encode(spec, batch, seen, schema))
-        return ShardInfo(len(seen), temporary.stat().st_size, file_sha256(temporary))
+            shard = ShardWriter(spec, writer)
+            yield shard
+            shard.flush()
+        shard.info = ShardInfo(shard.rows, temporary.stat().st_size, file_sha256(temporary))
+
+
+def write_shard(path: Path, spec: FeatureSpec, rows: Iterable[tuple[str, np.ndarray]]) -> ShardInfo:
+    """Write one shard of (track_id, array) and put it in place in one step.
+
+    Raises:
+        ShardError: if an array has another dtype or shape or is not finite, or a track comes twice.
+    """
+    with open_shard(path, spec) as shard:
+        for track_id, array in rows:
+            shard.add(track_id, array)
+    return shard.info
 
 
 def verify_shard(path: Path, sha256: str) -> None:
@@ -135,19 +182,11 @@ def verify_shard(path: Path, sha256: str) -> None:
         raise ShardError(f"Shard {path} has SHA-256 {found}, written was {sha256}: it is damaged. {MEND}")
 
 
-def _encode(
-    spec: FeatureSpec, batch: list[tuple[str, np.ndarray]], seen: set[str], schema: pa.Schema
-) -> pa.RecordBatch:
-    arrays = []
-    for track_id, array in batch:
-        if track_id in seen:
-            raise ShardError(f"Track {track_id!r} comes twice in one shard of {spec.name}.")
-        seen.add(track_id)
-        arrays.append(_checked(spec, track_id, array))
+def _encode(batch: list[tuple[str, np.ndarray]], schema: pa.Schema) -> pa.RecordBatch:
     columns = [
         [track_id for track_id, _ in batch],
-        [len(array) for array in arrays],
-        [array.tobytes() for array in arrays],
+        [len(array) for _, array in batch],
+        [array.tobytes() for _, array in batch],
     ]
     return pa.record_batch(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema
@@ -161,6 +200,7 @@ def _checked(spec: FeatureSpec, track_id: str, array: np.ndarray) -> np.ndarray:
         raise ShardError(f"{where}: expected {spec.dtype}, found {array.dtype}.")
     if array.shape[1:] != (spec.width,) and (array.ndim, spec.width) != (1, 1):
         raise ShardError(f"{where}: expected shape [length, {spec.width}], found {list(array.shape)}.")
-    if dtype.kind == "f" and not np.isfinite(array).all():
+    # The exponent of a value that is not finite has all bits set; NumPy converts every value to tell.
+    if dtype.kind == "f" and array.size and (array.view(np.uint16) & 0x7FFF).max() >= 0x7C00:
         raise ShardError(f"{where}: {int((~np.isfinite(array)).sum())} of {array.size} values are not finite.")
     return array

@@ -25,12 +25,22 @@ from warehouse.shard_files import (
     FeatureSpec,
     ShardError,
     ShardInfo,
+    open_shard,
     verify_shard,
     write_shard,
 )
 from warehouse.store import FORMAT_VERSION
 
-__all__ = ["FeatureReader", "FeatureSpec", "ShardError", "ShardInfo", "open_feature", "verify_shard", "write_shard"]
+__all__ = [
+    "FeatureReader",
+    "FeatureSpec",
+    "ShardError",
+    "ShardInfo",
+    "open_feature",
+    "open_shard",
+    "verify_shard",
+    "write_shard",
+]
 
 MAPPED_FILES = 512  # below the usual limit of 1,024 open files
 

@@ -1,1 +1,1 @@
-"""What models read: log-mel filter banks of audio and WordPiece tokens of lyrics."""
+"""What models read: spectrograms of audio, WordPiece tokens and word vectors of lyrics; settings in specs.toml."""

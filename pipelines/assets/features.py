@@ -1,23 +1,41 @@
-"""Group features: every audio file decoded once, spectrogram and token shards. Torch is loaded in workers only."""
+"""Group features: every audio file decoded once, spectrograms, tokens, word vectors. Torch is loaded in workers only."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from pipelines.assets.common import CONTRACT_CHECK, OWNERS, table_assets, table_key, table_result, table_spec
+from pipelines.assets.datasets import raw_key
 from pipelines.assets.raw import MUSIC4ALL
-from pipelines.assets.stages import clear_failures, music4all_layout, run_pass
-from pipelines.datasets import music4all
+from pipelines.assets.stages import clear_failures, run_pass
+from pipelines.datasets import fma, msd, music4all
 from pipelines.datasets.errors import DatasetError
-from pipelines.features import fbank, tokens
+from pipelines.features import duplicates, tokens, word_vectors
+from pipelines.features.audio import audio_outputs, build_audio, feature_part
+from pipelines.features.sources import audio_source
 from pipelines.features.tables import feature_totals, shards_are_whole
+from pipelines.features.wanted import Vocabulary, audio_datasets, datasets_of, spectrogram_names, vocabularies
 from pipelines.resources import MgcResource
-from pipelines.stages.common import not_run
+from pipelines.settings import Settings
+from pipelines.stages.common import not_there, write_empty
 from warehouse.store import Store
 
 GROUP = "features"
-FBANK, TOKENS = dg.AssetKey(["feature", fbank.FEATURE]), dg.AssetKey(["feature", tokens.FEATURE])
-PARTS = (fbank.PART, tokens.PART)
+AUDITS = ["core.audio_files", "core.audio_duplicates"]
+TOKENS = dg.AssetKey(["feature", tokens.FEATURE])
+LYRICS = [table_key("core.lyrics"), raw_key(fma.DATASET), table_key("corpus.m4a")]
+DESCRIPTIONS = {
+    "fbank_16k": "Kaldi log-mel filter banks of whole clips: 128 bands, 100 frames a second, 16 kHz mono, float16.",
+    "logmel_22k": "Log-mel spectrograms of whole clips: 128 bands, hop 512, 22,050 Hz mono, float16, not standardised.",
+    "spec_500x1500": "Log-mel images of 30 s: 500 bands, 1500 frames, 22,050 Hz mono, float16.",
+}
+HOW = "In shards, made on all cores; a killed extraction goes on where it stopped."
+
+
+def feature_key(name: str) -> dg.AssetKey:
+    """`fbank_16k` -> AssetKey(["feature", "fbank_16k"])."""
+    return dg.AssetKey(["feature", name])
 
 
 def shards_spec(key: dg.AssetKey, description: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
@@ -28,37 +46,54 @@ def shards_spec(key: dg.AssetKey, description: str, deps: list[dg.AssetKey]) -> 
 
 
 def shards_result(
-    store: Store, key: dg.AssetKey, part: str, metadata: dict[str, str], skipped: bool
+    store: Store, name: str, datasets: list[str], metadata: dict[str, str], skipped: bool
 ) -> dg.MaterializeResult:
-    """Materialisation of the shards of one feature: tracks, files, bytes."""
-    return dg.MaterializeResult(
-        asset_key=key, metadata={**feature_totals(store, part), "unchanged": skipped, **metadata}
-    )
+    """Materialisation of the shards of one feature: tracks, files and bytes of each dataset."""
+    totals = {
+        f"{dataset} {what}": value
+        for dataset in datasets
+        for what, value in feature_totals(store, feature_part(name, dataset)).items()
+    }
+    return dg.MaterializeResult(asset_key=feature_key(name), metadata={**totals, "unchanged": skipped, **metadata})
 
 
+READ = ("core.tracks", "core.msd_tracks", "core.fma_tracks")
+AUDIO_DEPS = [MUSIC4ALL, raw_key(msd.DATASET), raw_key(fma.DATASET), *map(table_key, READ)]
+
+
+# One step for all datasets: each takes all cores, so steps beside each other would only slow each other down.
 @dg.multi_asset(
     specs=[
-        table_spec("core.audio_files", group="tracks", deps=[MUSIC4ALL, table_key("core.tracks")]),
-        shards_spec(
-            FBANK,
-            "Log-mel filter banks of whole clips (128 bands, 100 frames a second, 16 kHz mono, float16), in shards. "
-            "Made on all cores; a killed extraction goes on where it stopped.",
-            [MUSIC4ALL, table_key("core.tracks")],
-        ),
+        *(table_spec(name, group="tracks", deps=AUDIO_DEPS) for name in AUDITS),
+        *(shards_spec(feature_key(name), f"{DESCRIPTIONS[name]} {HOW}", AUDIO_DEPS) for name in spectrogram_names()),
     ],
-    check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key("core.audio_files"), blocking=True)],
-    name=fbank.FEATURE,
+    check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in AUDITS],
+    name="audio",
 )
-def fbank_shards(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Decode every audio file once: audit it and compute its spectrogram."""
-    store, skipped, metadata = run_pass(
-        context,
-        mgc,
-        fbank.OUTPUTS,
-        lambda store, settings: fbank.build_fbank(store, music4all_layout(store, settings), context.log.info),
-    )
-    yield table_result(store, "core.audio_files", metadata=metadata, skipped=skipped)
-    yield shards_result(store, FBANK, fbank.PART, metadata, skipped)
+def audio_shards(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+    """Decode every audio file once: audit it and compute its spectrograms."""
+    settings, store = mgc.settings(), mgc.open_store()
+    with clear_failures():
+        done = {dataset: _decode(context, store, settings, dataset) for dataset in audio_datasets()}
+        duplicates.build_duplicates(store)
+    status = {dataset: not_there(store, settings, dataset) or "done" for dataset in done}
+    unchanged = not any(done.values())
+    for name in AUDITS:
+        yield table_result(store, name, metadata=status, skipped=unchanged)
+    for name in spectrogram_names():
+        yield shards_result(store, name, datasets_of(name), status, unchanged)
+
+
+def _decode(context: dg.AssetExecutionContext, store: Store, settings: Settings, dataset: str) -> bool:
+    """Decode the audio of one dataset, or leave its parts empty; returns whether anything was done."""
+    reason = not_there(store, settings, dataset)
+    if reason:
+        written = [write_empty(store, outputs) for outputs in audio_outputs(dataset)]
+        done = any(written)
+    else:
+        done = build_audio(store, audio_source(store, settings, dataset), context.log.info)
+    context.log.info("Audio of %s: %s", dataset, (reason or "done") if done else "nothing changed")
+    return done
 
 
 @dg.multi_asset(
@@ -67,33 +102,58 @@ def fbank_shards(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterato
             TOKENS,
             "WordPiece ids of the de-duplicated lyrics (at most 512, without [CLS] and [SEP]), in shards, with their "
             "tokenizer.json: that of MGC_BERT, else a vocabulary counted from the lyrics of corpus.m4a.",
-            [table_key("core.lyrics"), table_key("corpus.m4a")],
-        )
+            LYRICS,
+        ),
+        table_spec(word_vectors.TABLE, group=GROUP, deps=LYRICS, kinds={"numpy"}),
     ],
-    name=tokens.FEATURE,
+    check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(word_vectors.TABLE), blocking=True)],
+    name="lyric_features",
 )
-def token_shards(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Tokenise the lyrics."""
+def lyric_features(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+    """Tokenise the lyrics, and give the words of every vocabulary their vectors."""
     store, skipped, metadata = run_pass(
         context,
         mgc,
         tokens.OUTPUTS,
         lambda store, settings: tokens.build_tokens(store, settings.weights.get("bert"), context.log.info),
     )
-    yield shards_result(store, TOKENS, tokens.PART, metadata, skipped)
+    yield shards_result(store, tokens.FEATURE, [music4all.DATASET], metadata, skipped)
+    passes = [_word_vectors(context, mgc, vocabulary) for vocabulary in vocabularies()]
+    status = {key: value for _, found in passes for key, value in found.items()}
+    yield table_result(store, word_vectors.TABLE, metadata=status, skipped=all(skipped for skipped, _ in passes))
 
 
-@table_assets(["feature.shards", "feature.index"], group=GROUP, deps=[FBANK, TOKENS], name="feature_tables")
+def _word_vectors(
+    context: dg.AssetExecutionContext, mgc: MgcResource, vocabulary: Vocabulary
+) -> tuple[bool, dict[str, Any]]:
+    """Fill one vocabulary; returns whether nothing was to do, and its status with the sources of its vectors."""
+
+    def build(store: Store, settings: Settings) -> bool:
+        word2vec = settings.weights.get("word2vec")
+        return word_vectors.build_word_vectors(store, vocabulary, word2vec, context.log.info)
+
+    store, skipped, metadata = run_pass(context, mgc, word_vectors.outputs(vocabulary), build, vocabulary.lyrics)
+    return skipped, {vocabulary.name: metadata["status"], **word_vectors.summary(store, vocabulary)}
+
+
+@table_assets(
+    ["feature.shards", "feature.index"],
+    group=GROUP,
+    deps=[TOKENS, *map(feature_key, spectrogram_names())],
+    name="feature_tables",
+)
 def feature_tables(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     """Check that every shard on record is there, in its size, and sum up what extraction put on record."""
     settings, store = mgc.settings(), mgc.open_store()
-    reason = not_run(settings, music4all.DATASET)
+    status = {dataset: not_there(store, settings, dataset) or "done" for dataset in audio_datasets()}
+    parts = [(dataset, feature_part(name, dataset)) for name in spectrogram_names() for dataset in datasets_of(name)]
+    parts.append((music4all.DATASET, tokens.PART))
     with clear_failures():
-        broken = [] if reason else [part for part in PARTS if not shards_are_whole(store, part)]
+        broken = [part for dataset, part in parts if status[dataset] == "done" and not shards_are_whole(store, part)]
         if broken:
             raise DatasetError(
                 f"Shards of {', '.join(broken)} in {store.root / 'features'} are not those of feature.shards. "
                 "Run `dagster job execute -j data` again; only what is missing is made."
             )
     for name in ("feature.shards", "feature.index"):
-        yield table_result(store, name, metadata={"status": reason or "done"})
+        yield table_result(store, name, metadata=status)

@@ -128,6 +128,12 @@ def audio_files(layout: Layout) -> tuple[dict[str, Entry], list[str]]:
     return found, others
 
 
+def promised_tracks(layout: Layout, details: pl.DataFrame) -> set[str]:
+    """Tracks that the folders of clips promise: those of subset medium, unless a larger one is there."""
+    promised = SUBSETS if {"fma_large", "fma_full"} & set(layout.audio) else ("small", "medium")
+    return set(details.filter(pl.col("subset").is_in(promised))["track_id"])
+
+
 def as_track_id(stem: str) -> str:
     """The track id that a file is named after, with or without leading zeros; other names as they are."""
     return str(int(stem)) if stem.isdecimal() else stem

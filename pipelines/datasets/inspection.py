@@ -199,11 +199,7 @@ def _fma_files(layout: fma.Layout, tables: Tables) -> list[Files]:
 
 
 def _expected(layout: fma.Layout, tables: Tables) -> list[str]:
-    """Tracks that the folders of clips promise: those of subset medium, unless a larger one is there."""
-    details = tables.details if tables.details is not None else pl.DataFrame()
-    larger = {"fma_large", "fma_full"} & set(layout.audio)
-    promised = fma.SUBSETS if larger else ("small", "medium")
-    return details.filter(pl.col("subset").is_in(promised))["track_id"].to_list()
+    return [] if tables.details is None else sorted(fma.promised_tracks(layout, tables.details))
 
 
 def _fma_lyrics(folder: Path, tables: Tables) -> Files:

@@ -1,65 +1,58 @@
-"""Makes one shard of spectrograms: decodes each file once, audits it, and computes its log-mel filter bank."""
+"""Makes the shards of some tracks: decodes each file once, audits it, and computes all its spectrograms."""
 
 import hashlib
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from mgc_models.audio import AudioError, Decoded, decode, waveform
-from mgc_models.features.fbank import fbank
+from mgc_models.audio import AudioError, Decoded, decode
+from mgc_models.features.spectrograms import spectrograms
 from pipelines.datasets.rejects import Reject
 from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
-from warehouse.shards import write_shard
+from warehouse.shards import open_shard
 
 # Codes of mgc_models.audio -> audio_status; everything else is unreadable.
 STATUS_OF_ERROR = {"missing": "missing", "too_short": "short"}
 
 
-def make_shard(task: ShardTask) -> ShardOutcome:
-    """Write the shard of a task and its note; audio that cannot be used is audited and left out."""
+def make_shards(task: ShardTask) -> ShardOutcome:
+    """Write the shards of a task and its note; audio that cannot be used is audited and left out."""
     torch.set_num_threads(1)  # one worker per core; threads of workers would only fight
-    audit: list[AuditRow] = []
-    rejects: list[Reject] = []
-    lengths: list[tuple[str, int]] = []
-    info = write_shard(task.shard, task.spec, _arrays(task, audit, rejects, lengths))
-    outcome = ShardOutcome(task.number, info, lengths, audit, rejects)
+    outcome = ShardOutcome(task.number, [], [], [], [])
+    with ExitStack() as stack:
+        shards = [stack.enter_context(open_shard(path, spec)) for spec, path in task.shards]
+        for file in task.files:
+            row, arrays, detail = _extract(task, file)
+            outcome.audit.append(row)
+            if detail:
+                reason = "audio_truncated" if row.audio_status == "ok" else f"audio_{row.audio_status}"
+                outcome.rejects.append(Reject(reason, file.track_id, row.audio_path, None, detail))
+            if arrays:
+                outcome.lengths.append((file.track_id, [len(array) for array in arrays]))
+                for shard, array in zip(shards, arrays, strict=True):
+                    shard.add(file.track_id, array)
+    outcome.infos.extend(shard.info for shard in shards)
     write_note(task, outcome)
     return outcome
 
 
-def _arrays(
-    task: ShardTask, audit: list[AuditRow], rejects: list[Reject], lengths: list[tuple[str, int]]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Give (track_id, float16 [T, bands]) of every usable file; fills audit, rejects and lengths on the way."""
-    for file in task.files:
-        row, frames, detail = _extract(task, file)
-        audit.append(row)
-        if detail:
-            reason = "audio_truncated" if row.audio_status == "ok" else f"audio_{row.audio_status}"
-            rejects.append(Reject(reason, file.track_id, row.audio_path, None, detail))
-        if frames is not None:
-            lengths.append((file.track_id, len(frames)))
-            yield file.track_id, frames
-
-
-def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, np.ndarray | None, str]:
-    """Audit one file; returns its row, float16 [T, bands] if it is usable, and what is unusual about it."""
-    path = task.folder / file.name
-    row = AuditRow(file.track_id, f"{task.name}/{file.name}", "unreadable", bytes=file.bytes, sha256=_sha256(path))
+def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[np.float16]], str]:
+    """Audit one file; returns its row, its spectrograms if it is usable, and what is unusual about it."""
+    path = task.root / file.name
+    row = AuditRow(file.track_id, file.name, "unreadable", bytes=file.bytes, sha256=_sha256(path))
     try:
         decoded = decode(path)
         row = _described(row, decoded)
         status, detail = _judged(row, decoded, task.min_duration_s)
-        frames = None
-        if status == "ok":
-            frames = fbank(waveform(decoded, task.spec.settings), task.spec.settings).astype(np.float16)
-        return row._replace(audio_status=status), frames, detail
+        arrays = spectrograms(decoded, [spec.settings for spec, _ in task.shards]) if status == "ok" else []
+        return row._replace(audio_status=status), arrays, detail
     except AudioError as error:
-        return row._replace(audio_status=STATUS_OF_ERROR.get(error.reason, "unreadable")), None, str(error)
+        return row._replace(audio_status=STATUS_OF_ERROR.get(error.reason, "unreadable")), [], str(error)
     except OSError as error:
-        return row, None, error.strerror or type(error).__name__
+        return row, [], error.strerror or type(error).__name__
 
 
 def _described(row: AuditRow, decoded: Decoded) -> AuditRow:

@@ -1,6 +1,7 @@
 """What an extraction worker is given and gives back, and the notes that let a killed extraction go on."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from warehouse.store import replacing
 
 
 class AudioFile(NamedTuple):
-    """The audio file of a track: name below the audio folder, size and time of last change."""
+    """The audio file of a track: name below the dataset's folder, size and time of last change."""
 
     track_id: str
     name: str
@@ -36,26 +37,22 @@ class AuditRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One shard to make.
+    """The shards to make of the same tracks, one of each feature.
 
     Attributes:
-        number: Of the shard, from 0.
-        shard: Where it goes.
-        note: Where the note on it goes.
-        spec: What the arrays are.
-        folder: Folder of the audio files.
-        name: Its name below the dataset.
+        number: Of the shards, from 0.
+        shards: (feature, place) of each.
+        note: Where the note on them goes.
+        root: Folder that the names of the files lie below.
         min_duration_s: Shorter audio is no example.
         files: What goes in.
         fingerprint: Hash of everything that decides the content.
     """
 
     number: int
-    shard: Path
+    shards: tuple[tuple[FeatureSpec, Path], ...]
     note: Path
-    spec: FeatureSpec
-    folder: Path
-    name: str
+    root: Path
     min_duration_s: float
     files: tuple[AudioFile, ...]
     fingerprint: str
@@ -63,36 +60,38 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """What a worker found while it made a shard.
+    """What a worker found while it made the shards of a task.
 
     Attributes:
-        number: Of the shard.
-        info: Rows, size and checksum of the shard file.
-        lengths: (track_id, frames) in the order of the shard.
+        number: Of the shards.
+        infos: Rows, size and checksum of each shard file.
+        lengths: (track_id, frames of each feature) in the order of the shards.
         audit: Rows of core.audio_files.
         rejects: Rows of core.rejects.
     """
 
     number: int
-    info: ShardInfo
-    lengths: list[tuple[str, int]]
+    infos: list[ShardInfo]
+    lengths: list[tuple[str, list[int]]]
     audit: list[AuditRow]
     rejects: list[Reject]
 
 
-def shard_fingerprint(version: str, spec: FeatureSpec, min_duration_s: float, files: tuple[AudioFile, ...]) -> str:
-    """Hash of what decides a shard: code, specification, and names, sizes and times of the files."""
-    return content_hash(version, spec.hash, min_duration_s, files)
+def shard_fingerprint(
+    version: str, specs: Iterable[FeatureSpec], min_duration_s: float, files: tuple[AudioFile, ...]
+) -> str:
+    """Hash of what decides shards: code, specifications, and names, sizes and times of the files."""
+    return content_hash(version, [spec.hash for spec in specs], min_duration_s, files)
 
 
 def write_note(task: ShardTask, outcome: ShardOutcome) -> None:
-    """Remember a finished shard; written after the shard, so that a note always stands for a whole one."""
+    """Remember finished shards; written after them, so that a note always stands for whole ones."""
     with replacing(task.note) as temporary:
         temporary.write_text(json.dumps({"fingerprint": task.fingerprint, "outcome": asdict(outcome)}) + "\n")
 
 
 def read_note(task: ShardTask) -> ShardOutcome | None:
-    """Give the outcome of a shard that is there and was made from the same files; None if it has to be made."""
+    """Give the outcome of shards that are there and were made from the same files; None if one has to be made."""
     try:
         note: dict[str, Any] = json.loads(task.note.read_text())
         if note["fingerprint"] != task.fingerprint:
@@ -100,11 +99,12 @@ def read_note(task: ShardTask) -> ShardOutcome | None:
         found = note["outcome"]
         outcome = ShardOutcome(
             found["number"],
-            ShardInfo(**found["info"]),
-            [(track_id, length) for track_id, length in found["lengths"]],
+            [ShardInfo(**info) for info in found["infos"]],
+            [(track_id, lengths) for track_id, lengths in found["lengths"]],
             [AuditRow(*row) for row in found["audit"]],
             [Reject(*row) for row in found["rejects"]],
         )
-        return outcome if task.shard.stat().st_size == outcome.info.bytes else None
+        sizes = [path.stat().st_size for _, path in task.shards]
+        return outcome if sizes == [info.bytes for info in outcome.infos] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from mgc_models.features.settings import feature_settings
 from pipelines.currency import content_hash, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
@@ -29,8 +30,7 @@ FEATURE = "lyric_tokens"
 PART = f"{FEATURE}-{music4all.DATASET}"
 OUTPUTS = {"feature.shards": PART, "feature.index": PART}
 TOKENIZER_FILE = "tokenizer.json"
-MAX_TOKENS = 512  # what BERT can read; training takes the first 256 or fewer of them
-VOCABULARY_SIZE = 30_522  # that of bert-base-uncased; reached where the lyrics hold so many words
+MAX_TOKENS, VOCABULARY_SIZE = (feature_settings(FEATURE)[name] for name in ("max_tokens", "vocabulary_size"))
 TRACKS_PER_SHARD = 4096
 
 

@@ -18,7 +18,8 @@ from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
 
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
-from pipelines.features import fbank, tokens
+from pipelines.features import audio, tokens
+from pipelines.features.sources import music4all_source
 from pipelines.stages.common import read_frame
 from pipelines.stages.corpora import build_corpora
 from pipelines.stages.languages import build_languages
@@ -30,9 +31,11 @@ from warehouse.store import Store
 ROOT = Path(__file__).parents[3]
 EXTRACT = (
     "import sys; from pathlib import Path; from pipelines.datasets import music4all; "
-    "from pipelines.features.fbank import build_fbank; from warehouse.store import Store\n"
+    "from pipelines.features.audio import build_audio; from pipelines.features.sources import music4all_source; "
+    "from warehouse.store import Store\n"
     "if __name__ == '__main__':\n"
-    "    build_fbank(Store(Path(sys.argv[1])), music4all.locate(Path(sys.argv[2])), lambda line: None)\n"
+    "    store = Store(Path(sys.argv[1]))\n"
+    "    build_audio(store, music4all_source(store, music4all.locate(Path(sys.argv[2]))), lambda line: None)\n"
 )
 
 
@@ -44,6 +47,10 @@ def prepared(root: Path, store_root: Path) -> tuple[Store, music4all.Layout]:
     store, layout = Store(store_root), music4all.locate(root)
     build_tracks(store, layout)
     return store, layout
+
+
+def extract(store: Store, layout: music4all.Layout, log: Callable[[str], None] = silent) -> bool:
+    return audio.build_audio(store, music4all_source(store, layout), log)
 
 
 def contents(store: Store) -> dict[str, str]:
@@ -75,7 +82,7 @@ def broken(tmp_path: Path) -> Path:
 
 def test_every_file_is_audited_and_nothing_becomes_zeros(broken: Path, tmp_path: Path) -> None:
     store, layout = prepared(broken, tmp_path / "store")
-    assert fbank.build_fbank(store, layout, silent)
+    assert extract(store, layout)
     audit = {row["track_id"]: row for row in read_frame(store, "core.audio_files").iter_rows(named=True)}
     assert {track_id: row["audio_status"] for track_id, row in audit.items()} == {
         "aaa1": "ok",
@@ -99,7 +106,7 @@ def test_every_file_is_audited_and_nothing_becomes_zeros(broken: Path, tmp_path:
 
 def test_what_is_wrong_with_audio_is_on_record_without_a_path_of_this_machine(broken: Path, tmp_path: Path) -> None:
     store, layout = prepared(broken, tmp_path / "store")
-    fbank.build_fbank(store, layout, silent)
+    extract(store, layout)
     rejects = read_frame(store, "core.rejects").filter(pl.col("stage") == "audio")
     assert dict(rejects.select("source_file", "reason").rows()) == {
         "audios/aaa2.wav": "audio_unreadable",
@@ -119,21 +126,21 @@ def test_two_stores_get_the_same_bytes(broken: Path, tmp_path: Path) -> None:
     stores = []
     for number, root in enumerate((broken, copy)):
         store, layout = prepared(root, tmp_path / f"store{number}")
-        fbank.build_fbank(store, layout, silent)
+        extract(store, layout)
         stores.append(store)
     assert contents(stores[0]) == contents(stores[1])
 
 
 def test_nothing_is_done_twice_and_a_change_is_noticed(broken: Path, tmp_path: Path) -> None:
     store, layout = prepared(broken, tmp_path / "store")
-    fbank.build_fbank(store, layout, silent)
-    assert not fbank.build_fbank(store, layout, silent)
+    extract(store, layout)
+    assert not extract(store, layout)
     write_audio(broken / "audios" / "aaa2.wav", 2.0)
-    assert fbank.build_fbank(store, layout, silent)
+    assert extract(store, layout)
     assert "aaa2" in open_feature(store.feature("fbank_16k", "music4all"))
     shard = next(store.feature("fbank_16k", "music4all").glob("shard-*.parquet"))
     shard.unlink()
-    assert fbank.build_fbank(store, layout, silent)
+    assert extract(store, layout)
     assert shard.is_file()
 
 
@@ -143,7 +150,7 @@ def test_if_no_file_decodes_the_decoder_is_suspected(tmp_path: Path) -> None:
         path.write_bytes(b"junk")
     store, layout = prepared(root, tmp_path / "store")
     with pytest.raises(DatasetError, match=r"None of the 8 audio files .* soundfile"):
-        fbank.build_fbank(store, layout, silent)
+        extract(store, layout)
     assert not list((store.root / "state").rglob("shard-*.json"))
 
 
@@ -187,7 +194,7 @@ def whole(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_two_extractions_at_once_end_with_whole_shards(many: Path, whole: Store) -> None:
-    assert not fbank.build_fbank(whole, music4all.locate(many), silent)
+    assert not extract(whole, music4all.locate(many))
     assert len(open_feature(whole.feature("fbank_16k", "music4all"))) == 48
 
 
@@ -195,7 +202,7 @@ def test_two_extractions_at_once_end_with_whole_shards(many: Path, whole: Store)
 def test_killed_extraction_goes_on_and_leaves_no_worker_behind(many: Path, whole: Store, tmp_path: Path) -> None:
     killed, layout = prepared(many, tmp_path / "killed")
     process = start(killed, many)
-    notes = killed.root / "state" / "fbank_16k" / "music4all"
+    notes = killed.root / "state" / "audio" / "music4all"
     wait_until(lambda: list(notes.glob("shard-*.json")))
     workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
@@ -203,7 +210,7 @@ def test_killed_extraction_goes_on_and_leaves_no_worker_behind(many: Path, whole
     wait_until(lambda: not [pid for pid in workers if (Path("/proc") / str(pid)).exists()], timeout_s=20)
     done = {path: path.stat().st_mtime_ns for path in notes.glob("shard-*.json")}
     lines: list[str] = []
-    fbank.build_fbank(killed, layout, lines.append)
+    extract(killed, layout, lines.append)
     assert f"{len(done)} are there" in lines[0]
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert contents(killed) == contents(whole)
@@ -211,12 +218,12 @@ def test_killed_extraction_goes_on_and_leaves_no_worker_behind(many: Path, whole
 
 def test_a_note_cut_short_only_costs_its_shard(broken: Path, tmp_path: Path) -> None:
     store, layout = prepared(broken, tmp_path / "store")
-    fbank.build_fbank(store, layout, silent)
+    extract(store, layout)
     before = contents(store)
     note = next((store.root / "state").rglob("shard-00000.json"))
     note.write_bytes(note.read_bytes()[:100])
-    (store.root / "state" / "music4all-fbank_16k.json").write_text("{")
-    assert fbank.build_fbank(store, layout, silent)
+    (store.root / "state" / "music4all-audio.json").write_text("{")
+    assert extract(store, layout)
     assert contents(store) == before
     assert json.loads(note.read_text())
 
@@ -228,7 +235,7 @@ def selected(tmp_path: Path) -> Store:
     store, layout = prepared(root, tmp_path / "store")
     build_lyrics(store, layout, silent)
     build_languages(store, silent)
-    fbank.build_fbank(store, layout, silent)
+    extract(store, layout)
     build_corpora(store, "real")
     return store
 

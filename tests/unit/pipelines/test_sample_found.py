@@ -8,7 +8,8 @@ import pytest
 from pipelines.corpora import load_corpus
 from pipelines.datasets import music4all
 from pipelines.datasets.sample import planted_genres
-from pipelines.features.fbank import build_fbank
+from pipelines.features.audio import build_audio
+from pipelines.features.sources import music4all_source
 from pipelines.stages.common import read_frame
 from pipelines.stages.languages import build_languages
 from pipelines.stages.lyrics import build_lyrics
@@ -28,7 +29,7 @@ def found(sample_corpus, tmp_path_factory):
     build_tracks(store, layout)
     build_lyrics(store, layout, lambda _: None)
     build_languages(store, lambda _: None)
-    build_fbank(store, layout, lambda _: None)
+    build_audio(store, music4all_source(store, layout), lambda _: None)
     names = ("tracks", "languages", "lyrics", "audio_files", "rejects")
     return truth, {name: read_frame(store, f"core.{name}") for name in names}
 

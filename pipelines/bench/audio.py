@@ -1,0 +1,127 @@
+"""MP3 to shards: seconds of decoding alone, and of decoding with every spectrogram and shard, per core."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from pipelines.datasets.folder import entry
+from pipelines.features.audio import plan_shards
+from pipelines.features.sources import AudioSource
+from pipelines.features.tasks import ShardTask
+from pipelines.features.wanted import spectrogram_specs
+from warehouse.store import Store
+
+RATE_HZ, DURATION_S = 44_100, 30
+COMPRESSION = 0.2  # of libsndfile at a constant rate: 256 kb/s
+FILES_PER_TASK = 8
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one dataset's spectrograms cost on so many cores.
+
+    Attributes:
+        dataset: Whose spectrograms, see pipelines/features/features.toml.
+        cores: Worker processes, each on one core.
+        files: MP3 files of 30 s, 44.1 kHz, stereo, 256 kb/s.
+        decode_s: Seconds to decode them, and nothing else.
+        shards_s: Seconds to decode, audit, compute and write them.
+    """
+
+    dataset: str
+    cores: int
+    files: int
+    decode_s: float
+    shards_s: float
+
+    @property
+    def ratio(self) -> float:
+        """Seconds to shards as a multiple of those of decoding alone."""
+        return self.shards_s / self.decode_s
+
+    @property
+    def files_per_s(self) -> float:
+        """Files that become shards in a second."""
+        return self.files / self.shards_s
+
+
+def measure(
+    folder: Path, *, files: int = 64, datasets: Sequence[str] = ("music4all", "msd", "fma"), repeats: int = 3, seed: int = 0
+) -> list[Speed]:
+    """Write `files` MP3s from a seed into `folder` and measure each dataset's spectrograms on one core and on two.
+
+    Every figure is the median of `repeats`, taken in turn so that a busy moment of the machine meets all alike. Worker
+    processes are started, and have worked once, before the clock is.
+    """
+    names = write_mp3s(folder / "audio", files, seed)
+    speeds = []
+    for cores in (1, 2)[: len(os.sched_getaffinity(0))]:
+        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+            plans = {dataset: _tasks(folder, dataset, names) for dataset in datasets}
+            steps: dict[str, tuple[Callable[[ShardTask], None], list[ShardTask]]] = {
+                "decode": (_decode, plans[datasets[0]]),
+                **{dataset: (_make, tasks) for dataset, tasks in plans.items()},
+            }
+            seconds: dict[str, list[float]] = {name: [] for name in steps}
+            for _ in range(repeats + 1):
+                for name, (work, tasks) in steps.items():
+                    started = time.perf_counter()
+                    list(pool.map(work, tasks))
+                    seconds[name].append(time.perf_counter() - started)
+        decode_s, *made = (median(values[1:]) for values in seconds.values())
+        speeds += [Speed(*pair, files, decode_s, made_s) for *pair, made_s in _rows(datasets, cores, made)]
+    return speeds
+
+
+def _rows(datasets: Sequence[str], cores: int, made: Sequence[float]) -> list[tuple[str, int, float]]:
+    return [(dataset, cores, made_s) for dataset, made_s in zip(datasets, made, strict=True)]
+
+
+def write_mp3s(folder: Path, files: int, seed: int) -> list[str]:
+    """Write stereo clips of tones and noise, each another one; returns their names."""
+    import soundfile  # noqa: PLC0415 - only this writes audio
+
+    folder.mkdir(parents=True, exist_ok=True)
+    seconds = np.arange(DURATION_S * RATE_HZ) / RATE_HZ
+    names = [f"{number:05}.mp3" for number in range(files)]
+    for number, name in enumerate(names):
+        rng = np.random.default_rng((seed, number))
+        tones = [np.sin(2 * np.pi * pitch * seconds) for pitch in rng.uniform(80, 4000, 2)]
+        clip = 0.25 * np.stack(tones, axis=1) + 0.1 * rng.standard_normal((len(seconds), 2))
+        with soundfile.SoundFile(
+            folder / name, "w", RATE_HZ, 2, subtype="MPEG_LAYER_III", format="MP3",
+            bitrate_mode="CONSTANT", compression_level=COMPRESSION,
+        ) as file:  # fmt: skip
+            file.write(clip.clip(-1, 1))
+    return names
+
+
+def _tasks(folder: Path, dataset: str, names: Sequence[str]) -> list[ShardTask]:
+    """Shards of few files each, so that two cores have the same to do."""
+    tasks = []
+    for number, start in enumerate(range(0, len(names), FILES_PER_TASK)):
+        entries = {name: entry(folder / "audio" / name) for name in names[start : start + FILES_PER_TASK]}
+        source = AudioSource(dataset, folder / "audio", tuple(sorted(entries)), entries, str, [])
+        store = Store(folder / "stores" / f"{number}")
+        tasks += plan_shards(store, source, spectrogram_specs(dataset))
+    return tasks
+
+
+def _decode(task: ShardTask) -> None:
+    from mgc_models.audio import decode  # noqa: PLC0415
+
+    for file in task.files:
+        decode(task.root / file.name)
+
+
+def _make(task: ShardTask) -> None:
+    from pipelines.features.audio_worker import make_shards  # noqa: PLC0415
+
+    make_shards(task)

@@ -1,0 +1,57 @@
+"""Which features are made of which dataset (features.toml)."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mgc_models.features.settings import feature_settings
+from warehouse.shards import FeatureSpec
+
+FILE = Path(__file__).with_name("features.toml")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A vocabulary of word vectors: its name, the dataset of its lyrics, and the table of the tracks that count."""
+
+    name: str
+    lyrics: str
+    members: str | None = None
+
+
+@cache
+def _read() -> Mapping[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
+def audio_datasets() -> list[str]:
+    """Datasets whose audio is decoded, in their order."""
+    return list(_read()["audio"])
+
+
+def spectrogram_specs(dataset: str) -> tuple[FeatureSpec, ...]:
+    """Spectrograms made of a dataset's audio."""
+    return tuple(_spectrogram(name) for name in _read()["audio"][dataset])
+
+
+def datasets_of(feature: str) -> list[str]:
+    """Datasets that a spectrogram is made of."""
+    return [dataset for dataset in audio_datasets() if feature in _read()["audio"][dataset]]
+
+
+def spectrogram_names() -> list[str]:
+    """Every spectrogram that is made, each once."""
+    return list(dict.fromkeys(name for dataset in audio_datasets() for name in _read()["audio"][dataset]))
+
+
+def vocabularies() -> list[Vocabulary]:
+    """Vocabularies of word vectors."""
+    return [Vocabulary(name, **values) for name, values in _read()["word_vectors"].items()]
+
+
+def _spectrogram(name: str) -> FeatureSpec:
+    settings = feature_settings(name)
+    return FeatureSpec(name, "float16", settings["bands"], dict(settings))
