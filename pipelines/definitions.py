@@ -6,7 +6,7 @@ import warnings
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from pipelines.assets import corpora, features, genres, preflight, raw, tracks
+from pipelines.assets import corpora, datasets, features, genres, preflight, raw, tracks
 from pipelines.assets.report import results_assets
 from pipelines.assets.training import training_assets
 from pipelines.plan import load_plan
@@ -49,7 +49,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
     """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
     profile = os.environ.get("MGC_PROFILE") or "sample"
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
-    modules = [preflight, raw, tracks, corpora, genres, features]
+    modules = [preflight, raw, datasets, tracks, corpora, genres, features]
     data = [asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)]
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]

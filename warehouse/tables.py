@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,19 @@ def write_table(store: Store, name: str, frame: Any, *, part: str = "all", input
     return path
 
 
-def read_table(store: Store, name: str) -> pa.Table:
+def read_table(store: Store, name: str, where: Mapping[str, str] | None = None) -> pa.Table:
     """Read all parts of table `name`; no rows where nothing was written.
+
+    Args:
+        store: Where from.
+        name: `schema.table`.
+        where: Column -> value that rows must have; parts and row groups without such rows are not read.
 
     Raises:
         ContractError: if a part is damaged or is not as the contract says.
     """
     schema = arrow_schema(name)
-    parts = [_read_part(path, name, schema) for path in table_files(store, name)]
+    parts = [_read_part(path, name, schema, where) for path in table_files(store, name)]
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
@@ -213,10 +219,11 @@ def _duplicate_key(rows: pa.Table, table: Table) -> str:
     return f"{count} rows repeat the key of another row, for example {example}; the key is ({', '.join(table.key)})."
 
 
-def _read_part(path: Path, name: str, schema: pa.Schema) -> pa.Table:
+def _read_part(path: Path, name: str, schema: pa.Schema, where: Mapping[str, str] | None) -> pa.Table:
     require_schema(path, name)
+    filters = [(column, "==", value) for column, value in (where or {}).items()] or None
     try:
-        rows = pq.read_table(path, page_checksum_verification=True)
+        rows = pq.read_table(path, filters=filters, page_checksum_verification=True)
     except ERRORS_OF_A_BROKEN_FILE as error:
         raise ContractError(f"{path} cannot be read: {error}. {_mend(path, name)}") from error
     return rows.select(schema.names).cast(schema)

@@ -8,6 +8,7 @@ from pipelines.assets.common import OWNERS
 from pipelines.assets.preflight import CONFIGURATION
 from pipelines.assets.stages import clear_failures
 from pipelines.datasets import music4all, sample
+from pipelines.datasets.about import About, load_about
 from pipelines.resources import MgcResource
 from pipelines.settings import Settings
 from pipelines.stages.common import SAMPLE_FOLDER, dataset_root, not_run
@@ -15,6 +16,12 @@ from warehouse.store import Store
 
 MUSIC4ALL = dg.AssetKey(["raw", music4all.DATASET])
 SAMPLE_SEED = 0
+ABOUT = load_about(music4all.DATASET)
+
+
+def about_metadata(about: About) -> dict[str, Any]:
+    """Licence, citation and origin of a dataset, for its asset."""
+    return {"licence": about.licence, "citation": about.citation, "origin": dg.MetadataValue.url(about.url)}
 
 
 @dg.asset(
@@ -25,16 +32,12 @@ SAMPLE_SEED = 0
     kinds={"tsv"},
     description="Music4All as downloaded: found where MGC_MUSIC4ALL_DIR points, its files and their headers checked. "
     "Where no dataset is configured, the sample corpus is generated in the same layout. "
-    f"Licence: {music4all.LICENCE} Citation: {music4all.CITATION}",
+    f"Licence: {ABOUT.licence} Citation: {ABOUT.citation}",
 )
 def raw_music4all(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.MaterializeResult:
     """Locate the dataset, or generate its stand-in."""
     settings, store = mgc.settings(), mgc.open_store()
-    about: dict[str, Any] = {
-        "licence": music4all.LICENCE,
-        "citation": music4all.CITATION,
-        "request": dg.MetadataValue.url(music4all.REQUEST),
-    }
+    about = about_metadata(ABOUT)
     reason = not_run(settings, music4all.DATASET)
     if reason:
         context.log.info("%s: %s", music4all.NAME, reason)

@@ -14,7 +14,7 @@ from pipelines.datasets.errors import DatasetError
 from pipelines.parallel import WorkerError
 from pipelines.resources import MgcResource
 from pipelines.settings import Settings
-from pipelines.stages.common import dataset_root, not_run, write_empty
+from pipelines.stages.common import dataset_root, not_there, write_empty
 from warehouse.contract import ContractError
 from warehouse.shards import ShardError
 from warehouse.store import Store
@@ -32,15 +32,19 @@ def clear_failures() -> Iterator[None]:
 
 
 def run_pass(
-    context: dg.AssetExecutionContext, mgc: MgcResource, outputs: Outputs, build: Build
+    context: dg.AssetExecutionContext,
+    mgc: MgcResource,
+    outputs: Outputs,
+    build: Build,
+    dataset: str = music4all.DATASET,
 ) -> tuple[Store, bool, dict[str, str]]:
-    """Run one pass over Music4All, or write its tables empty where it is not configured.
+    """Run one pass over a dataset, or write its tables empty where it is not configured.
 
     Returns:
         The store, whether nothing was to do, and the status for the metadata.
     """
     settings, store = mgc.settings(), mgc.open_store()
-    reason = not_run(settings, music4all.DATASET)
+    reason = not_there(store, settings, dataset)
     with clear_failures():
         done = write_empty(store, outputs) if reason else build(store, settings)
     status = reason or "done"

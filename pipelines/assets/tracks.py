@@ -6,8 +6,10 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.common import table_assets, table_key, table_result
+from pipelines.assets.datasets import RAW_OTHERS
 from pipelines.assets.raw import MUSIC4ALL
 from pipelines.assets.stages import music4all_layout, pass_results
+from pipelines.datasets import music4all
 from pipelines.resources import MgcResource
 from pipelines.stages import languages, lyrics, tracks
 from pipelines.stages.common import read_frame
@@ -17,13 +19,13 @@ TRACKS = ["core.raw_files", "core.tracks", "core.track_genres"]
 LANGUAGES = ["core.languages", "corpus.language_agreement"]
 
 
-@table_assets(TRACKS, group=GROUP, deps=[MUSIC4ALL], kinds={"polars"}, name="tracks")
+@table_assets(TRACKS, group=GROUP, deps=[MUSIC4ALL, *RAW_OTHERS], kinds={"polars"}, name="tracks")
 def tracks_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Read the tables of Music4All."""
+    """Read the tables of Music4All; the other datasets have put their parts of these tables beside."""
     yield from pass_results(
         context,
         mgc,
-        tracks.OUTPUTS,
+        tracks.tracks_outputs(music4all.DATASET),
         TRACKS,
         lambda store, settings: tracks.build_tracks(store, music4all_layout(store, settings)),
     )

@@ -1,7 +1,7 @@
 """Folders of one file per track: what is there, and whether it changed."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,20 +42,34 @@ def files_by_track(folder: Path, suffixes: Collection[str]) -> tuple[dict[str, E
         if path.suffix.lower() not in order or path.stem in found:
             others.append(item.name)
             continue
-        status = _status(item)
-        found[path.stem] = Entry(item.name, status[0], status[1])
+        found[path.stem] = Entry(item.name, *_size_and_change(item))
     return found, others
 
 
-def _status(item: os.DirEntry[str]) -> tuple[int, int]:
+def fingerprint(files: Mapping[str, Entry]) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change, sorted: what tells an unchanged folder from a changed one."""
+    return sorted((file.name, file.bytes, file.mtime_ns) for file in files.values())
+
+
+def files_below(root: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Entry]]:
+    """Every file below `root` with one of the suffixes (lower case), as (stem, entry); folders and files sorted.
+
+    The name of the entry is the path below `root`, with forward slashes. Links to folders are not followed.
+    """
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            stem, dot, ending = name.rpartition(".")
+            if dot + ending.lower() in suffixes and not name.startswith("."):
+                path = Path(folder, name)
+                below = path.relative_to(root).as_posix()
+                yield stem, Entry(below, *_size_and_change(path))
+
+
+def _size_and_change(item: Path | os.DirEntry[str]) -> tuple[int, int]:
     """Size and time of change; a link that leads nowhere has size 0 and is found unreadable later."""
     try:
         status = item.stat()
     except OSError:
         return 0, 0
     return status.st_size, status.st_mtime_ns
-
-
-def fingerprint(files: Mapping[str, Entry]) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of change, sorted: what tells an unchanged folder from a changed one."""
-    return sorted((file.name, file.bytes, file.mtime_ns) for file in files.values())

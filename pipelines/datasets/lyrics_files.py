@@ -63,14 +63,19 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
         detail = f"{len(content)} bytes, nothing but white space"
         row = LyricsRow(track_id, "empty", encoding, sha256)
         return row, Reject("lyrics_empty", track_id, where, None, detail)
-    clean = deduplicate(text)
-    row = LyricsRow(
-        track_id, "ok", encoding, sha256,
-        clean.words_before, clean.words_after, clean.lines_before, clean.lines_after, clean.text,
-    )  # fmt: skip
+    row = cleaned_row(track_id, text, encoding, sha256)
     if encoding == "utf-8":
         return row, None
     return row, Reject("decoded_as_latin_1", track_id, where, None, "the file is not UTF-8 and was read as Latin-1")
+
+
+def cleaned_row(track_id: str, text: str, encoding: str, sha256: str) -> LyricsRow:
+    """The row of lyrics that can be used: without their repetitions, with their sizes before and after."""
+    clean = deduplicate(text)
+    return LyricsRow(
+        track_id, "ok", encoding, sha256,
+        clean.words_before, clean.words_after, clean.lines_before, clean.lines_after, clean.text,
+    )  # fmt: skip
 
 
 def _decode(content: bytes) -> tuple[str, str]:

@@ -11,21 +11,15 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from pipelines.datasets.about import load_about
+from pipelines.datasets.canonical import Tables
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.ids import is_safe_id
 from pipelines.datasets.rejects import Reject, rejects_frame
 from pipelines.datasets.tsv import Rows, check_header, read_tsv
 
 DATASET = "music4all"
-NAME = "Music4All"
-CITATION = (
-    "I. A. Pegoraro Santana et al. Music4All: A New Music Database and Its Applications. IWSSIP 2020, pages 399-404."
-)
-LICENCE = (
-    "Given by its authors on request, for non-commercial research, under a confidentiality agreement: audio and lyrics "
-    "are copyrighted and must not be passed on. Nothing here downloads them."
-)
-REQUEST = "https://sites.google.com/view/contact4music4all"
+NAME = load_about(DATASET).name
 TRACKS, GENRES = "id_information.csv", "id_genres.csv"
 LAYOUT: Mapping[str, tuple[str, ...]] = {
     TRACKS: ("id", "artist", "song", "album_name"),
@@ -72,23 +66,6 @@ class Layout:
     def lyrics(self) -> Path:
         """Folder of the lyrics files."""
         return self.root / LYRICS_FOLDER
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What the tables hold.
-
-    Attributes:
-        tracks: Rows of core.tracks.
-        track_genres: Rows of core.track_genres.
-        rejects: Rows of core.rejects, stage read.
-        raw_rows: Lines below the header, for each table.
-    """
-
-    tracks: pl.DataFrame
-    track_genres: pl.DataFrame
-    rejects: pl.DataFrame
-    raw_rows: Mapping[str, int]
 
 
 def locate(root: Path) -> Layout:
@@ -155,7 +132,6 @@ def read(layout: Layout) -> Tables:
     )
     return Tables(
         tracks,
-        _long_form(tracks),
         rejects_frame(DATASET, "read", rejects),
         {name: rows.lines for name, rows in files.items()},
     )
@@ -247,16 +223,3 @@ def _number(
         Reject("unparsable_number", row["id"], "id_metadata.csv", int(row["#"]), f"{name} = {text!r}, read as unknown")
     )
     return None
-
-
-def _long_form(tracks: pl.DataFrame) -> pl.DataFrame:
-    return (
-        tracks.filter(pl.col("genres").list.len() > 0)
-        .select(
-            "dataset",
-            "track_id",
-            pl.int_ranges(1, pl.col("genres").list.len() + 1, dtype=pl.Int32).alias("genre_position"),
-            pl.col("genres").alias("genre"),
-        )
-        .explode("genre_position", "genre")
-    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.rejects import Reject
 
-OTHER_SEPARATORS = {",": "commas", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
+SEPARATED = {"\t": "tab-separated", ",": "comma-separated"}
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -30,23 +31,23 @@ class Rows:
     lines: int
 
 
-def check_header(path: Path, expected: Sequence[str]) -> None:
-    """Stop unless the first line names the expected columns, separated by tabs. Other columns may stand between them.
+def check_header(path: Path, expected: Sequence[str], separator: str = "\t") -> None:
+    """Stop unless the first line names the expected columns. Other columns may stand between them.
 
     Raises:
         DatasetError: for an empty file, a wrong separator, an absent header or a renamed column.
     """
     with path.open("rb") as file:
         line = file.readline().decode("utf-8", errors="replace").strip("\r\n").removeprefix(BYTE_ORDER_MARK)
-    found = line.split("\t")
+    found = line.split(separator)
     missing = [name for name in expected if name not in found]
     if not missing:
         return
-    wanted = f"expected a first line with the tab-separated columns {', '.join(expected)}"
+    wanted = f"expected a first line with the {SEPARATED[separator]} columns {', '.join(expected)}"
     if not line:
         raise DatasetError(f"{path} is empty: {wanted}. Copy the file from the download again.")
-    for separator, words in OTHER_SEPARATORS.items():
-        if len(found) == 1 and expected[0] in line.split(separator):
+    for other, words in SEPARATORS.items():
+        if len(found) == 1 and other != separator and expected[0] in line.split(other):
             raise DatasetError(
                 f"{path} is separated by {words}: {wanted}, found {line[:120]!r}. Use the file as downloaded."
             )

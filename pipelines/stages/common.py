@@ -25,6 +25,13 @@ def not_run(settings: Settings, dataset: str) -> str:
     return "" if settings.is_configured(dataset) else f"not run: {DATASET_VARIABLES[dataset]} is not set"
 
 
+def not_there(store: Store, settings: Settings, dataset: str) -> str:
+    """As `not_run`, and also where the sample corpus does not hold the dataset."""
+    if settings.data_kind == "sample" and not dataset_root(store, settings, dataset).exists():
+        return f"not run: the sample corpus has no {dataset} yet"
+    return not_run(settings, dataset)
+
+
 def write_empty(store: Store, outputs: Outputs) -> bool:
     """Write the parts of a dataset that is not configured, without rows; returns whether anything was to do."""
     if is_current(store, outputs, NOT_CONFIGURED):
@@ -43,5 +50,4 @@ def write_parts(store: Store, outputs: Outputs, frames: Mapping[str, pl.DataFram
 
 def read_frame(store: Store, table: str, dataset: str | None = None) -> pl.DataFrame:
     """Read a table, or its rows of one dataset."""
-    frame = pl.DataFrame(read_table(store, table))
-    return frame if dataset is None else frame.filter(pl.col("dataset") == dataset)
+    return pl.DataFrame(read_table(store, table, {} if dataset is None else {"dataset": dataset}))

@@ -1,6 +1,7 @@
 """Lyrics files into core.lyrics, on all cores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -38,11 +39,11 @@ def build_lyrics(store: Store, layout: music4all.Layout, log: Log) -> bool:
     if raw_is_current(store, STAGE, seen, OUTPUTS):
         return False
     ids = read_frame(store, "core.tracks", music4all.DATASET)["track_id"].to_list()
-    rows, rejects = _read(layout, ids, files, log)
+    named = [(track_id, files[track_id].name if track_id in files else None) for track_id in ids]
+    rows, rejects = read_files(layout.lyrics, music4all.LYRICS_FOLDER, named, log)
     rejects += strangers(music4all.LYRICS_FOLDER, files, others, ids)
-    frame = pl.DataFrame(sorted(rows), schema=SCHEMA, orient="row")
     frames = {
-        "core.lyrics": frame.with_columns(pl.lit(music4all.DATASET).alias("dataset")),
+        "core.lyrics": lyrics_frame(music4all.DATASET, rows),
         "core.rejects": rejects_frame(music4all.DATASET, "lyrics", rejects),
     }
     inputs = content_hash(VERSION, tracks, [row[:4] for row in sorted(rows)], sorted(map(str, rejects)))
@@ -51,13 +52,19 @@ def build_lyrics(store: Store, layout: music4all.Layout, log: Log) -> bool:
     return True
 
 
-def _read(
-    layout: music4all.Layout, ids: Iterable[str], files: dict[str, Entry], log: Log
+def lyrics_frame(dataset: str, rows: Iterable[LyricsRow]) -> pl.DataFrame:
+    """Rows of core.lyrics."""
+    frame = pl.DataFrame(sorted(rows), schema=SCHEMA, orient="row")
+    return frame.with_columns(pl.lit(dataset).alias("dataset"))
+
+
+def read_files(
+    folder: Path, name: str, named: Sequence[tuple[str, str | None]], log: Log
 ) -> tuple[list[LyricsRow], list[Reject]]:
-    named = [(track_id, files[track_id].name if track_id in files else None) for track_id in ids]
+    """Read the lyrics of (track_id, file name or None) on all cores; `name` stands for the folder in the rejects."""
     tasks = [
-        LyricsTask(layout.lyrics, music4all.LYRICS_FOLDER, chunk)
-        for chunk in (named[start : start + FILES_PER_TASK] for start in range(0, len(named), FILES_PER_TASK))
+        LyricsTask(folder, name, named[start : start + FILES_PER_TASK])
+        for start in range(0, len(named), FILES_PER_TASK)
     ]
     rows: list[LyricsRow] = []
     rejects: list[Reject] = []
@@ -69,11 +76,17 @@ def _read(
     return rows, rejects
 
 
-def strangers(folder: str, files: dict[str, Entry], others: Iterable[str], ids: Iterable[str]) -> list[Reject]:
+def strangers(
+    folder: str,
+    files: dict[str, Entry],
+    others: Iterable[str],
+    ids: Iterable[str],
+    reason: str = "not_in_id_information",
+) -> list[Reject]:
     """Record the files of a folder that belong to no track; hidden files are none of the dataset's."""
     known = set(ids)
     without_track = [
-        Reject("not_in_id_information", stem, f"{folder}/{entry.name}", None, "no track has this id")
+        Reject(reason, stem, f"{folder}/{entry.name}", None, "no track has this id")
         for stem, entry in files.items()
         if stem not in known
     ]

@@ -1,6 +1,9 @@
 """Lyrics without their repetitions."""
 
+import re
 from typing import NamedTuple
+
+SECTION_HEADER = re.compile(r"^[^\S\n]*\[.*\][^\S\n]*$\n?", re.MULTILINE)
 
 
 class Deduplicated(NamedTuple):
@@ -41,6 +44,11 @@ def deduplicate(text: str) -> Deduplicated:
             paragraphs[-1].append(line)
     kept = "\n\n".join("\n".join(paragraph) for paragraph in paragraphs if paragraph)
     return Deduplicated(kept, len(text.split()), len(kept.split()), lines_before, len(seen))
+
+
+def without_section_headers(text: str) -> str:
+    """Remove the lines that only name a section, such as `[Chorus]`, which Genius puts between the lines sung."""
+    return SECTION_HEADER.sub("", text)
 
 
 def _lines(text: str) -> list[str]:

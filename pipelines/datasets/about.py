@@ -1,0 +1,56 @@
+"""What each dataset expects on disk, its licence and how to cite it: the `<dataset>.toml` beside its reader."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+DATASETS = ("music4all", "msd", "genius", "fma")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One thing a dataset holds.
+
+    Attributes:
+        path: Where it lies below the dataset's root, as a reader writes it down.
+        what: What it holds.
+        required: Whether nothing can be done without it.
+    """
+
+    path: str
+    what: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class About:
+    """One dataset in words.
+
+    Attributes:
+        dataset: Key in the tables, for example `msd`.
+        name: Name its authors gave it.
+        variables: Environment variables that say where it lies; the first is the dataset itself.
+        licence: What may be done with it.
+        citation: How to cite it.
+        url: Where it comes from.
+        layout: What lies where.
+    """
+
+    dataset: str
+    name: str
+    variables: tuple[str, ...]
+    licence: str
+    citation: str
+    url: str
+    layout: tuple[Expected, ...]
+
+
+@cache
+def load_about(dataset: str) -> About:
+    """Read `<dataset>.toml`, one of `DATASETS`."""
+    content = tomllib.loads((FOLDER / f"{dataset}.toml").read_text(encoding="utf-8"))
+    layout = tuple(Expected(**entry) for entry in content.pop("layout"))
+    variables = tuple(content.pop("variables"))
+    return About(dataset=dataset, variables=variables, layout=layout, **content)

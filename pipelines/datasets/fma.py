@@ -1,0 +1,254 @@
+"""The Free Music Archive as downloaded: tracks.csv with its three header rows, genres.csv, clips, a user's lyrics."""
+
+import ast
+import csv
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.datasets.about import FOLDER, load_about
+from pipelines.datasets.canonical import TRACK_SCHEMA, Tables, as_tracks
+from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
+from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.folder import Entry, files_below
+from pipelines.datasets.rejects import Reject, rejects_frame
+from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
+
+DATASET = "fma"
+NAME = load_about(DATASET).name
+METADATA, TRACKS, GENRES = "fma_metadata", "fma_metadata/tracks.csv", "fma_metadata/genres.csv"
+AUDIO_FOLDERS = ("fma_medium", "fma_large", "fma_full", "fma_small")
+AUDIO_SUFFIXES = (".mp3", ".wav", ".flac")
+HEADER_ROWS = 3
+ID_CELL = "track_id"
+# Our name -> the pair of header cells.
+WANTED = {
+    "artist": ("artist", "name"),
+    "artist_id": ("artist", "id"),
+    "title": ("track", "title"),
+    "album": ("album", "title"),
+    "duration": ("track", "duration"),
+    "released": ("album", "date_released"),
+    "language": ("track", "language_code"),
+    "genre_top": ("track", "genre_top"),
+    "genres": ("track", "genres"),
+    "genres_all": ("track", "genres_all"),
+    "tags": ("track", "tags"),
+    "split": ("set", "split"),
+    "subset": ("set", "subset"),
+}
+# A row starts with its id, the album's number of comments and the day the album was made; nothing inside one does.
+ROW_START = rb"\n(?=\d+,(?:-?\d+(?:\.0)?)?,(?:\d{4}-\d\d-\d\d[^,\n]*)?,)"
+DETAILS_SCHEMA: Mapping[str, pl.DataType] = {
+    "split": pl.String(),
+    "subset": pl.String(),
+    "genre_top": pl.String(),
+    "genres_all": pl.List(pl.String),
+    "artist_id": pl.String(),
+    "known_issue": pl.String(),
+}
+SPLITS, SUBSETS = ("training", "validation", "test"), ("small", "medium", "large")
+MAX_LIST_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a copy lies: its root, and the folders of clips that are there, the preferred one first."""
+
+    root: Path
+    audio: tuple[str, ...]
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """Files that are read, by their path below the root."""
+        return {name: self.root / name for name in (TRACKS, GENRES)}
+
+
+def locate(root: Path) -> Layout:
+    """Find the metadata in `root/fma_metadata` and the clips beside it.
+
+    Raises:
+        DatasetError: if a file is missing or its header is another one.
+    """
+    for name in (TRACKS, GENRES):
+        if not (root / name).is_file():
+            found = ", ".join(sorted(path.name for path in root.iterdir())[:10]) if root.is_dir() else "no such folder"
+            raise DatasetError(
+                f"{root / name} is missing: {NAME} has its tables in {METADATA}, found {found or 'nothing'}. Set "
+                "MGC_FMA_DIR to the folder that holds fma_metadata and fma_medium, and unpack both archives there."
+            )
+    _header(root / TRACKS)
+    check_header(root / GENRES, ("genre_id", "parent", "title", "top_level"), ",")
+    return Layout(root, tuple(name for name in AUDIO_FOLDERS if (root / name).is_dir()))
+
+
+def read(layout: Layout) -> Tables:
+    """Read tracks and genres. Every row that cannot be used, in whole or in part, is in `rejects`."""
+    rejects: list[Reject] = []
+    titles, genre_rows = _genre_titles(layout.root / GENRES, rejects)
+    header = _header(layout.root / TRACKS)
+    places = {name: header.index(pair) for name, pair in WANTED.items()}
+    rows: list[dict[str, object]] = []
+    raw_rows, seen = 0, dict[str, int]()
+    for line, fields in _track_rows(layout.root / TRACKS, len(header), rejects):
+        raw_rows += 1
+        track_id = fields[0] if fields else ""
+        if track_id in seen:
+            detail = f"first on line {seen[track_id]}, which is kept"
+            rejects.append(Reject("duplicate_id", track_id, TRACKS, line, detail))
+        elif fields:
+            seen[track_id] = line
+            values = {name: fields[place].strip() for name, place in places.items()}
+            rows.append(_track(track_id, line, values, titles, rejects))
+    frame = pl.DataFrame(rows, schema={**TRACK_SCHEMA, **DETAILS_SCHEMA})
+    return Tables(
+        as_tracks(frame, DATASET),
+        rejects_frame(DATASET, "read", rejects),
+        {TRACKS: raw_rows, GENRES: genre_rows},
+        frame.select("track_id", *DETAILS_SCHEMA),
+    )
+
+
+def audio_files(layout: Layout) -> tuple[dict[str, Entry], list[str]]:
+    """Find the clips: the file of each track id (named by its path below the root), and the files that are none."""
+    found: dict[str, Entry] = {}
+    others = []
+    for folder in layout.audio:
+        for stem, file in files_below(layout.root / folder, AUDIO_SUFFIXES):
+            entry = Entry(f"{folder}/{file.name}", file.bytes, file.mtime_ns)
+            if stem.isdecimal():
+                found.setdefault(as_track_id(stem), entry)
+            else:
+                others.append(entry.name)
+    return found, others
+
+
+def as_track_id(stem: str) -> str:
+    """The track id that a file is named after, with or without leading zeros; other names as they are."""
+    return str(int(stem)) if stem.isdecimal() else stem
+
+
+@cache
+def known_issues() -> dict[str, str]:
+    """Clips that users of the dataset found broken, track id -> reason (fma_known_issues.toml)."""
+    issues = tomllib.loads((FOLDER / "fma_known_issues.toml").read_text(encoding="utf-8"))
+    return {str(track): reason for reason, issue in reversed(issues.items()) for track in issue["tracks"]}
+
+
+def _header(path: Path) -> list[tuple[str, str]]:
+    """The pair of cells above each column.
+
+    Raises:
+        DatasetError: if there are not three header rows, or a column is missing.
+    """
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = [next(csv.reader([line]), []) for line, _ in zip(file, range(HEADER_ROWS), strict=False)]
+    wanted = "expected three header rows: groups (album, artist, set, track), columns, and one with only track_id"
+    first = [cell.removeprefix(BYTE_ORDER_MARK) for cell in rows[0]] if rows else []
+    if not first:
+        raise DatasetError(f"{path} is empty: {wanted}. Copy it from the download again.")
+    if len(rows) < HEADER_ROWS or "set" not in first or len(rows[1]) != len(first) or rows[2][:1] != [ID_CELL]:
+        raise DatasetError(
+            f"{path} does not have the header of the download: {wanted}; found {', '.join(first)[:120]!r} in the first "
+            "row. It was flattened or saved again by another program; use the file as downloaded."
+        )
+    header = list(zip(first, rows[1], strict=True))
+    missing = [f"({group}, {name})" for group, name in WANTED.values() if (group, name) not in header]
+    if missing:
+        raise DatasetError(f"{path} has no column {', '.join(missing)}. Use the file as downloaded.")
+    return header
+
+
+def _track_rows(path: Path, columns: int, rejects: list[Reject]) -> Iterator[tuple[int, list[str]]]:
+    """Line and fields of each row; without fields where the row is damaged, which is on record."""
+    for row in read_rows(path, RowShape(columns, re.compile(ROW_START)), header_lines=HEADER_ROWS):
+        if isinstance(row, Damage):
+            track_id = row.fields[0] if row.fields else None
+            rejects.append(Reject(row.reason, track_id, TRACKS, row.line, row.detail))
+            yield row.line, []
+            continue
+        try:
+            fields = fields_of(row.content)
+        except UnicodeDecodeError:
+            fields = fields_of(row.content.decode("latin-1").encode())
+            detail = "the row is not UTF-8 and was read as Latin-1"
+            rejects.append(Reject("decoded_as_latin_1", fields[0], TRACKS, row.line, detail))
+        if fields[0].isdecimal():
+            yield row.line, [str(int(fields[0])), *fields[1:]]
+        else:
+            detail = f"id {fields[0]!r}; expected a number"
+            rejects.append(Reject("refused_id", fields[0], TRACKS, row.line, detail))
+            yield row.line, []
+
+
+def _track(
+    track_id: str, line: int, values: Mapping[str, str], titles: Mapping[int, str], rejects: list[Reject]
+) -> dict[str, object]:
+    def record(reason: str, detail: str) -> None:
+        rejects.append(Reject(reason, track_id, TRACKS, line, detail))
+
+    def genres(name: str) -> list[str]:
+        listed = _list(values[name])
+        numbers = [number for number in listed or [] if isinstance(number, int)]
+        if listed is None or len(numbers) < len(listed):
+            record("unparsable_list", f"{name} = {values[name][:120]!r}; expected a list of genre ids such as [21, 5]")
+            return []
+        unknown = [number for number in numbers if number not in titles]
+        if unknown:
+            record("unknown_genre", f"{name}: {GENRES} has no {', '.join(map(str, unknown))}")
+        return list(dict.fromkeys(titles[number] for number in numbers if number in titles))
+
+    tags = _list(values["tags"])
+    if tags is None:
+        record("unparsable_list", f"tags = {values['tags'][:120]!r}; expected a list of texts")
+    for name, known in (("split", SPLITS), ("subset", SUBSETS)):
+        if values[name] not in known:
+            record(f"unknown_{name}", f"{values[name]!r}; expected one of {', '.join(known)}")
+    year = values["released"][:4]
+    return {
+        "track_id": track_id,
+        "artist": values["artist"],
+        "title": values["title"],
+        "album": values["album"] or None,
+        "release_year": int(year) if year.isdecimal() and int(year) else None,
+        "catalogue_duration_s": float(values["duration"]) if values["duration"].isdecimal() else None,
+        "genres": genres("genres"),
+        "tags": [str(tag) for tag in tags or []],
+        "language_label": values["language"] or None,
+        "split": values["split"] if values["split"] in SPLITS else None,
+        "subset": values["subset"] if values["subset"] in SUBSETS else None,
+        "genre_top": values["genre_top"] or None,
+        "genres_all": genres("genres_all"),
+        "artist_id": values["artist_id"] or None,
+        "known_issue": known_issues().get(track_id),
+    }
+
+
+def _list(text: str) -> list[object] | None:
+    """A list written as Python writes it; None for anything else."""
+    if len(text) > MAX_LIST_CHARACTERS:
+        return None
+    try:
+        value = ast.literal_eval(text or "[]")
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _genre_titles(path: Path, rejects: list[Reject]) -> tuple[dict[int, str], int]:
+    titles: dict[int, str] = {}
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            genre, title = row["genre_id"] or "", row["title"] or ""
+            if genre.isdecimal() and title:
+                titles[int(genre)] = title
+            else:
+                detail = f"genre_id {genre!r}, title {title!r}; expected a number and a name"
+                rejects.append(Reject("unparsable_row", None, GENRES, reader.line_num, detail))
+    return titles, len(titles) + sum(reject.source_file == GENRES for reject in rejects)

@@ -1,0 +1,282 @@
+"""Genius' song_lyrics.csv, 9 GB, streamed by DuckDB: songs first, then the lyrics of those that are wanted.
+
+DuckDB in strict mode stops at the first fault. What it would make of the rows behind one depends on its version and its
+threads, so it is never asked to go on: the file is then read row by row (`mend`), what is no row is put on record, and
+DuckDB reads the copy without them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from pipelines.datasets.about import load_about
+from pipelines.datasets.canonical import Tables, as_tracks
+from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
+from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.rejects import Reject, rejects_frame
+from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
+from warehouse.sql_text import literal
+from warehouse.store import replacing
+
+DATASET = "genius"
+NAME = load_about(DATASET).name
+FILE = "song_lyrics.csv"
+COLUMNS = (
+    "title", "tag", "artist", "year", "views", "features", "lyrics", "id", "language_cld3", "language_ft", "language",
+)  # fmt: skip
+NO_SONG = "misc"
+TAGS = ("rap", "pop", "rock", "country", "rb", "misc")
+ROW_END = rb",\d+,[A-Za-z-]{0,8},[A-Za-z-]{0,8},[A-Za-z-]{0,8}\r?\n"
+SHAPE = RowShape(len(COLUMNS), re.compile(ROW_END))
+MOST_DAMAGE = 0.01  # of the bytes; above, the file is another one than its header says
+MEMORY_LIMIT = "2GB"
+FEW_DAMAGES = 20  # never too much, however small the file
+LONGEST_ROW_BYTES = 1 << 25
+TAIL_BYTES = 1 << 20
+READ_AS_LATIN_1 = "decoded_as_latin_1"
+# What no row of an undamaged file holds. A lyric with a row end in it has swallowed the rows around it.
+SUSPECT = rf"""
+    coalesce(tag, '') NOT IN {TAGS}
+    OR contains(concat(title, artist, features), '""') OR contains(concat(title, artist, features, lyrics), chr(0))
+    OR regexp_matches(lyrics, '{ROW_END.decode()}')
+"""
+# A list such as {Jadakiss,"Styles P"}: quoted names, in which backslashes only escape, and bare ones.
+FEATURED = r"""
+    list_transform(
+        regexp_extract_all(features, '"(?:[^"\\]|\\.)*"|[^{},"]+'),
+        lambda name: replace(trim(name, '"'), '\', '')
+    )
+"""
+# strlen counts bytes, length would decode.
+SONGS = f"""
+    SELECT id, title, artist, tag, year, views, {FEATURED} AS featured_artists, language_cld3, language_ft, language,
+        coalesce(strlen(lyrics), 0) AS lyrics_bytes, coalesce({SUSPECT}, false) AS suspect
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the CSV lies, and where its mended copy goes or went."""
+
+    source: Path
+    mended: Path
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """Files that are read, by name."""
+        return {FILE: self.source}
+
+
+@dataclass(frozen=True)
+class Songs:
+    """The songs without their lyrics.
+
+    Attributes:
+        frame: One row per readable row, in the order of the file.
+        raw_rows: Rows of the file, damaged ones included (a damage whose rows cannot be told counts as one).
+        rejects: The damage, with its lines.
+    """
+
+    frame: pl.DataFrame
+    raw_rows: int
+    rejects: list[Reject]
+
+
+def locate(path: Path, workspace: Path) -> Layout:
+    """Find the CSV at `path`, or in the folder `path`, and check its header.
+
+    Args:
+        path: The file or its folder.
+        workspace: Folder for the mended copy of a damaged file.
+
+    Raises:
+        DatasetError: if it is missing, has another separator, no header, or other columns in another order.
+    """
+    found = path / FILE if path.is_dir() else path
+    if not found.is_file():
+        raise DatasetError(f"{NAME} is not at {path}: expected {FILE}. Set MGC_GENIUS_CSV to that file.")
+    check_header(found, COLUMNS, ",")
+    with found.open("rb") as file:
+        header = file.readline().decode("utf-8", errors="replace").strip("\r\n").removeprefix(BYTE_ORDER_MARK)
+    if header.split(",") != list(COLUMNS):
+        raise DatasetError(
+            f"{found} has other columns or another order: expected {','.join(COLUMNS)}, found {header[:200]}. Use the "
+            "file as downloaded."
+        )
+    return Layout(found, workspace / "mended.csv")
+
+
+def read(layout: Layout) -> Tables:
+    """Read everything but the lyrics. Every row that cannot be used is in `rejects`.
+
+    Raises:
+        DatasetError: if the file is cut off, or too much of it is damaged.
+    """
+    songs = read_songs(layout.source, layout.mended)
+    frame = songs.frame.with_row_index("place", offset=1)
+    first = frame["id"].is_first_distinct()
+    repeated = [
+        Reject("duplicate_id", str(song), FILE, None, f"readable row {place}; the first row with this id is kept")
+        for place, song in frame.filter(~first).select("place", "id").iter_rows()
+    ]
+    frame = frame.filter(first).with_columns(pl.col("id").cast(pl.String).alias("track_id"))
+    rejects = [*songs.rejects, *repeated, *_unread_values(frame)]
+    return Tables(_tracks(frame), rejects_frame(DATASET, "read", rejects), {FILE: songs.raw_rows}, _details(frame))
+
+
+def read_songs(source: Path, mended: Path) -> Songs:
+    """Read the songs as they stand in the file.
+
+    Args:
+        source: The file as downloaded.
+        mended: Where a copy without the damaged rows goes, if there are any; `lyrics_of` reads it again.
+
+    Raises:
+        DatasetError: if the file is cut off, or more than `MOST_DAMAGE` of it is damaged.
+    """
+    try:
+        frame = _query(f"{SONGS} FROM {_csv(source)}")
+    except duckdb.Error:
+        return _read_mended(source, mended)
+    if frame["suspect"].any() or not _is_last(source, frame):
+        return _read_mended(source, mended)
+    mended.unlink(missing_ok=True)
+    return Songs(frame.drop("suspect"), frame.height, [])
+
+
+def lyrics_of(layout: Layout, ids: pl.Series) -> pl.DataFrame:
+    """Read the lyrics of some songs in one pass over the file; call `read` first.
+
+    Returns:
+        Columns id and lyrics (as in the file; null where there are none), one row per id that the file has, sorted.
+    """
+    try:
+        return _lyrics_of(layout.mended if layout.mended.is_file() else layout.source, ids)
+    except duckdb.Error:  # damaged, and the mended copy was deleted
+        _read_mended(layout.source, layout.mended)
+        return _lyrics_of(layout.mended, ids)
+
+
+def _lyrics_of(csv: Path, ids: pl.Series) -> pl.DataFrame:
+    wanted = ids.cast(pl.Int64).to_frame("id").to_arrow()
+    frame = _query(f"SELECT id, lyrics FROM {_csv(csv)} SEMI JOIN wanted USING (id)", wanted=wanted)
+    return frame.unique("id", keep="first", maintain_order=True).sort("id")
+
+
+def mend(source: Path, target: Path) -> Iterator[Damage]:
+    """Copy every row that is one, with a plain line end and in UTF-8; gives the damage, row after row.
+
+    Raises:
+        DatasetError: if the file is cut off.
+    """
+    with target.open("wb") as file:
+        file.write(",".join(COLUMNS).encode() + b"\n")
+        for row in read_rows(source, SHAPE, header_lines=1):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            content = row.content.removesuffix(b"\n").removesuffix(b"\r") + b"\n"
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                content = content.decode("latin-1").encode()
+                detail = "the row is not UTF-8 and was read as Latin-1"
+                yield Damage(row.line, 1, 0, READ_AS_LATIN_1, detail, tuple(fields_of(content)))
+            file.write(content)
+
+
+def _tracks(frame: pl.DataFrame) -> pl.DataFrame:
+    year = pl.col("year").cast(pl.Int32, strict=False)
+    known = frame.select(
+        "track_id",
+        pl.col("artist", "title").fill_null(""),
+        pl.when((year > 0) & (year < 10_000)).then(year).alias("release_year"),
+        pl.when(pl.col("tag").is_in(TAGS)).then(pl.concat_list("tag")).otherwise([]).alias("genres"),
+        pl.when(pl.col("language") != "").then("language").alias("language_label"),
+    )
+    return as_tracks(known, DATASET)
+
+
+def _details(frame: pl.DataFrame) -> pl.DataFrame:
+    same = [pl.col(name).fill_null("").str.to_lowercase().str.strip_chars() for name in ("artist", "title")]
+    return frame.select(
+        "track_id",
+        pl.when(pl.col("tag").is_in(TAGS)).then("tag").alias("tag"),
+        (pl.col("tag").fill_null("") != NO_SONG).alias("is_song"),
+        pl.col("views").cast(pl.Int64, strict=False),
+        pl.col("featured_artists").fill_null([]),
+        *(pl.when(pl.col(name) != "").then(name).alias(name) for name in ("language_cld3", "language_ft")),
+        "lyrics_bytes",
+        pl.len().over(same).cast(pl.Int32).alias("same_song_rows"),
+    )
+
+
+def _unread_values(frame: pl.DataFrame) -> list[Reject]:
+    """Record tags that are none and numbers that are none; the song stays."""
+    wrong = {
+        "unknown_tag": ("tag", ~pl.col("tag").fill_null("").is_in(TAGS), f"expected one of {', '.join(TAGS)}"),
+        "unparsable_number": ("views", pl.col("views").cast(pl.Int64, strict=False).is_null(), "expected a number"),
+    }
+    return [
+        Reject(reason, track_id, FILE, None, f"readable row {place}: {column} = {(value or '')[:120]!r}; {expected}")
+        for reason, (column, is_wrong, expected) in wrong.items()
+        for place, track_id, value in frame.filter(is_wrong).select("place", "track_id", column).iter_rows()
+    ]
+
+
+def _query(sql: str, **tables: pa.Table) -> pl.DataFrame:
+    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        return connection.sql(sql).pl()
+
+
+def _csv(source: Path) -> str:
+    # No new_line: with '\\r\\n' and strict mode DuckDB (1.4 to 2.0) reads such a file as one without rows.
+    types = ", ".join(f"'{name}': '{'BIGINT' if name == 'id' else 'VARCHAR'}'" for name in COLUMNS)
+    return (
+        f"read_csv({literal(str(source))}, auto_detect = false, strict_mode = true, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', columns = {{{types}}}, "
+        f"max_line_size = {LONGEST_ROW_BYTES}, buffer_size = {LONGEST_ROW_BYTES})"
+    )
+
+
+def _read_mended(source: Path, mended: Path) -> Songs:
+    with replacing(mended) as temporary:
+        damage = list(mend(source, temporary))
+        _stop_if_too_much(source, damage)
+    try:
+        frame = _query(f"{SONGS} FROM {_csv(mended)}")
+    except duckdb.Error as error:
+        raise DatasetError(f"{source} cannot be read: {error}. Copy the file from the download again.") from error
+    lost = sum(one.reason != READ_AS_LATIN_1 for one in damage)
+    return Songs(frame.drop("suspect"), frame.height + lost, [_reject(one) for one in damage])
+
+
+def _is_last(source: Path, frame: pl.DataFrame) -> bool:
+    """Whether the last song read is the last of the file, so that nothing behind it was left out without a word."""
+    with source.open("rb") as file:
+        file.seek(max(0, source.stat().st_size - TAIL_BYTES))
+        ends = SHAPE.end.findall(file.read() + b"\n")
+    return bool(ends) == bool(frame.height) and (not ends or int(ends[-1].split(b",")[1]) == frame["id"][-1])
+
+
+def _stop_if_too_much(source: Path, damage: list[Damage]) -> None:
+    lost = sum(one.bytes for one in damage)
+    if lost > MOST_DAMAGE * source.stat().st_size and len(damage) > FEW_DAMAGES:
+        first = damage[0]
+        raise DatasetError(
+            f"{source} is damaged in {len(damage):,} places, {lost:,} bytes in all; the first is line {first.line:,}, "
+            f"{first.reason}: {first.detail}. That is too much to go on; copy the file from the download again."
+        )
+
+
+def _reject(damage: Damage) -> Reject:
+    at = COLUMNS.index("id")
+    track_id = damage.fields[at] if len(damage.fields) > at else None
+    return Reject(damage.reason, track_id, FILE, damage.line, damage.detail)
