@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.figures.genres import cooccurrence_map, frequency_chart
+from pipelines.figures.genres import frequency_chart, genre_map
 from pipelines.transforms.genres import cooccurrence, frequency, top_genres
 
 HOSTILE = "'; DROP TABLE labels; --"
@@ -58,7 +58,7 @@ def test_pictures_are_equal_for_equal_rows(tmp_path: Path) -> None:
     genres = top_genres(table, 3)
     for name in ("one", "two"):
         frequency_chart(counted, tmp_path / f"{name}-bars.png", "title")
-        cooccurrence_map(cooccurrence(table, genres), genres, tmp_path / f"{name}-map.png", "title")
+        genre_map(cooccurrence(table, genres), genres, tmp_path / f"{name}-map.png", "title")
     for kind in ("bars", "map"):
         first, second = (tmp_path / f"{name}-{kind}.png" for name in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
