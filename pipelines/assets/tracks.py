@@ -40,7 +40,7 @@ def tracks_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
     name="lyrics",
 )
 def lyrics_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Read the lyrics files without their repetitions, on all cores; match MSD with Genius, and read those lyrics too."""
+    """Read the lyrics without their repetitions, on all cores; match MSD with Genius, and read those lyrics too."""
     log, settings = context.log.info, mgc.settings()
     store, skipped, metadata = run_pass(
         context,

@@ -236,10 +236,10 @@ def accounting(
 def _members_under(
     corpus: Corpus, scope_rule: str, sources: Sources, members: pl.DataFrame, excluded: pl.DataFrame
 ) -> pl.DataFrame:
-    """Tracks of the corpus, or of its variant; that of rule floor has no table, so the tracks not excluded."""
+    """Tracks of the corpus, or of its variant; where no table says which, the tracks not excluded."""
     if scope_rule == corpus.scope_rule:
         return members
-    if scope_rule == "drop_samples":
+    if (corpus.scope_rule, scope_rule) == ("drop_labels", "drop_samples"):  # of the same genres
         return members.filter("kept_by_drop_samples")
     return sources.tracks.join(excluded, on="track_id", how="anti")
 

@@ -90,9 +90,9 @@ def _normalised(matrix: Matrix) -> Matrix:
 
 
 def name_cosine(vectors: Matrix) -> Matrix:
-    """Cosine between names after their mean was taken off, brought from -1..1 to 0..1; 1 on the diagonal.
+    """Cosine of names after their mean was taken off, brought from -1..1 to 0..1; 1 on the diagonal.
 
-    Without centring, cosines of BERT's name vectors are nearly all above 0.8. A name equal to the mean is at 0.5 to all.
+    Without centring, cosines of BERT's name vectors are nearly all above 0.8. A name at the mean is at 0.5 to all.
     """
     if not len(vectors):
         return np.zeros((0, 0))
