@@ -23,7 +23,17 @@ from pipelines.corpora.schema import (
 )
 from pipelines.corpora.values import at_least, checked, choice, choices, share
 
-__all__ = ["FOLDER", "Corpus", "CorpusError", "Correlation", "Folds", "Step", "load_corpora", "load_corpus"]
+__all__ = [
+    "FOLDER",
+    "Corpus",
+    "CorpusError",
+    "Correlation",
+    "Folds",
+    "Step",
+    "corpus_names",
+    "load_corpora",
+    "load_corpus",
+]
 
 FOLDER = Path(__file__).parent
 ROUNDING = 1e-9
@@ -39,7 +49,7 @@ def load_corpus(name: str, folder: Path = FOLDER) -> Corpus:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        known = ", ".join(sorted(other.stem for other in folder.glob("*.toml")))
+        known = ", ".join(corpus_names(folder))
         raise CorpusError(f"No corpus {name!r}: {path} is missing. There are: {known}.") from error
     except tomllib.TOMLDecodeError as error:
         raise CorpusError(f"{path} is not TOML: {error}") from error
@@ -66,7 +76,12 @@ def load_corpus(name: str, folder: Path = FOLDER) -> Corpus:
 
 def load_corpora(folder: Path = FOLDER) -> list[Corpus]:
     """Read every corpus of a folder, sorted by name."""
-    return [load_corpus(path.stem, folder) for path in sorted(folder.glob("*.toml"))]
+    return [load_corpus(name, folder) for name in corpus_names(folder)]
+
+
+def corpus_names(folder: Path = FOLDER) -> list[str]:
+    """Names of the corpora of a folder, sorted, without reading their files."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def _language(path: Path, entry: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipelines.corpora import Corpus, CorpusError, load_corpora
+from pipelines.corpora import Corpus, CorpusError, corpus_names, load_corpora
 from pipelines.currency import Outputs, content_hash, is_current
 from pipelines.settings import Settings
 from pipelines.stages.common import not_there, read_frame, write_empty, write_parts
@@ -17,29 +17,29 @@ VERSION = 3
 SHARED = ("corpus.steps", "corpus.exclusions", "corpus.sizes", "corpus.folds", "corpus.leakage")
 
 
-def table_of(corpus: Corpus) -> str:
-    """Table that holds the corpus' tracks.
+def table_of(name: str) -> str:
+    """Table that holds the tracks of a corpus.
 
     Raises:
         CorpusError: if no contract names it.
     """
-    name = f"corpus.{corpus.name}"
-    if name not in load_contract():
+    table = f"corpus.{name}"
+    if table not in load_contract():
         raise CorpusError(
-            f"Corpus {corpus.name} has a file in pipelines/corpora, but its table {name} has no contract. "
+            f"Corpus {name} has a file in pipelines/corpora, but its table {table} has no contract. "
             "Describe it in warehouse/contracts/corpus.toml."
         )
-    return name
+    return table
 
 
 def outputs_of(corpus: Corpus) -> Outputs:
     """Table -> part that the corpus writes."""
-    return {table_of(corpus): "all", **dict.fromkeys(SHARED, corpus.name)}
+    return {table_of(corpus.name): "all", **dict.fromkeys(SHARED, corpus.name)}
 
 
 def tables() -> list[str]:
     """Every table that the corpora write."""
-    return [*(table_of(corpus) for corpus in load_corpora()), *SHARED]
+    return [*(table_of(name) for name in corpus_names()), *SHARED]
 
 
 def not_run_reason(store: Store, settings: Settings, corpus: Corpus) -> str:
@@ -66,9 +66,9 @@ def build_corpus(store: Store, corpus: Corpus, data_kind: str) -> bool:
     sources = _required_sources(store, corpus)
     selection = _select(corpus, sources, data_kind)
     folds, shared = _splits(corpus, sources, selection.members)
-    columns = [column.name for column in load_contract()[table_of(corpus)].columns]
+    columns = [column.name for column in load_contract()[table_of(corpus.name)].columns]
     frames = {
-        table_of(corpus): selection.members.select(columns),
+        table_of(corpus.name): selection.members.select(columns),
         "corpus.steps": selection.steps,
         "corpus.exclusions": selection.exclusions,
         "corpus.sizes": selection.sizes,
@@ -108,7 +108,7 @@ def accounting_violations(store: Store) -> list[str]:
             continue
         sources = corpus_sources(store, corpus)
         if sources is not None:
-            found += accounting(corpus, sources, read_frame(store, table_of(corpus)), steps, exclusions)
+            found += accounting(corpus, sources, read_frame(store, table_of(corpus.name)), steps, exclusions)
     return found
 
 

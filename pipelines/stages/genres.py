@@ -53,7 +53,7 @@ def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str 
         CorpusError: if a genre of a strict corpus has no coarse genre.
     """
     mapping = load_coarse_map()
-    upstream = [corpus_inputs(store, corpus, data_kind), part_hash(store, table_of(corpus))]
+    upstream = [corpus_inputs(store, corpus, data_kind), part_hash(store, table_of(corpus.name))]
     upstream += [part_hash(store, "corpus.folds", corpus.name), file_sha256(mapping.path)]
     inputs = content_hash(VERSION, upstream, vectors_identity(bert))
     if is_current(store, outputs_of(corpus), inputs):
