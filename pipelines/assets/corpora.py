@@ -1,11 +1,13 @@
-"""Group corpora: selections of tracks with every step that led to them, and their splits."""
+"""Group corpora: selections of tracks with every step that led to them, their splits, and what these leak."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from pipelines.assets.common import table_assets, table_key, table_result
-from pipelines.assets.stages import run_pass
+from pipelines.assets.stages import clear_failures
 from pipelines.resources import MgcResource
 from pipelines.stages import corpora
 from pipelines.stages.common import read_frame
@@ -13,9 +15,40 @@ from warehouse.store import Store
 
 DEPS = [
     table_key(name)
-    for name in ("core.raw_files", "core.tracks", "core.lyrics", "core.languages", "core.audio_files", "core.rejects")
+    for name in (
+        "core.raw_files",
+        "core.tracks",
+        "core.lyrics",
+        "core.languages",
+        "core.audio_files",
+        "core.rejects",
+        "core.fma_tracks",
+        "core.msd_tracks",
+        "core.genius_songs",
+        "corpus.matches",
+    )
 ]
-
+PREVIEWS = {
+    "corpus.steps": (["corpus", "step_order"], ["corpus", "step", "rows_in", "rows_out"]),
+    "corpus.sizes": (
+        ["corpus", "scope_rule"],
+        ["corpus", "scope_rule", "genres_in_scope", "tracks", "tracks_printed", "difference"],
+    ),
+    "corpus.leakage": (
+        ["corpus", "scheme", "split_fold", "side_a", "side_b"],
+        [
+            "corpus",
+            "scheme",
+            "split_fold",
+            "side_a",
+            "side_b",
+            "artists_shared",
+            "songs_shared",
+            "audio_shared",
+            "share_affected",
+        ],
+    ),
+}
 
 ACCOUNTING = dg.AssetCheckSpec(
     "accounting",
@@ -25,19 +58,22 @@ ACCOUNTING = dg.AssetCheckSpec(
 )
 
 
-@table_assets(
-    list(corpora.OUTPUTS), group="corpora", deps=DEPS, kinds={"polars"}, name="corpus_m4a", checks=[ACCOUNTING]
-)
+@table_assets(corpora.tables(), group="corpora", deps=DEPS, kinds={"polars"}, name="corpora", checks=[ACCOUNTING])
 def corpus_tables(
     context: dg.AssetExecutionContext, mgc: MgcResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """Select corpus m4a under both label policies, account for every track, and split it."""
-    store, skipped, metadata = run_pass(
-        context, mgc, corpora.OUTPUTS, lambda store, settings: corpora.build_corpora(store, settings.data_kind)
-    )
-    previews = {"corpus.steps": {"steps": dg.MetadataValue.md(steps_preview(store))}}
-    for name in corpora.OUTPUTS:
-        yield table_result(store, name, metadata=metadata | previews.get(name, {}), skipped=skipped)
+    """Select every corpus under each of its scope rules, account for every track, split it, compare the sides."""
+    store = mgc.open_store()
+    with clear_failures():
+        statuses, changed = corpora.build_corpora(store, mgc.settings())
+    for name, status in statuses.items():
+        context.log.info("Corpus %s: %s", name, status)
+    for table in corpora.tables():
+        name = table.partition(".")[2]
+        metadata: dict[str, Any] = {"status": statuses.get(name, statuses)}
+        if table in PREVIEWS:
+            metadata["preview"] = dg.MetadataValue.md(preview(store, table))
+        yield table_result(store, table, metadata=metadata, skipped=not changed)
     yield accounting_check(store)
 
 
@@ -52,11 +88,10 @@ def accounting_check(store: Store) -> dg.AssetCheckResult:
     )
 
 
-def steps_preview(store: Store) -> str:
-    """Give corpus.steps as a Markdown table."""
-    steps = read_frame(store, "corpus.steps").sort("corpus", "step_order")
-    lines = [
-        f"| {row['corpus']} | {row['step']} | {row['rows_in']:,} | {row['rows_out']:,} |"
-        for row in steps.iter_rows(named=True)
-    ]
-    return "\n".join(["| corpus | step | in | out |", "|---|---|---:|---:|", *lines])
+def preview(store: Store, table: str) -> str:
+    """Give the columns of a table that tell most as a Markdown table."""
+    order, columns = PREVIEWS[table]
+    rows = read_frame(store, table).sort(order).select(columns)
+    shown = rows.select(pl.all().cast(pl.String).fill_null("").str.replace_all("|", "/", literal=True))
+    lines = [f"| {' | '.join(row)} |" for row in [tuple(columns), ("---",) * len(columns), *shown.rows()]]
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Group genres: how often the genres of a corpus occur, and how often together."""
+"""Group genres: how often the genres of every corpus occur, how often together, how they are related; figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,64 +7,134 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import picture, table_assets, table_key, table_result
-from pipelines.assets.stages import keep_picture, run_pass
-from pipelines.corpora import load_corpus
+from pipelines.assets.common import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
+from pipelines.assets.stages import clear_failures, keep_picture
+from pipelines.corpora import Corpus, load_corpus
 from pipelines.resources import MgcResource
-from pipelines.stages import corpora
-from pipelines.stages.common import read_frame
+from pipelines.stages import genres
+from pipelines.stages.common import read_columns, read_frame
 from pipelines.transforms.training_inputs import scope_genres
 from warehouse.store import Store
 
+GROUP = "genres"
 TOP = 15
+THESIS = "m4a"
+FIGURES = {
+    "jiang2024_figure_5_1": "Tracks per genre, the 120 most frequent of all tracks, those in scope marked (Jiang 2024, "
+    "Figure 5.1).",
+    "jiang2024_figure_5_2": "Words of the lyrics before and after repetitions were removed, all usable lyrics of the "
+    "dataset (Jiang 2024, Figure 5.2).",
+}
+MAPS = {"genre.cooccurrence": "conditional_probability", "genre.correlation": "correlation"}
 
 
-@table_assets(
-    list(corpora.GENRE_OUTPUTS),
-    group="genres",
-    deps=[table_key("corpus.m4a"), table_key("core.tracks")],
-    kinds={"duckdb"},
-    name="genres_m4a",
+def figure_spec(name: str) -> dg.AssetSpec:
+    """Specification of a figure of the thesis."""
+    return dg.AssetSpec(
+        dg.AssetKey(["figures", name]),
+        deps=[table_key("core.lyrics"), table_key(f"corpus.{THESIS}")],
+        description=FIGURES[name],
+        group_name=GROUP,
+        kinds={"matplotlib"},
+        owners=OWNERS,
+    )
+
+
+@dg.multi_asset(
+    specs=[
+        *(
+            table_spec(
+                name,
+                group=GROUP,
+                deps=[table_key("corpus.steps"), table_key("corpus.folds"), table_key("core.tracks")],
+                kinds={"duckdb"},
+            )
+            for name in genres.TABLES
+        ),
+        *(figure_spec(name) for name in FIGURES),
+    ],
+    check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in genres.TABLES],
+    name="genres",
 )
 def genre_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Count the genres of corpus m4a, in every scope, and their pairs; draw both."""
-    store, skipped, metadata = run_pass(
-        context, mgc, corpora.GENRE_OUTPUTS, lambda store, settings: corpora.build_genres(store, settings.data_kind)
-    )
-    pictures = _pictures(store, skipped)
-    for name in corpora.GENRE_OUTPUTS:
-        yield table_result(store, name, metadata=metadata | pictures[name], skipped=skipped)
+    """Count the genres of every corpus, in every scope, and their pairs; draw them, and the thesis' figures."""
+    settings, store = mgc.settings(), mgc.open_store()
+    with clear_failures():
+        statuses, changed = genres.build_genres(store, settings)
+    for name, status in statuses.items():
+        context.log.info("Genres of corpus %s: %s", name, status)
+    unmapped = genres.unmapped_genres(store)
+    if unmapped:
+        context.log.warning("Genres without a coarse genre (genre.coarse, status unmapped): %s.", ", ".join(unmapped))
+    filled = [load_corpus(name) for name in statuses if statuses[name] == "done"]
+    for name in genres.TABLES:
+        more: dict[str, Any] = {"status": statuses} | ({"unmapped": unmapped} if name == "genre.coarse" else {})
+        yield table_result(
+            store, name, metadata=more | _pictures(store, name, filled, not changed), skipped=not changed
+        )
+    for name in FIGURES:
+        done = statuses[THESIS] == "done"
+        shown = {"picture": _figure(store, name, not changed)} if done else {"status": statuses[THESIS]}
+        yield dg.MaterializeResult(dg.AssetKey(["figures", name]), metadata={**shown, "unchanged": not changed})
 
 
-def _pictures(store: Store, skipped: bool) -> dict[str, dict[str, Any]]:
-    """Metadata of each table: its picture and, for the frequencies, the most frequent genres."""
-    corpus = load_corpus(corpora.CORPUS)
-    frequency = read_frame(store, "genre.frequency").filter(
-        pl.col("corpus") == corpus.name, pl.col("scope") == corpus.scope_from
-    )
+def _pictures(store: Store, table: str, corpora: list[Corpus], skipped: bool) -> dict[str, Any]:
+    """Metadata of a table: a picture per corpus and, for the frequencies, the most frequent genres."""
+    shown: dict[str, Any] = {}
+    for corpus in corpora:
+        frequency = _frequency(store, corpus.name, corpus.scope_from)
+        if frequency.is_empty():
+            continue
+        if table == "genre.frequency":
+            title = f"{corpus.name}: tracks per genre, counted on scope '{corpus.scope_from}'"
+            shown[f"picture {corpus.name}"] = _bars(store, f"genre_frequency_{corpus.name}", skipped, frequency, title)
+            shown[f"most frequent {corpus.name}"] = dg.MetadataValue.md(_top(frequency))
+        elif table in MAPS:
+            shown[f"picture {corpus.name}"] = _heat_map(store, table, corpus, skipped)
+    return shown
 
+
+def _bars(store: Store, name: str, skipped: bool, frequency: pl.DataFrame, title: str) -> dg.MetadataValue:
     def bars(path: Path) -> None:
         from pipelines.figures.genres import frequency_chart  # noqa: PLC0415
 
-        frequency_chart(frequency, path, f"{corpus.name}: tracks per genre, counted on scope '{corpus.scope_from}'")
+        frequency_chart(frequency, path, title)
 
+    return picture(keep_picture(store, name, skipped, bars))
+
+
+def _heat_map(store: Store, table: str, corpus: Corpus, skipped: bool) -> dg.MetadataValue:
     def heat_map(path: Path) -> None:
-        from pipelines.figures.genres import cooccurrence_map  # noqa: PLC0415
+        from pipelines.figures.genres import genre_map  # noqa: PLC0415
 
-        pairs = read_frame(store, "genre.cooccurrence").filter(pl.col("corpus") == corpus.name)
-        cooccurrence_map(pairs, scope_genres(store, corpus), path, f"{corpus.name}: P(column | row)")
+        pairs = read_frame(store, table).filter(pl.col("corpus") == corpus.name)
+        if table == "genre.correlation":
+            pairs = pairs.filter(pl.col("scheme") == "")
+        value = MAPS[table]
+        title = "P(column | row)" if value == "conditional_probability" else "correlation of row with column"
+        genre_map(pairs, scope_genres(store, corpus), path, f"{corpus.name}: {title}", value)
 
-    if frequency.is_empty():
-        return {name: {} for name in corpora.GENRE_OUTPUTS}
-    return {
-        "genre.frequency": {
-            "picture": picture(keep_picture(store, f"genre_frequency_{corpus.name}", skipped, bars)),
-            "most frequent": dg.MetadataValue.md(_top(frequency)),
-        },
-        "genre.cooccurrence": {
-            "picture": picture(keep_picture(store, f"genre_cooccurrence_{corpus.name}", skipped, heat_map))
-        },
-    }
+    return picture(keep_picture(store, f"{table.replace('.', '_')}_{corpus.name}", skipped, heat_map))
+
+
+def _figure(store: Store, name: str, skipped: bool) -> dg.MetadataValue:
+    """Draw a figure of the thesis from the tables."""
+    corpus = load_corpus(THESIS)
+    if name == "jiang2024_figure_5_1":
+        return _bars(store, name, skipped, _frequency(store, THESIS, "all"), "The most frequent genres of all tracks")
+
+    def lengths(path: Path) -> None:
+        from pipelines.figures.lyrics import lyrics_lengths  # noqa: PLC0415
+
+        columns = ("lyrics_status", "words_before", "words_after")
+        lyrics = read_columns(store, "core.lyrics", corpus.dataset, columns).filter(pl.col("lyrics_status") == "ok")
+        lyrics_lengths(lyrics, path, "Words of the lyrics before and after repetitions were removed")
+
+    return picture(keep_picture(store, name, skipped, lengths))
+
+
+def _frequency(store: Store, corpus: str, scope: str) -> pl.DataFrame:
+    return read_frame(store, "genre.frequency").filter(pl.col("corpus") == corpus, pl.col("scope") == scope)
 
 
 def _top(frequency: pl.DataFrame) -> str:

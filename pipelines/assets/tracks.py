@@ -8,11 +8,12 @@ import polars as pl
 from pipelines.assets.common import table_assets, table_key, table_result
 from pipelines.assets.datasets import RAW_OTHERS
 from pipelines.assets.raw import MUSIC4ALL
-from pipelines.assets.stages import music4all_layout, pass_results
+from pipelines.assets.stages import Build, music4all_layout, pass_results, run_pass
+from pipelines.currency import Outputs
 from pipelines.datasets import music4all
 from pipelines.resources import MgcResource
-from pipelines.stages import languages, lyrics, tracks
-from pipelines.stages.common import read_frame
+from pipelines.stages import genius_lyrics, languages, layouts, lyrics, matches, tracks
+from pipelines.stages.common import not_there, read_frame
 
 GROUP = "tracks"
 TRACKS = ["core.raw_files", "core.tracks", "core.track_genres"]
@@ -31,16 +32,36 @@ def tracks_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
     )
 
 
-@table_assets(["core.lyrics"], group=GROUP, deps=[table_key("core.tracks")], kinds={"polars"}, name="lyrics")
-def lyrics_table(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-    """Read the lyrics files and remove their repetitions, on all cores."""
-    yield from pass_results(
+@table_assets(
+    ["core.lyrics", "corpus.matches"],
+    group=GROUP,
+    deps=[table_key(name) for name in ("core.tracks", "core.genius_songs")],
+    kinds={"polars", "duckdb"},
+    name="lyrics",
+)
+def lyrics_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+    """Read the lyrics without their repetitions, on all cores; match MSD with Genius, and read those lyrics too."""
+    log, settings = context.log.info, mgc.settings()
+    store, skipped, metadata = run_pass(
         context,
         mgc,
         lyrics.OUTPUTS,
-        ["core.lyrics"],
-        lambda store, settings: lyrics.build_lyrics(store, music4all_layout(store, settings), context.log.info),
+        lambda store, settings: lyrics.build_lyrics(store, music4all_layout(store, settings), log),
     )
+    # Without one of the two there are no matches; its name gives the reason.
+    catalogue = next((name for name in matches.DATASETS if not_there(store, settings, name)), matches.DATASETS[0])
+    passes: tuple[tuple[Outputs, Build], ...] = (
+        (matches.OUTPUTS, lambda store, _: matches.build_matches(store, log)),
+        (
+            genius_lyrics.OUTPUTS,
+            lambda store, settings: matches.build_matched_lyrics(store, layouts.genius_layout(store, settings), log),
+        ),
+    )
+    done = [run_pass(context, mgc, outputs, build, catalogue) for outputs, build in passes]
+    status = done[0][2]["status"]
+    unchanged = skipped and done[1][1]
+    yield table_result(store, "core.lyrics", metadata={**metadata, "genius": status}, skipped=unchanged)
+    yield table_result(store, "corpus.matches", metadata={"status": status}, skipped=done[0][1])
 
 
 @table_assets(

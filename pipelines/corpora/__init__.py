@@ -2,81 +2,41 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.corpora.schema import (
+    DECIDES,
+    FILTERS,
+    FOLD_KINDS,
+    LABELS,
+    MATCH_KINDS,
+    REWEIGHTS,
+    SCOPE_RULES,
+    SCOPES,
+    SIDES,
+    Corpus,
+    CorpusError,
+    Correlation,
+    Folds,
+    Step,
+)
+from pipelines.corpora.values import at_least, checked, choice, choices, share
+
+__all__ = [
+    "FOLDER",
+    "Corpus",
+    "CorpusError",
+    "Correlation",
+    "Folds",
+    "Step",
+    "corpus_names",
+    "load_corpora",
+    "load_corpus",
+]
+
 FOLDER = Path(__file__).parent
-FILTERS = ("raw", "readable", "language", "lyrics", "audio", "labels")
-DECIDES = ("dataset", "langdetect", "both")
-SCOPES = ("english", "all")
-DROP_SAMPLES_SUFFIX = "_drop_samples"
-
-
-class CorpusError(ValueError):
-    """A corpus file that cannot be used; the message names file, key, expected and found."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One filter of a corpus: the rule, and what the reader sees in corpus.steps.
-
-    Attributes:
-        step: Name of the step.
-        filter: Name of the rule, one of `FILTERS`.
-        reason: Why tracks go.
-        reason_drop_samples: The same in the drop_samples variant, where it differs.
-    """
-
-    step: str
-    filter: str
-    reason: str
-    reason_drop_samples: str = ""
-
-    def reason_in(self, corpus: str) -> str:
-        """Why tracks of `corpus` go."""
-        return (corpus.endswith(DROP_SAMPLES_SUFFIX) and self.reason_drop_samples) or self.reason
-
-
-@dataclass(frozen=True)
-class Folds:
-    """A shuffled k-fold split: number of folds and seed."""
-
-    n: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """One corpus.
-
-    Attributes:
-        name: For example `m4a`; `<name>_drop_samples` is its variant under the other label policy.
-        dataset: Dataset it selects from.
-        source: Where it is described.
-        language: Language kept.
-        decides: Whose opinion on the language decides, see `pipelines.transforms.language`.
-        k: Number of genres in scope.
-        k_sample: The same on the sample corpus.
-        scope_from: Tracks on which genres are counted: `english` (those in the language kept) or `all`.
-        folds: Splits by scheme.
-        steps: Filters in their order.
-    """
-
-    name: str
-    dataset: str
-    source: str
-    language: str
-    decides: str
-    k: int
-    k_sample: int
-    scope_from: str
-    folds: Mapping[str, Folds]
-    steps: tuple[Step, ...]
-
-    def genres_in_scope(self, data_kind: str) -> int:
-        """Number of genres in scope, on `sample` or `real` data."""
-        return self.k_sample if data_kind == "sample" else self.k
+ROUNDING = 1e-9
 
 
 def load_corpus(name: str, folder: Path = FOLDER) -> Corpus:
@@ -89,81 +49,125 @@ def load_corpus(name: str, folder: Path = FOLDER) -> Corpus:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        known = ", ".join(sorted(other.stem for other in folder.glob("*.toml")))
+        known = ", ".join(corpus_names(folder))
         raise CorpusError(f"No corpus {name!r}: {path} is missing. There are: {known}.") from error
     except tomllib.TOMLDecodeError as error:
         raise CorpusError(f"{path} is not TOML: {error}") from error
-    top = _checked(
-        path,
-        "",
-        content,
-        {"dataset": str, "source": str, "language": dict, "genre_scope": dict, "folds": dict, "steps": list},
-    )
-    language = _checked(path, "language.", top["language"], {"keep": str, "decides": str})
-    scope = _checked(path, "genre_scope.", top["genre_scope"], {"k": int, "k_sample": int, "from": str})
-    _choice(path, "language.decides", language["decides"], DECIDES)
-    _choice(path, "genre_scope.from", scope["from"], SCOPES)
+    needed = {"dataset": str, "source": str, "printed_tracks": int, "folds": dict, "steps": list}
+    optional = {"complete": list, "subsets": list, **dict.fromkeys(SECTIONS, dict)}
+    top = checked(path, "", content, needed, optional)
+    rules: dict[str, Any] = {}
+    for section, read in SECTIONS.items():
+        if section in top:
+            rules |= read(path, top[section])
+    alternatives = rules.get("alternatives", ())
     return Corpus(
         name=name,
         dataset=top["dataset"],
         source=top["source"],
-        language=language["keep"],
-        decides=language["decides"],
-        k=_at_least(path, "genre_scope.k", scope["k"], 1),
-        k_sample=_at_least(path, "genre_scope.k_sample", scope["k_sample"], 1),
-        scope_from=scope["from"],
+        printed_tracks=at_least(path, "printed_tracks", top["printed_tracks"], 0),
+        complete=choices(path, "complete", top.get("complete", []), None),
+        subsets=choices(path, "subsets", top.get("subsets", []), None),
         folds={scheme: _folds(path, scheme, entry) for scheme, entry in top["folds"].items()},
-        steps=_steps(path, top["steps"]),
+        steps=_steps(path, top["steps"], alternatives, has_labels="genre_scope" in top),
+        **rules,
     )
 
 
 def load_corpora(folder: Path = FOLDER) -> list[Corpus]:
     """Read every corpus of a folder, sorted by name."""
-    return [load_corpus(path.stem, folder) for path in sorted(folder.glob("*.toml"))]
+    return [load_corpus(name, folder) for name in corpus_names(folder)]
 
 
-def _steps(path: Path, entries: list[Any]) -> tuple[Step, ...]:
+def corpus_names(folder: Path = FOLDER) -> list[str]:
+    """Names of the corpora of a folder, sorted, without reading their files."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def _language(path: Path, entry: Any) -> dict[str, Any]:
+    values = checked(path, "language.", entry, {"keep": str, "decides": str})
+    choice(path, "language.decides", values["decides"], DECIDES)
+    return {"language": values["keep"], "decides": values["decides"]}
+
+
+def _genre_scope(path: Path, entry: Any) -> dict[str, Any]:
+    needed = {"k": int, "k_sample": int, "from": str, "scope_rule": str, "alternatives": list, "keep_unlabelled": bool}
+    optional = {"floor": int, "floor_sample": int, "labels": str, "strict_coarse": bool}
+    values = checked(path, "genre_scope.", entry, needed, optional)
+    choice(path, "genre_scope.from", values["from"], SCOPES)
+    choice(path, "genre_scope.scope_rule", values["scope_rule"], SCOPE_RULES)
+    choice(path, "genre_scope.labels", values.get("labels", LABELS[0]), LABELS)
+    others = tuple(rule for rule in SCOPE_RULES if rule != values["scope_rule"])
+    alternatives = choices(path, "genre_scope.alternatives", values["alternatives"], others)
+    floors = ("floor", "floor_sample") if "floor" in (values["scope_rule"], *alternatives) else ()
+    for key in ("k", "k_sample", *floors):
+        at_least(path, f"genre_scope.{key}", values.get(key, 0), 1)
+    return {
+        "scope_from": values["from"],
+        "alternatives": alternatives,
+        **{key: value for key, value in values.items() if key not in ("from", "alternatives")},
+    }
+
+
+def _match(path: Path, entry: Any) -> dict[str, Any]:
+    values = checked(path, "match.", entry, {"dataset": str, "kinds": list})
+    return {
+        "matched_dataset": values["dataset"],
+        "match_kinds": choices(path, "match.kinds", values["kinds"], MATCH_KINDS),
+    }
+
+
+def _correlation(path: Path, entry: Any) -> dict[str, Any]:
+    needed = {"probability_weight": float, "threshold": float, "reweight": str, "p": float}
+    values = checked(path, "correlation.", entry, needed)
+    choice(path, "correlation.reweight", values["reweight"], REWEIGHTS)
+    for key in ("probability_weight", "threshold", "p"):
+        share(path, f"correlation.{key}", values[key])
+    return {"correlation": Correlation(**values)}
+
+
+SECTIONS = {"language": _language, "genre_scope": _genre_scope, "match": _match, "correlation": _correlation}
+
+
+def _steps(path: Path, entries: list[Any], alternatives: tuple[str, ...], *, has_labels: bool) -> tuple[Step, ...]:
     steps = []
+    variants = {f"reason_{rule}": rule for rule in alternatives}
     for place, entry in enumerate(entries, start=1):
         where = f"steps[{place}]."
-        kinds = {"step": str, "filter": str, "reason": str}
-        if isinstance(entry, dict) and "reason_drop_samples" in entry:
-            kinds["reason_drop_samples"] = str
-        step = Step(**_checked(path, where, entry, kinds))
-        _choice(path, f"{where}filter", step.filter, FILTERS)
-        steps.append(step)
+        values = checked(
+            path, where, entry, dict.fromkeys(("step", "filter", "reason"), str), dict.fromkeys(variants, str)
+        )
+        reasons = {rule: values[key] for key, rule in variants.items() if key in values}
+        steps.append(Step(values["step"], values["filter"], values["reason"], reasons))
+        choice(path, f"{where}filter", steps[-1].filter, FILTERS)
     filters = [step.filter for step in steps]
-    if filters[:2] != ["raw", "readable"] or filters[-1] != "labels" or len(set(filters)) < len(filters):
+    last = filters[-1] == "labels" if has_labels else "labels" not in filters
+    if filters[:2] != ["raw", "readable"] or not last or len(set(filters)) < len(filters):
         raise CorpusError(
-            f"{path}: steps are {', '.join(filters)}; expected raw and readable first, labels last, each at most once."
+            f"{path}: steps are {', '.join(filters)}; expected raw and readable first, labels "
+            f"{'last' if has_labels else 'nowhere without [genre_scope]'}, each at most once."
         )
     return tuple(steps)
 
 
 def _folds(path: Path, scheme: str, entry: Any) -> Folds:
-    values = _checked(path, f"folds.{scheme}.", entry, {"n": int, "seed": int})
-    _at_least(path, f"folds.{scheme}.n", values["n"], 2)
-    return Folds(**values)
-
-
-def _checked(path: Path, prefix: str, entry: Any, kinds: Mapping[str, type]) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        raise CorpusError(f"{path}: {prefix.rstrip('.')}: expected keys {', '.join(kinds)}, found {entry!r}.")
-    for key in entry.keys() - kinds.keys():
-        raise CorpusError(f"{path}: unknown key {prefix}{key}; expected {', '.join(kinds)}.")
-    for key, kind in kinds.items():
-        value = entry.get(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise CorpusError(f"{path}: {prefix}{key}: expected a value of type {kind.__name__}, found {value!r}.")
-    return entry
-
-
-def _choice(path: Path, key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise CorpusError(f"{path}: {key} is {value!r}; expected one of {', '.join(choices)}.")
-
-
-def _at_least(path: Path, key: str, value: int, least: int) -> int:
-    if value < least:
-        raise CorpusError(f"{path}: {key} is {value}; expected at least {least}.")
-    return value
+    where = f"folds.{scheme}."
+    values: Mapping[str, Any] = checked(
+        path, where, entry, {"seed": int}, {"n": int, "shares": list, "kind": str, "by_artist": bool}
+    )
+    kind = values.get("kind", FOLD_KINDS[0])
+    choice(path, f"{where}kind", kind, FOLD_KINDS)
+    shares = tuple(values.get("shares", ()))
+    if ("n" in values) == ("shares" in values):
+        raise CorpusError(
+            f"{path}: {where.rstrip('.')}: expected either n (equal folds) or shares of {', '.join(SIDES)}."
+        )
+    if "n" in values:
+        at_least(path, f"{where}n", values["n"], 2)
+    elif len(shares) != len(SIDES) or abs(sum(shares) - 1) > ROUNDING:
+        raise CorpusError(
+            f"{path}: {where}shares is {list(shares)}; expected three numbers for {', '.join(SIDES)} that add up to 1."
+        )
+    for value in shares:
+        share(path, f"{where}shares", value)
+    return Folds(values.get("n", len(shares)), values["seed"], kind, shares, values.get("by_artist", False))

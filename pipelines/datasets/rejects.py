@@ -6,7 +6,17 @@ from typing import NamedTuple
 import polars as pl
 
 # A row of the table of tracks with one of these reasons is not a track; every other reason leaves the track in.
-NOT_A_TRACK = frozenset({"too_few_columns", "too_many_columns", "refused_id", "duplicate_id"})
+NOT_A_TRACK = frozenset(
+    {
+        "too_few_columns",
+        "too_many_columns",
+        "malformed_row",
+        "unclosed_quote",
+        "nul_byte",
+        "refused_id",
+        "duplicate_id",
+    }
+)
 
 SCHEMA = {
     "dataset": pl.String,

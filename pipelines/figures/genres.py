@@ -29,21 +29,24 @@ def frequency_chart(frequency: pl.DataFrame, path: Path, title: str) -> None:
     axes.set_ylabel("tracks")
     axes.set_title(title, fontsize=9)
     axes.margins(x=0.01)
-    _save(figure, path)
+    save(figure, path)
 
 
-def cooccurrence_map(cooccurrence: pl.DataFrame, genres: list[str], path: Path, title: str) -> None:
-    """Draw P(column | row) for every pair of genres.
+def genre_map(
+    pairs: pl.DataFrame, genres: list[str], path: Path, title: str, value: str = "conditional_probability"
+) -> None:
+    """Draw a value of every pair of genres, genre_a down and genre_b across.
 
     Args:
-        cooccurrence: Columns genre_a, genre_b, conditional_probability.
+        pairs: Columns genre_a, genre_b and `value`, which lies between 0 and 1.
         genres: Order of rows and columns.
         path: Where the PNG goes.
-        title: What is counted.
+        title: What is shown.
+        value: Column that is shown.
     """
     places = {genre: place for place, genre in enumerate(genres)}
     matrix = np.zeros((len(genres), len(genres)))
-    for row, column, share in cooccurrence.select("genre_a", "genre_b", "conditional_probability").iter_rows():
+    for row, column, share in pairs.select("genre_a", "genre_b", value).iter_rows():
         matrix[places[row], places[column]] = share
     side = max(4.0, 0.15 * len(genres) + 1.5)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
@@ -53,9 +56,10 @@ def cooccurrence_map(cooccurrence: pl.DataFrame, genres: list[str], path: Path, 
     for set_ticks, rotation in ((axes.set_xticks, 90), (axes.set_yticks, 0)):
         set_ticks(range(len(genres)), genres, rotation=rotation, fontsize=6, parse_math=False)
     axes.set_title(title, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG; equal figures give equal bytes."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})

@@ -1,6 +1,6 @@
 """What the passes share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -51,3 +51,8 @@ def write_parts(store: Store, outputs: Outputs, frames: Mapping[str, pl.DataFram
 def read_frame(store: Store, table: str, dataset: str | None = None) -> pl.DataFrame:
     """Read a table, or its rows of one dataset."""
     return pl.DataFrame(read_table(store, table, {} if dataset is None else {"dataset": dataset}))
+
+
+def read_columns(store: Store, table: str, part: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Read some columns of one part of a table that is too large to read for nothing."""
+    return pl.read_parquet(store.table(table) / f"{part}.parquet", columns=list(columns))

@@ -1,14 +1,15 @@
 """Selecting a corpus: filters in order, each with what it took, what it left, and why each track went."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.corpora import DROP_SAMPLES_SUFFIX, Corpus
+from pipelines.corpora import Corpus
 from pipelines.datasets.rejects import NOT_A_TRACK
+from pipelines.transforms.corpus_rules import RULES, label_reason
 from pipelines.transforms.genres import frequency, top_genres
-from pipelines.transforms.language import INSTRUMENTAL_LABELS, deciding_language
+from pipelines.transforms.language import deciding_language
 
 STEPS_SCHEMA = {
     "corpus": pl.String,
@@ -19,6 +20,17 @@ STEPS_SCHEMA = {
     "reason": pl.String,
 }
 EXCLUSIONS_SCHEMA = dict.fromkeys(("corpus", "dataset", "track_id", "step", "reason"), pl.String)
+SIZES_SCHEMA = {
+    "corpus": pl.String,
+    "scope_rule": pl.String,
+    "is_used": pl.Boolean,
+    "genres_in_scope": pl.Int32,
+    "tracks": pl.Int64,
+    "tracks_printed": pl.Int64,
+    "difference": pl.Int64,
+}
+FREQUENCY_COLUMNS = ("corpus", "scope", "genre", "rank", "tracks", "in_scope")
+NOT_AUDITED = " No audio of the dataset has been audited, so the step takes none."
 
 
 @dataclass(frozen=True)
@@ -26,19 +38,19 @@ class Sources:
     """Tables of one dataset that a corpus is selected from.
 
     Attributes:
-        tracks: core.tracks.
+        tracks: core.tracks; more columns where the corpus' filters or labels ask for them (`pipelines.stages.sources`).
         languages: core.languages.
         lyrics: core.lyrics.
-        audio: core.audio_files.
+        audio: core.audio_files; None where no audio of the dataset has been audited.
         rejects: core.rejects.
-        raw_rows: Lines of the raw table of tracks below its header.
+        raw_rows: Rows of the raw table of tracks below its header.
         raw_file: Name of that table.
     """
 
     tracks: pl.DataFrame
     languages: pl.DataFrame
     lyrics: pl.DataFrame
-    audio: pl.DataFrame
+    audio: pl.DataFrame | None
     rejects: pl.DataFrame
     raw_rows: int
     raw_file: str
@@ -49,9 +61,10 @@ class Selection:
     """A selected corpus.
 
     Attributes:
-        members: Rows of the corpus table (dataset, track_id, genres, genres_outside, kept_by_drop_samples).
-        steps: Rows of corpus.steps, for the corpus and its drop_samples variant.
-        exclusions: Rows of corpus.exclusions, for both.
+        members: Its tracks: columns of core.tracks, genres (in scope), genres_outside and kept_by_drop_samples.
+        steps: Rows of corpus.steps, for the corpus and its variants under other scope rules.
+        exclusions: Rows of corpus.exclusions, for all of these.
+        sizes: Rows of corpus.sizes, one per scope rule.
         genres: Genres in scope, most frequent first.
         frequency: Rows of genre.frequency.
     """
@@ -59,106 +72,134 @@ class Selection:
     members: pl.DataFrame
     steps: pl.DataFrame
     exclusions: pl.DataFrame
+    sizes: pl.DataFrame
     genres: list[str]
     frequency: pl.DataFrame
 
 
-def select(corpus: Corpus, sources: Sources, k: int) -> Selection:
-    """Select a corpus under both label policies.
+@dataclass(frozen=True)
+class _Walk:
+    """A corpus under one scope rule."""
+
+    members: pl.DataFrame
+    steps: pl.DataFrame
+    exclusions: pl.DataFrame
+    genres: list[str]
+
+
+def select(corpus: Corpus, sources: Sources, k: int, floor: int = 0) -> Selection:
+    """Select a corpus under each of its scope rules.
 
     Args:
         corpus: The rules.
         sources: The tables.
         k: Number of genres in scope.
+        floor: Least number of tracks of a genre under scope rule floor.
     """
     joined = _joined(corpus, sources)
-    in_language = joined.filter(pl.col("language") == corpus.language)
-    genres = top_genres(in_language if corpus.scope_from == "english" else joined, k)
-    scoped = joined.with_columns(
-        pl.col("genres").list.filter(pl.element().is_in(genres)).alias("inside"),
-        pl.col("genres").list.filter(~pl.element().is_in(genres)).alias("genres_outside"),
-    ).with_columns(((pl.col("inside").list.len() > 0) & (pl.col("genres_outside").list.len() == 0)).alias("kept"))
-    variants = [corpus, replace(corpus, name=corpus.name + DROP_SAMPLES_SUFFIX)]
-    walks = [_walk(variant, scoped, sources) for variant in variants]
-    members = walks[0][0]
+    counted = {"all": joined}
+    if corpus.language:
+        counted["english"] = joined.filter(pl.col("language") == corpus.language)
+    if corpus.scope_from == "filtered":
+        counted["filtered"] = joined.filter(pl.coalesce(*_reasons(corpus), pl.lit(None, pl.String)).is_null())
+    walks = {
+        rule: _walk(corpus, rule, joined, _scope(corpus, rule, counted[corpus.scope_from], k, floor), sources)
+        for rule in corpus.rules
+    }
+    used = walks[corpus.scope_rule]
     return Selection(
-        members.select(
-            "dataset",
-            "track_id",
-            pl.col("inside").alias("genres"),
-            "genres_outside",
-            pl.col("kept").alias("kept_by_drop_samples"),
+        used.members.with_columns(pl.col("inside").alias("genres"), pl.col("kept").alias("kept_by_drop_samples")).drop(
+            "inside", "kept"
         ),
-        pl.concat([steps for _, steps, _ in walks]),
-        pl.concat([exclusions for _, _, exclusions in walks]),
-        genres,
-        _frequencies(corpus, {"all": joined, "english": in_language, corpus.name: members}, genres),
+        pl.concat([walk.steps for walk in walks.values()]),
+        pl.concat([walk.exclusions for walk in walks.values()]),
+        _sizes(corpus, walks),
+        used.genres,
+        _frequencies(corpus, {**counted, corpus.name: used.members}, used.genres),
     )
 
 
 def _joined(corpus: Corpus, sources: Sources) -> pl.DataFrame:
     key = ["dataset", "track_id"]
-    detected = sources.languages.select(*key, "language_detected")
-    lyrics = sources.lyrics.select(*key, "lyrics_status")
-    audio = sources.audio.select(*key, "audio_status")
-    tracks = sources.tracks.select(*key, "genres", "language_label").sort("track_id")
-    for other in (detected, lyrics, audio):
+    others = [
+        sources.languages.select(*key, "language_detected"),
+        sources.lyrics.select(*key, "lyrics_status"),
+        *([] if sources.audio is None else [sources.audio.select(*key, "audio_status")]),
+    ]
+    tracks = sources.tracks.sort("track_id")
+    for other in others:
         tracks = tracks.join(other, on=key, how="left", maintain_order="left")
+    if sources.audio is None:
+        tracks = tracks.with_columns(pl.lit("ok").alias("audio_status"))
     return tracks.with_columns(deciding_language(corpus.decides, corpus.language).alias("language"))
 
 
-def _language(corpus: Corpus) -> pl.Expr:
-    language = pl.col("language")
-    other = pl.concat_str(pl.lit("language:"), language.fill_null("unknown"))
-    reason = pl.when(language.is_in(INSTRUMENTAL_LABELS)).then(pl.lit("instrumental")).otherwise(other)
-    return pl.when(language.eq_missing(corpus.language)).then(None).otherwise(reason)
+def _reasons(corpus: Corpus) -> list[pl.Expr]:
+    return [RULES[step.filter](corpus) for step in corpus.steps if step.filter in RULES]
 
 
-def _status(kind: str) -> pl.Expr:
-    status = pl.col(f"{kind}_status").fill_null("missing")
-    return pl.when(status == "ok").then(None).otherwise(pl.concat_str(pl.lit(f"{kind}_"), status))
+def _scope(corpus: Corpus, scope_rule: str, counted: pl.DataFrame, k: int, floor: int) -> list[str]:
+    """Genres in scope, most frequent first."""
+    if not corpus.has_genres:
+        return frequency(counted)["genre"].to_list()
+    if scope_rule == "floor":
+        return frequency(counted).filter(pl.col("tracks") >= floor)["genre"].to_list()
+    return top_genres(counted, k)
 
 
-def _labels(corpus: Corpus) -> pl.Expr:
-    if not corpus.name.endswith(DROP_SAMPLES_SUFFIX):
-        return pl.lit(None, pl.String)
-    reason = pl.when(pl.col("inside").list.len() == 0).then(pl.lit("no_genre_in_scope"))
-    return pl.when("kept").then(None).otherwise(reason.otherwise(pl.lit("label_outside_scope")))
-
-
-# Each rule gives the reason for which a track goes; null where it stays.
-RULES: Mapping[str, Callable[[Corpus], pl.Expr]] = {
-    "language": _language,
-    "lyrics": lambda _: _status("lyrics"),
-    "audio": lambda _: _status("audio"),
-    "labels": _labels,
-}
-
-
-def _walk(corpus: Corpus, tracks: pl.DataFrame, sources: Sources) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Apply the filters in order; returns what is left, rows of corpus.steps and rows of corpus.exclusions."""
+def _walk(corpus: Corpus, scope_rule: str, tracks: pl.DataFrame, genres: list[str], sources: Sources) -> _Walk:
+    """Apply the filters in order."""
+    name = corpus.variant(scope_rule)
+    tracks = _scoped(tracks, genres)
     steps, exclusions = [], [pl.DataFrame(schema=EXCLUSIONS_SCHEMA)]
     rows_in = sources.raw_rows
     for order, step in enumerate(corpus.steps, start=1):
-        if step.filter in RULES:
-            marked = tracks.with_columns(RULES[step.filter](corpus).alias("reason"))
+        if step.filter not in ("raw", "readable"):
+            rule = label_reason(corpus, scope_rule) if step.filter == "labels" else RULES[step.filter](corpus)
+            marked = tracks.with_columns(rule.alias("reason"))
             gone = marked.filter(pl.col("reason").is_not_null())
-            labels = {"corpus": pl.lit(corpus.name), "step": pl.lit(step.step)}
+            labels = {"corpus": pl.lit(name), "step": pl.lit(step.step)}
             exclusions.append(gone.with_columns(**labels).select(list(EXCLUSIONS_SCHEMA)))
             tracks = marked.filter(pl.col("reason").is_null()).drop("reason")
         rows_out = rows_in if step.filter == "raw" else tracks.height
-        steps.append((corpus.name, order, step.step, rows_in, rows_out, step.reason_in(corpus.name)))
+        reason = step.reason_in(scope_rule) + (NOT_AUDITED if step.filter == "audio" and sources.audio is None else "")
+        steps.append((name, order, step.step, rows_in, rows_out, reason))
         rows_in = rows_out
-    return tracks, pl.DataFrame(steps, schema=STEPS_SCHEMA, orient="row"), pl.concat(exclusions)
+    return _Walk(tracks, pl.DataFrame(steps, schema=STEPS_SCHEMA, orient="row"), pl.concat(exclusions), genres)
 
 
-def _frequencies(corpus: Corpus, scopes: Mapping[str, pl.DataFrame], genres: list[str]) -> pl.DataFrame:
+def _scoped(tracks: pl.DataFrame, genres: list[str]) -> pl.DataFrame:
+    inside = pl.element().is_in(genres)
+    return tracks.with_columns(
+        pl.col("genres").list.filter(inside).alias("inside"),
+        pl.col("genres").list.filter(~inside).alias("genres_outside"),
+    ).with_columns(((pl.col("inside").list.len() > 0) & (pl.col("genres_outside").list.len() == 0)).alias("kept"))
+
+
+def _sizes(corpus: Corpus, walks: Mapping[str, _Walk]) -> pl.DataFrame:
+    printed = corpus.printed_tracks or None
+    rows = [
+        (
+            corpus.name,
+            rule,
+            rule == corpus.scope_rule,
+            len(walk.genres) if corpus.has_genres else 0,
+            walk.members.height,
+            printed,
+            walk.members.height - printed if printed else None,
+        )
+        for rule, walk in walks.items()
+    ]
+    return pl.DataFrame(rows, schema=SIZES_SCHEMA, orient="row")
+
+
+def _frequencies(corpus: Corpus, scopes: Mapping[str, pl.DataFrame], genres: Sequence[str]) -> pl.DataFrame:
     frames = [
         frequency(tracks).with_columns(pl.lit(corpus.name).alias("corpus"), pl.lit(scope).alias("scope"))
         for scope, tracks in scopes.items()
     ]
     in_scope = pl.col("genre").is_in(genres).alias("in_scope")
-    return pl.concat(frames).with_columns(in_scope).select("corpus", "scope", "genre", "rank", "tracks", "in_scope")
+    return pl.concat(frames).with_columns(in_scope).select(FREQUENCY_COLUMNS)
 
 
 def accounting(
@@ -177,17 +218,30 @@ def accounting(
         The differences in words; none when nothing is lost uncounted.
     """
     violations: list[str] = []
-    kept = members.filter("kept_by_drop_samples")
-    for name, left in ((corpus.name, members), (corpus.name + DROP_SAMPLES_SUFFIX, kept)):
+    for rule in corpus.rules:
+        name = corpus.variant(rule)
         own_steps = steps.filter(pl.col("corpus") == name).sort("step_order")
         excluded = exclusions.filter(pl.col("corpus") == name)
         if own_steps["step"].to_list() != [step.step for step in corpus.steps]:
             violations.append(f"{name}: corpus.steps has {own_steps['step'].to_list()}, not the steps of its TOML file")
             continue
         found = _step_violations(corpus, sources, own_steps, excluded)
-        found += _track_violations(sources, own_steps, excluded, left)
+        found += _track_violations(
+            sources, own_steps, excluded, _members_under(corpus, rule, sources, members, excluded)
+        )
         violations += [f"{name}: {words}" for words in found]
     return violations
+
+
+def _members_under(
+    corpus: Corpus, scope_rule: str, sources: Sources, members: pl.DataFrame, excluded: pl.DataFrame
+) -> pl.DataFrame:
+    """Tracks of the corpus, or of its variant; where no table says which, the tracks not excluded."""
+    if scope_rule == corpus.scope_rule:
+        return members
+    if (corpus.scope_rule, scope_rule) == ("drop_labels", "drop_samples"):  # of the same genres
+        return members.filter("kept_by_drop_samples")
+    return sources.tracks.join(excluded, on="track_id", how="anti")
 
 
 def _step_violations(corpus: Corpus, sources: Sources, steps: pl.DataFrame, excluded: pl.DataFrame) -> list[str]:

@@ -11,7 +11,8 @@ from tiny_music4all import ENGLISH, TRACKS, write_music4all
 from pipelines.corpora import FOLDER, CorpusError, load_corpora, load_corpus
 from pipelines.datasets import music4all
 from pipelines.stages.common import read_frame
-from pipelines.stages.corpora import accounting_violations, build_corpora, build_genres
+from pipelines.stages.corpora import accounting_violations, build_corpus
+from pipelines.stages.genres import build_corpus_genres
 from pipelines.stages.languages import build_languages
 from pipelines.stages.lyrics import build_lyrics
 from pipelines.stages.tracks import build_tracks
@@ -135,16 +136,16 @@ def store(tmp_path: Path) -> Store:
 
 def test_tables_are_written_once_and_again_only_after_a_change(store: Store, tmp_path: Path) -> None:
     layout = music4all.locate(tmp_path / "m4a")
-    assert build_corpora(store, "real")
-    assert build_genres(store, "real")
+    assert build_corpus(store, M4A, "real")
+    assert build_corpus_genres(store, M4A, "real")
     assert accounting_violations(store) == []
     assert not any(
         [
             build_tracks(store, layout),
             build_lyrics(store, layout, silent),
             build_languages(store, silent),
-            build_corpora(store, "real"),
-            build_genres(store, "real"),
+            build_corpus(store, M4A, "real"),
+            build_corpus_genres(store, M4A, "real"),
         ]
     )
     (layout.lyrics / "aaa1.txt").write_text(ENGLISH + "One more line that was not there\n")
@@ -155,7 +156,7 @@ def test_tables_are_written_once_and_again_only_after_a_change(store: Store, tmp
     assert build_tracks(store, layout)
     build_lyrics(store, layout, silent)
     build_languages(store, silent)
-    assert build_corpora(store, "real")
+    assert build_corpus(store, M4A, "real")
     assert "aaa1" not in read_frame(store, "corpus.m4a")["track_id"].to_list()
     assert accounting_violations(store) == []
 
@@ -172,8 +173,8 @@ def test_touching_a_file_changes_no_table(store: Store, tmp_path: Path) -> None:
 
 
 def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
-    build_corpora(store, "real")
-    build_genres(store, "real")
+    build_corpus(store, M4A, "real")
+    build_corpus_genres(store, M4A, "real")
     inputs = write_training_inputs(store, M4A, "random5")
     table = pq.read_table(store.root / inputs.path)
     assert (inputs.tracks, inputs.status) == (6, "")
@@ -209,7 +210,7 @@ def test_every_real_song_is_accounted_for(shared_real: Path, tmp_path: Path) -> 
     write_table(
         store, "core.audio_files", audio.with_columns(pl.lit(None).alias(name) for name in blank), part="music4all"
     )
-    build_corpora(store, "real")
+    build_corpus(store, M4A, "real")
     excluded = read_frame(store, "corpus.exclusions").filter(pl.col("corpus") == "m4a")
     counts = dict(excluded.group_by("reason").len().rows())
     assert counts == {"language:es": 11, "language:fr": 9, "language:de": 11, "audio_missing": 21}
@@ -241,5 +242,5 @@ def test_a_faulty_corpus_file_names_file_and_key(tmp_path: Path, old: str, new: 
 
 
 def test_an_unknown_corpus_names_the_known_ones() -> None:
-    with pytest.raises(CorpusError, match="There are: m4a"):
+    with pytest.raises(CorpusError, match="There are: fma_medium, m4a, msd_genius, ru87"):
         load_corpus("m4b")

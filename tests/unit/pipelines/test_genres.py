@@ -6,7 +6,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.figures.genres import cooccurrence_map, frequency_chart
+from pipelines.figures.genres import frequency_chart, genre_map
+from pipelines.figures.lyrics import lyrics_lengths
 from pipelines.transforms.genres import cooccurrence, frequency, top_genres
 
 HOSTILE = "'; DROP TABLE labels; --"
@@ -58,7 +59,15 @@ def test_pictures_are_equal_for_equal_rows(tmp_path: Path) -> None:
     genres = top_genres(table, 3)
     for name in ("one", "two"):
         frequency_chart(counted, tmp_path / f"{name}-bars.png", "title")
-        cooccurrence_map(cooccurrence(table, genres), genres, tmp_path / f"{name}-map.png", "title")
+        genre_map(cooccurrence(table, genres), genres, tmp_path / f"{name}-map.png", "title")
     for kind in ("bars", "map"):
         first, second = (tmp_path / f"{name}-{kind}.png" for name in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_lengths_of_lyrics_are_drawn_alike_for_equal_rows_and_for_none(tmp_path: Path) -> None:
+    lengths = pl.DataFrame({"words_before": [10, 200, 3], "words_after": [8, 90, 3]})
+    for name, rows in (("one", lengths), ("two", lengths), ("none", lengths.clear())):
+        lyrics_lengths(rows, tmp_path / f"{name}.png", "title")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert (tmp_path / "none.png").read_bytes() != (tmp_path / "one.png").read_bytes()

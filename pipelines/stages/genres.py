@@ -1,0 +1,105 @@
+"""Genres of every corpus: frequency, co-occurrence, correlation, coarse genres."""
+
+import polars as pl
+
+from pipelines.corpora import Corpus, load_corpora
+from pipelines.currency import Outputs, content_hash, is_current, part_hash
+from pipelines.features.genre_names import name_vectors, vectors_identity
+from pipelines.settings import Settings
+from pipelines.stages.common import read_frame, write_empty, write_parts
+from pipelines.stages.corpora import corpus_inputs, corpus_selection, not_run_reason, table_of
+from pipelines.transforms.coarse import SCHEMA as COARSE_SCHEMA
+from pipelines.transforms.coarse import UNMAPPED, CoarseMap, coarse_genres, load_coarse_map, require_mapped
+from pipelines.transforms.genre_graph import genre_graph, graph_rows, name_cosine
+from pipelines.transforms.genres import cooccurrence
+from pipelines.transforms.leakage import sides
+from warehouse.store import Store
+from warehouse.tables import file_sha256
+
+VERSION = 1
+TABLES = ("genre.frequency", "genre.cooccurrence", "genre.correlation", "genre.coarse")
+WHOLE = {"scheme": "", "split_fold": -1}
+FULL_SIZE = 0.9  # of the printed tracks: a copy that lacks no more is the corpus of the source
+
+
+def corpora_with_genres() -> list[Corpus]:
+    """Corpora that have a genre scope."""
+    return [corpus for corpus in load_corpora() if corpus.has_genres]
+
+
+def outputs_of(corpus: Corpus) -> Outputs:
+    """Table -> part that the corpus' genres write."""
+    return dict.fromkeys(TABLES, corpus.name)
+
+
+def build_genres(store: Store, settings: Settings) -> tuple[dict[str, str], bool]:
+    """Count the genres of every corpus; returns the status of each, and whether anything changed."""
+    statuses, changed = {}, False
+    for corpus in corpora_with_genres():
+        reason = not_run_reason(store, settings, corpus)
+        statuses[corpus.name] = reason or "done"
+        if reason:
+            done = write_empty(store, outputs_of(corpus))
+        else:
+            done = build_corpus_genres(store, corpus, settings.data_kind, settings.weights.get("bert"))
+        changed = changed or done
+    return statuses, changed
+
+
+def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str | None = None) -> bool:
+    """Count the genres of a corpus, if anything it rests on changed; returns whether anything was done.
+
+    Raises:
+        CorpusError: if a genre of a strict corpus has no coarse genre.
+    """
+    mapping = load_coarse_map()
+    upstream = [corpus_inputs(store, corpus, data_kind), part_hash(store, table_of(corpus.name))]
+    upstream += [part_hash(store, "corpus.folds", corpus.name), file_sha256(mapping.path)]
+    inputs = content_hash(VERSION, upstream, vectors_identity(bert))
+    if is_current(store, outputs_of(corpus), inputs):
+        return False
+    selection = corpus_selection(store, corpus, data_kind)
+    own = pl.lit(corpus.name).alias("corpus")
+    frames = {
+        "genre.frequency": selection.frequency,
+        "genre.cooccurrence": cooccurrence(selection.members, selection.genres).with_columns(own),
+        "genre.correlation": _correlation(store, corpus, selection.members, selection.genres, bert),
+        "genre.coarse": _coarse(corpus, selection.genres, selection.members.height, data_kind, mapping),
+    }
+    return write_parts(store, outputs_of(corpus), frames, inputs)
+
+
+def unmapped_genres(store: Store) -> list[str]:
+    """Genres in scope of some corpus that have no coarse genre."""
+    rows = read_frame(store, "genre.coarse").filter(pl.col("status") == UNMAPPED)
+    return rows["genre"].unique().sort().to_list()
+
+
+def _coarse(corpus: Corpus, genres: list[str], tracks: int, data_kind: str, mapping: CoarseMap) -> pl.DataFrame:
+    if corpus.dataset not in mapping.datasets:
+        return pl.DataFrame(schema=COARSE_SCHEMA)
+    rows = coarse_genres(corpus.name, genres, mapping)
+    if corpus.strict_coarse and data_kind == "real" and tracks >= FULL_SIZE * corpus.printed_tracks:
+        require_mapped(rows, mapping)
+    return rows
+
+
+def _correlation(
+    store: Store, corpus: Corpus, members: pl.DataFrame, genres: list[str], bert: str | None
+) -> pl.DataFrame:
+    """Rows of genre.correlation: on the whole corpus, and on the training part of every split."""
+    names = name_vectors(genres, bert)
+    cosine = name_cosine(names.vectors)
+    sets: list[tuple[dict[str, object], list[list[str]]]] = [(dict(WHOLE), members["genres"].to_list())]
+    folds = read_frame(store, "corpus.folds").filter(pl.col("corpus") == corpus.name)
+    folds = folds.join(members.select("track_id", "genres"), on="track_id")
+    for scheme, split in corpus.folds.items():
+        for number, sided in enumerate(sides(folds.filter(pl.col("scheme") == scheme), split)):
+            train = sided.filter(pl.col("side") == "train")["genres"].to_list()
+            sets.append(({"scheme": scheme, "split_fold": number}, train))
+    labels = {"corpus": corpus.name, "name_vectors": names.source}
+    rows = [
+        graph_rows(genre_graph(tracks, genres, cosine, corpus.correlation), genres, {**labels, **where})
+        for where, tracks in sets
+    ]
+    return pl.concat(rows)

@@ -1,0 +1,62 @@
+"""Songs of the Million Song Dataset and of Genius that are the same by their names, and the lyrics of those."""
+
+import duckdb
+import polars as pl
+
+from pipelines.corpora import Corpus, load_corpora
+from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.datasets import genius, msd
+from pipelines.parallel import Log, available_cores
+from pipelines.stages.common import write_parts
+from pipelines.stages.genius_lyrics import build_genius_lyrics
+from pipelines.stages.sources import best_matches
+from pipelines.transforms.matching.pairs import KINDS
+from pipelines.transforms.matching.rules import RULES_FILE
+from pipelines.transforms.matching.tables import match_tables
+from warehouse.sql_text import literal
+from warehouse.store import Store
+from warehouse.tables import file_sha256
+
+VERSION = 1
+DATASETS = (msd.DATASET, genius.DATASET)
+OUTPUTS = {"corpus.matches": msd.DATASET}
+MEMORY_LIMIT = "3GB"
+
+
+def build_matches(store: Store, log: Log) -> bool:
+    """Match the two catalogues if one of them changed; returns whether anything was done."""
+    parts = [part_hash(store, "core.tracks", dataset) for dataset in DATASETS]
+    inputs = content_hash(VERSION, file_sha256(RULES_FILE), KINDS, parts)
+    if is_current(store, OUTPUTS, inputs):
+        return False
+    log("Matching the Million Song Dataset with Genius by artist and title.")
+    pairs = _match(store).rename({"left_id": "track_id", "right_id": "matched_track_id"})
+    sides = {"dataset": pl.lit(msd.DATASET), "matched_dataset": pl.lit(genius.DATASET)}
+    return write_parts(store, OUTPUTS, {"corpus.matches": pairs.with_columns(**sides)}, inputs)
+
+
+def build_matched_lyrics(store: Store, layout: genius.Layout, log: Log) -> bool:
+    """Write the lyrics that corpora take through matches, if they changed; returns whether anything was done."""
+    wanted: set[str] = set()
+    for corpus in matching_corpora():
+        wanted |= set(best_matches(store, corpus)["matched_track_id"])
+    return build_genius_lyrics(store, layout, wanted, log)
+
+
+def matching_corpora() -> list[Corpus]:
+    """Corpora that take the lyrics of Genius."""
+    return [corpus for corpus in load_corpora() if corpus.matched_dataset == genius.DATASET]
+
+
+def _match(store: Store) -> pl.DataFrame:
+    spill = store.root / "state" / "matching"
+    with duckdb.connect(
+        config={"threads": available_cores(), "memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)}
+    ) as con:
+        con.execute("SET enable_progress_bar = false").fetchall()
+        return match_tables(con, *(_relation(store, dataset) for dataset in DATASETS))
+
+
+def _relation(store: Store, dataset: str) -> str:
+    path = literal(str(store.table("core.tracks") / f"{dataset}.parquet"))
+    return f"(SELECT track_id, artist, title FROM read_parquet({path}))"
