@@ -15,8 +15,7 @@ from pipelines.transforms.langdetect_fast import MAX_CHARACTERS, TRIALS, languag
 
 SEED = 0
 LINES = [*planted("words")["lines"], *(line for lines in planted("languages").values() for line in lines)]
-OTHER_SCRIPTS = (
-    """
+SCRIPTS = """
 Привет, как дела сегодня
 我們今天去學校讀書
 我们今天去学校读书
@@ -33,8 +32,7 @@ OTHER_SCRIPTS = (
 Hôm nay tôi đi học ở trường
 și țară
 """.strip().split("\n")
-    + ["Ho\u0302m nay to\u0302i đi ho\u0323c", "AI\u0300 A\u0301nh", "我们 hello 今天", "Привет hello world"]
-)
+OTHER_SCRIPTS = [*SCRIPTS, "Ho\u0302m nay to\u0302i", "AI\u0300 A\u0301nh", "我们 hello 今天", "Привет hello world"]
 CASES = ["HELLO World", "McDONALD", "ÀÉÎ ÕÜ", "ǅungla", "𝐀𝐁𝐂 𝐝𝐞𝐟", "\U00010400\U00010401"]
 NO_WORDS = ["12 34", "  ", "\n\n", "\t", "🎵🎶", "\ud800", "\x00", "[\\]^_`", "x²µªº", "«»—…"]
 ADDRESSES = ["http://example.org/a?b=c#d", "https://x", "hello@example.org", "a@b", "@"]
