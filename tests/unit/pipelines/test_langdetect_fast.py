@@ -34,7 +34,7 @@ Hôm nay tôi đi học ở trường
 """.strip().split("\n")
 OTHER_SCRIPTS = [*SCRIPTS, "Ho\u0302m nay to\u0302i", "AI\u0300 A\u0301nh", "我们 hello 今天", "Привет hello world"]
 CASES = ["HELLO World", "McDONALD", "ÀÉÎ ÕÜ", "ǅungla", "𝐀𝐁𝐂 𝐝𝐞𝐟", "\U00010400\U00010401"]
-NO_WORDS = ["12 34", "  ", "\n\n", "\t", "🎵🎶", "\ud800", "\x00", "[\\]^_`", "x²µªº", "«»—…"]
+NO_WORDS = ["12 34", "  ", "\n\n", "\t", "🎵🎶", "\ud800", "\x00", "[\\]^_`", "b\u0300\u0300\u0300", "x²µªº", "«»—…"]
 ADDRESSES = ["http://example.org/a?b=c#d", "https://x", "hello@example.org", "a@b", "@"]
 ODDITIES = [*CASES, *NO_WORDS, *ADDRESSES, "la la"]
 
