@@ -1,32 +1,16 @@
 """MSD matched with Genius at full size: seconds, peak memory, and the ratio to DuckDB's own scan of the same CSV."""
 
-import resource
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 import polars as pl
 
 from pipelines.bench.catalogues import GENIUS_COLUMNS, Catalogues, generate
+from pipelines.bench.cost import Cost, alone
 from pipelines.transforms.matching import KINDS, match_tables
 
 MEMORY_LIMIT = "2500MB"  # of DuckDB alone; what Python holds comes on top
-KIB = 1024
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one step took, in a process of its own; core-seconds say more than seconds on a machine that others use."""
-
-    duration_s: float
-    core_s: float
-    peak_bytes: int
 
 
 @dataclass(frozen=True)
@@ -67,9 +51,9 @@ def measure(folder: Path, *, scale: float = 1.0, seed: int = 0, threads: int = 2
     """
     made = generate(folder, scale, seed)
     for _ in range(2):
-        _, scan = _alone(_scan, made, threads)
-    exact, exact_cost = _alone(_match_exact, made, threads)
-    pairs, cost = _alone(_match_all, made, threads)
+        _, scan = alone(_scan, made, threads)
+    exact, exact_cost = alone(_match_exact, made, threads)
+    pairs, cost = alone(_match_all, made, threads)
     return MatchingBench(
         csv_bytes=made.genius.stat().st_size,
         scan=scan,
@@ -87,18 +71,6 @@ def csv_relation(path: Path) -> str:
         f"read_csv('{path}', header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {{{columns}}})"
     )
-
-
-def _alone(step: Callable[[Catalogues, int], T], made: Catalogues, threads: int) -> tuple[T, Cost]:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_timed, step, made, threads).result()
-
-
-def _timed(step: Callable[[Catalogues, int], T], made: Catalogues, threads: int) -> tuple[T, Cost]:
-    started = time.perf_counter()
-    result = step(made, threads)
-    duration_s, core_s = time.perf_counter() - started, time.process_time()
-    return result, Cost(duration_s, core_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB)
 
 
 def _scan(made: Catalogues, threads: int) -> tuple[int, int]:

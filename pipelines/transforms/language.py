@@ -1,12 +1,13 @@
 """Language of the lyrics: what langdetect finds, and which of two opinions decides."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
-from langdetect import DetectorFactory, detect_langs
-from langdetect.lang_detect_exception import LangDetectException
+from langdetect.detector import Detector
+
+from pipelines.transforms.langdetect_fast import language_probabilities, load_model
 
 SEED = 0
 PROBABILITY_DIGITS = 6
@@ -25,22 +26,16 @@ class Detected(NamedTuple):
 
 def detect_languages(texts: Sequence[tuple[str, str]]) -> list[Detected]:
     """Detect the language of (track_id, text) pairs; equal texts give equal answers in every process and order."""
-    _seed()
-    return [_detect(track_id, text) for track_id, text in texts]
+    found = language_probabilities([text for _, text in texts], SEED)
+    return [_best(track_id, probabilities) for (track_id, _), probabilities in zip(texts, found, strict=True)]
 
 
-@cache
-def _seed() -> None:
-    """Seed the detector of this process: without it answers differ from run to run."""
-    DetectorFactory.seed = SEED
-
-
-def _detect(track_id: str, text: str) -> Detected:
-    try:
-        best = detect_langs(text)[0]
-    except LangDetectException:
+def _best(track_id: str, probabilities: np.ndarray | None) -> Detected:
+    """The likeliest language, unless langdetect would list none."""
+    if probabilities is None or probabilities.max() <= Detector.PROB_THRESHOLD:
         return Detected(track_id, None, None)
-    return Detected(track_id, best.lang, round(best.prob, PROBABILITY_DIGITS))
+    best = int(probabilities.argmax())
+    return Detected(track_id, load_model().languages[best], round(float(probabilities[best]), PROBABILITY_DIGITS))
 
 
 def deciding_language(decides: str, keep: str) -> pl.Expr:

@@ -1,0 +1,53 @@
+"""The benchmark runs small, says what was measured, and stops clearly where it cannot run."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from pipelines.bench.__main__ import main
+from pipelines.bench.language import generate
+
+
+def test_language_at_a_small_scale(tmp_path, capsys) -> None:
+    assert main(["--only", "language", "--scale", "0.003", "--folder", str(tmp_path), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    language = measured["language"]
+    assert (measured["scale"], measured["seed"]) == (0.003, 0)
+    assert (language["texts"], language["reference_texts"], language["different"]) == (328, 328, 0)
+    assert language["ratio"] == pytest.approx(language["core_s"] / language["reference_core_s"])
+    assert language["whole"]["peak_bytes"] > 0
+
+
+def test_lyrics_follow_the_seed_alone() -> None:
+    first = list(generate(0.003, 1))
+    assert first == list(generate(0.003, 1)) != list(generate(0.003, 2))
+    assert [len(task) for task in first] == [250, 78]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--only", "nothing"], ("nothing", "matching", "language")), (["--folder", "{file}/x"], ("{file}",))],
+)
+def test_what_cannot_be_run_is_said(arguments, words, tmp_path, capsys) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert main([argument.format(file=file) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert all(word.format(file=file) in said for word in words)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "2", "half", "nan"])
+def test_scale_is_a_share(scale, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--scale", scale])
+    assert "--scale" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_noticed_before_anything_is_generated(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    assert main(["--only", "matching", "--folder", str(tmp_path)]) == 2
+    assert "1.0 GB free" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
