@@ -1,0 +1,1 @@
+"""Speed and memory at full size, on inputs generated from a seed; each module measures one part."""

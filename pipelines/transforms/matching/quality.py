@@ -1,0 +1,71 @@
+"""How well each kind of match does on pairs whose truth is known."""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.transforms.frames import typed_frame
+from pipelines.transforms.matching.pairs import KINDS, classify_pairs
+from pipelines.transforms.matching.rules import load_rules
+
+GOLD_COLUMNS = {
+    "msd_artist": "left_artist",
+    "msd_title": "left_title",
+    "other_artist": "right_artist",
+    "other_title": "right_title",
+    "label": "label",
+    "source": "source",
+}
+
+
+def score_gold(path: Path) -> pl.DataFrame:
+    """Score every kind on a file of gold pairs: rows of report.match_quality.
+
+    A kind counts with the surer ones before it, as a corpus that admits `fuzzy` admits `exact` too. Every source has
+    its rows, and so has every pool of rules.toml that the file holds a source of.
+
+    Args:
+        path: Tab-separated, no quoting, a header, the columns of `GOLD_COLUMNS`; label 1 is the same song, 0 is not.
+
+    Raises:
+        ValueError: A column is missing or a label is neither 0 nor 1.
+    """
+    pairs = classify_pairs(_read_gold(path))
+    sources = {source: [source] for source in pairs["source"].unique().sort()}
+    groups = sources | {pool: names for pool, names in load_rules().pools.items() if sources.keys() & set(names)}
+    rows = [
+        _row(pairs.filter(pl.col("source").is_in(names)), group, kind)
+        for group, names in groups.items()
+        for kind in KINDS
+    ]
+    return typed_frame("report.match_quality", rows)
+
+
+def _read_gold(path: Path) -> pl.DataFrame:
+    frame = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
+    missing = [name for name in GOLD_COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{path}: expected the columns {', '.join(GOLD_COLUMNS)}; missing: {', '.join(missing)}")
+    labels = frame["label"].fill_null("").unique().to_list()
+    if not set(labels) <= {"0", "1"}:
+        raise ValueError(
+            f"{path}: label: expected 0 or 1, found {', '.join(sorted(map(repr, set(labels) - {'0', '1'})))}"
+        )
+    return frame.select(pl.col(name).fill_null("").alias(new) for name, new in GOLD_COLUMNS.items())
+
+
+def _row(pairs: pl.DataFrame, source: str, kind: str) -> dict[str, str | int | float | None]:
+    admitted = KINDS[: KINDS.index(kind) + 1]
+    found = pairs["kind"].is_in(admitted).fill_null(value=False)
+    true = pairs["label"] == "1"
+    right, wrong, missed = (int(found_as.sum()) for found_as in (found & true, found & ~true, ~found & true))
+    return {
+        "kind": kind,
+        "source": source,
+        "precision": right / (right + wrong) if right + wrong else None,
+        "recall": right / (right + missed) if right + missed else None,
+        "n": pairs.height,
+        "true_positives": right,
+        "false_positives": wrong,
+        "false_negatives": missed,
+    }

@@ -1,0 +1,106 @@
+"""Whole catalogues match as their pairs do; the gold pairs reach what is asked of each kind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.bench.catalogues import generate
+from pipelines.bench.matching import csv_relation, found_as_planted
+from pipelines.transforms.matching import classify_pairs, match_tables, score_gold
+
+GOLD = Path(__file__).parents[4] / "shared" / "real" / "matching" / "pairs.tsv"
+LEFT = [
+    ("a", "The Beatles", "Something"),
+    ("b", "Nina Simone", "Sinnerman"),
+    ("c", "Otis Redding", "Respect"),
+    ("d", "Blur", "Tender (Live)"),
+    ("e", "", ""),
+    ("f", None, "Intro"),
+]
+RIGHT = [
+    ("1", "the beatles", "Something "),
+    ("2", "The Beatles", "Something (Remastered)"),
+    ("3", "Nina Simonne", "Sinner Man"),
+    ("4", "Aretha Franklin", "Respect"),
+    ("5", "Blur", "Tender"),
+    ("6", "", ""),
+    ("7", None, "Intro"),
+    ("8", "The Beatles", "Somethings"),
+]
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        for name, rows in (("msd", LEFT), ("genius", RIGHT)):
+            connection.register("frame", pl.DataFrame(rows, schema=["track_id", "artist", "title"], orient="row"))
+            connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
+        yield connection
+
+
+def test_every_pair_has_its_surest_kind(con: duckdb.DuckDBPyConnection) -> None:
+    found = match_tables(con, "msd", "genius")
+    assert [row[:3] for row in found.rows()] == [
+        ("a", "1", "exact"),
+        ("a", "2", "normalised"),
+        ("b", "3", "fuzzy"),
+        ("d", "5", "normalised"),
+    ]
+
+
+def test_tables_and_pairs_agree(con: duckdb.DuckDBPyConnection) -> None:
+    pairs = con.sql(
+        "SELECT l.artist AS left_artist, l.title AS left_title, r.artist AS right_artist, r.title AS right_title, "
+        "l.track_id AS l, r.track_id AS r FROM msd l CROSS JOIN genius r"
+    ).pl()
+    classified = classify_pairs(pairs).filter(pl.col("kind").is_not_null() & ~(pl.col("r") == "8")).sort("l", "r")
+    assert classified.select("l", "r", "kind", "score").rows() == match_tables(con, "msd", "genius").rows()
+
+
+def test_only_the_kinds_asked_for(con: duckdb.DuckDBPyConnection) -> None:
+    assert match_tables(con, "msd", "genius", kinds=("exact",)).rows() == [("a", "1", "exact", 1.0)]
+    assert match_tables(con, "msd", "genius", kinds=("exact",), exact="literal").is_empty()
+    assert set(match_tables(con, "msd", "genius", kinds=("exact", "normalised"))["left_id"]) == {"a", "d"}
+    with pytest.raises(ValueError, match="kinds"):
+        match_tables(con, "msd", "genius", kinds=("fuzzy",))
+    assert not con.sql("SELECT 1 FROM duckdb_tables() WHERE table_name LIKE 'matching_%'").fetchall()
+
+
+def test_a_generated_catalogue_gives_back_what_was_planted(tmp_path: Path) -> None:
+    made = generate(tmp_path, scale=0.002, seed=0)
+    genius = f"(SELECT id AS track_id, artist, title FROM {csv_relation(made.genius)})"
+    with duckdb.connect() as con:
+        pairs = match_tables(con, f"read_parquet('{made.msd}')", genius)
+    assert made.planted["exact"] == 400
+    assert found_as_planted(made.planted, pairs) == made.planted | {"cover": 0}
+
+
+@pytest.mark.skipif(not GOLD.is_file(), reason=f"the gold pairs are not here: {GOLD}")
+def test_the_kinds_reach_what_is_asked_of_them() -> None:
+    rows = {(row["source"], row["kind"]): row for row in score_gold(GOLD).iter_rows(named=True)}
+    for source, kind, precision, recall in (
+        ("msd_side", "exact", 1.0, 0.4),
+        ("msd_side", "normalised", 0.995, 0.85),
+        ("msd_side", "fuzzy", 0.98, 0.95),
+        ("other_sides", "fuzzy", 0.98, 0.80),
+    ):
+        row = rows[source, kind]
+        assert row["precision"] >= precision, row
+        assert row["recall"] >= recall, row
+    assert rows["secondhandsongs", "fuzzy"]["false_positives"] == 0
+
+
+def test_gold_pairs_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    head = "msd_artist\tmsd_title\tother_artist\tother_title\tlabel\tsource\n"
+    path.write_text(head + 'Moby\t"Go\tMoby\t"go\t1\tmine\n' + "Moby\tGo\tBlur\tGo\t0\tmine\n", encoding="utf-8")
+    assert score_gold(path)["true_positives"].to_list() == [1, 1, 1]
+    path.write_text(head + "Moby\tGo\tMoby\tgo\tyes\tmine\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="label: expected 0 or 1, found 'yes'"):
+        score_gold(path)
+    path.write_text(head.replace("label", "truth"), encoding="utf-8")
+    with pytest.raises(ValueError, match="missing: label"):
+        score_gold(path)
