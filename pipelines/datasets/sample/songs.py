@@ -21,11 +21,11 @@ class Song:
     """One planned song.
 
     Attributes:
-        track_id: 16 letters and digits, as in Music4All.
+        track_id: 16 letters and digits, as in Music4All, or an id of the dataset that holds it.
         artist: Artist name.
         title: Song title.
         album: Album name.
-        genres: Labels with a planted cue, the song's first genre first.
+        genres: Labels with a planted cue, the song's first genre first; in FMA, its own names of those.
         sound_tells: Genres that the audio is made to sound like; mostly, not always, those of `genres`.
         word_tells: Genres whose vocabulary the lyrics use.
         audio_seed: Decides everything random in the audio.

@@ -45,10 +45,10 @@ class PlantedTrack:
         language_label: The dataset's own label; empty: no row.
         valence: Spotify valence as written, None where missing.
         energy: Spotify energy as written, None where missing.
-        cases: Dirt planted on it (names in dirt.toml).
+        cases: What was planted on it (names in dirt.toml, catalogues.toml, fma.toml).
         copy_of: Track that it repeats, empty for all but planted duplicates.
-        excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels) where the dataset's label decides on
-            the language; empty: kept.
+        excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels; `Truth` for the other corpora) where the
+            dataset's label decides on the language; empty: kept.
         excluded_by_langdetect: The same where langdetect decides.
         lyrics_status: Expected core.lyrics.lyrics_status.
         audio_status: Expected core.audio_files.audio_status.
