@@ -1,11 +1,14 @@
 """The sample corpus: a small planted world in the datasets' own on-disk formats, for machines without the real ones."""
 
+from pipelines.datasets.sample.catalogues import PlantedPair
 from pipelines.datasets.sample.generator import DEFAULT_TRACKS, generate, is_current
 from pipelines.datasets.sample.planting import companion_probabilities, generator_version, planted_genres
-from pipelines.datasets.sample.truth import PlantedTrack, Truth, read_truth
+from pipelines.datasets.sample.truth import PlantedClip, PlantedTrack, Truth, read_truth
 
 __all__ = [
     "DEFAULT_TRACKS",
+    "PlantedClip",
+    "PlantedPair",
     "PlantedTrack",
     "Truth",
     "companion_probabilities",

@@ -15,8 +15,8 @@ RANDOM_BYTES = 4000
 WHITESPACE = b" \n\t\n   \n"
 
 
-def audio_bytes(song: Song) -> bytes | None:
-    """Content of `audios/<id>.mp3`, or None where the file is to be missing."""
+def audio_bytes(song: Song, duration_s: float | None = None) -> bytes | None:
+    """Content of the song's MP3 file, or None where the file is to be missing; `duration_s`: Music4All's if None."""
     match song.audio_file:
         case "missing":
             return None
@@ -24,8 +24,9 @@ def audio_bytes(song: Song) -> bytes | None:
             return b""
         case "random-bytes":
             return np.random.default_rng(song.audio_seed).bytes(RANDOM_BYTES)
-    duration_s = SHORT_DURATION_S if song.audio_file == "short" else planted("planting")["audio"]["duration_s"]
-    samples = waveform(song.audio_seed, song.sound_tells, duration_s, song.rate_hz, song.channels)
+    full_s = duration_s or planted("planting")["audio"]["duration_s"]
+    length_s = SHORT_DURATION_S if song.audio_file == "short" else full_s
+    samples = waveform(song.audio_seed, song.sound_tells, length_s, song.rate_hz, song.channels)
     if song.audio_file == "silent":
         samples[:] = 0
     content = _mp3(samples, song.rate_hz)
@@ -33,7 +34,7 @@ def audio_bytes(song: Song) -> bytes | None:
 
 
 def lyrics_bytes(song: Song) -> bytes | None:
-    """Content of `lyrics/<id>.txt`, or None where the file is to be missing."""
+    """Content of the song's lyrics file, or None where the file is to be missing."""
     match song.lyrics_file:
         case "missing":
             return None

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.datasets.sample.catalogues import plan_catalogues
 from pipelines.datasets.sample.dirt import REFERENCE_TRACKS, malformed_rows, plant_dirt
+from pipelines.datasets.sample.fma import write_fma, write_fma_lyrics
+from pipelines.datasets.sample.fma_tracks import plan_fma
+from pipelines.datasets.sample.genius import damaged_rows, write_genius
+from pipelines.datasets.sample.msd import write_msd
 from pipelines.datasets.sample.music4all import write_music4all
 from pipelines.datasets.sample.planting import generator_version
 from pipelines.datasets.sample.songs import plan_songs
@@ -18,7 +23,7 @@ from warehouse.store import replacing
 
 DEFAULT_TRACKS = REFERENCE_TRACKS
 STAMP = "sample.json"
-PARTS = ("music4all", TRUTH_FOLDER)
+PARTS = ("music4all", "msd", "genius", "fma", "fma_lyrics", TRUTH_FOLDER)
 
 
 def is_current(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS) -> bool:
@@ -30,7 +35,10 @@ def is_current(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS) -> bool:
 
 
 def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: int | None = None) -> Truth:
-    """Write the sample corpus: `<root>/music4all` as Music4All has it on disk, `<root>/truth` with what was planted.
+    """Write the sample corpus: the datasets as they are on disk, and `<root>/truth` with what was planted in them.
+
+    `<root>/music4all`; `<root>/msd` with its audio; `<root>/genius/song_lyrics.csv`; `<root>/fma`;
+    `<root>/fma_lyrics`, a user's lyrics for some of FMA's tracks.
 
     The same version, seed and size give the same bytes, whatever the number of threads. A corpus that is current
     already is not touched; two calls at once make it once; a call that was killed leaves nothing that looks finished.
@@ -38,7 +46,7 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
     Args:
         root: Folder for the corpus; made if missing.
         seed: Decides everything random.
-        tracks: Songs in it, dirty ones included.
+        tracks: Songs of Music4All, dirty ones included; the other datasets have a share of that, up to a limit.
         threads: Songs made at once; None: one per core.
 
     Returns:
@@ -48,7 +56,9 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
         ValueError: for so few tracks that not all dirt fits.
     """
     songs = plant_dirt(plan_songs(seed, tracks), seed)
-    rows = malformed_rows(songs, seed)
+    rows, damage = malformed_rows(songs, seed), damaged_rows()
+    catalogues, fma = plan_catalogues(songs, seed), plan_fma(songs, seed)
+    threads = threads or available_cores()
     with _locked(root):
         if is_current(root, seed, tracks):
             return read_truth(root)
@@ -56,8 +66,12 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
         for part in PARTS:
             shutil.rmtree(root / part, ignore_errors=True)
             shutil.rmtree(_unfinished(root, part), ignore_errors=True)
-        write_truth(_unfinished(root, TRUTH_FOLDER), truth_of(songs, rows))
-        write_music4all(_unfinished(root, "music4all"), songs, rows, threads or available_cores())
+        write_truth(_unfinished(root, TRUTH_FOLDER), truth_of(songs, rows, catalogues, damage, fma))
+        write_music4all(_unfinished(root, "music4all"), songs, rows, threads)
+        write_msd(_unfinished(root, "msd"), catalogues.msd, threads)
+        write_genius(_unfinished(root, "genius"), catalogues.genius, damage)
+        write_fma(_unfinished(root, "fma"), fma, threads)
+        write_fma_lyrics(_unfinished(root, "fma_lyrics"), fma)
         for part in PARTS:
             _unfinished(root, part).rename(root / part)
         with replacing(root / STAMP) as temporary:

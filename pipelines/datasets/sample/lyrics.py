@@ -8,6 +8,7 @@ from pipelines.datasets.sample.planting import planted
 from pipelines.datasets.sample.songs import Song
 
 VERSE_LINES = 4
+SECTIONS = ("Verse 1", "Chorus", "Verse 2", "Chorus", "Bridge", "Chorus")
 SLOT = re.compile(r"\{([nav])\}")
 
 
@@ -24,6 +25,12 @@ def lyrics_text(song: Song) -> str:
     if song.lyrics_file == "latin-1":
         bridge += planted("words")["accented"]
     return "\n\n".join("\n".join(block) for block in (first, chorus, second, chorus, bridge, chorus)) + "\n"
+
+
+def sectioned_lyrics(song: Song) -> str:
+    """The same words with a header above every part, as Genius writes them."""
+    parts = lyrics_text(song).rstrip("\n").split("\n\n")
+    return "\n\n".join(f"[{name}]\n{part}" for name, part in zip(SECTIONS, parts, strict=True))
 
 
 def _block(rng: np.random.Generator, song: Song) -> list[str]:

@@ -21,11 +21,11 @@ class Song:
     """One planned song.
 
     Attributes:
-        track_id: 16 letters and digits, as in Music4All.
+        track_id: 16 letters and digits, as in Music4All, or an id of the dataset that holds it.
         artist: Artist name.
         title: Song title.
         album: Album name.
-        genres: Labels with a planted cue, the song's first genre first.
+        genres: Labels with a planted cue, the song's first genre first; in FMA, its own names of those.
         sound_tells: Genres that the audio is made to sound like; mostly, not always, those of `genres`.
         word_tells: Genres whose vocabulary the lyrics use.
         audio_seed: Decides everything random in the audio.
@@ -73,7 +73,28 @@ def plan_songs(seed: int, tracks: int) -> list[Song]:
     identifiers = fresh_identifiers(rng, tracks)
     first_genres = rng.permutation(np.repeat(planted_genres(), _quotas(tracks))).tolist()
     names = _names(rng, first_genres)
-    return [_plan_song(rng, *row) for row in zip(identifiers, first_genres, names, strict=True)]
+    return [plan_song(rng, *row) for row in zip(identifiers, first_genres, names, strict=True)]
+
+
+def plan_song(
+    rng: np.random.Generator, track_id: str, first_genre: str, names: tuple[str, str, str], *, companions: bool = True
+) -> Song:
+    """Plan one clean song with these artist, title and album names; without companions it has one genre."""
+    genres = _with_companions(rng, first_genre) if companions else (first_genre,)
+    rate_hz, channels = _file_format(rng)
+    return Song(
+        track_id,
+        *names,
+        genres=genres,
+        sound_tells=_tells(rng, genres, "sound"),
+        word_tells=_tells(rng, genres, "words"),
+        audio_seed=int(rng.integers(2**62)),
+        lyrics_seed=int(rng.integers(2**62)),
+        rate_hz=rate_hz,
+        channels=channels,
+        release_year=int(rng.integers(1965, 2021)),
+        features=_features(rng, genres),
+    )
 
 
 def fresh_identifiers(rng: np.random.Generator, count: int) -> list[str]:
@@ -113,24 +134,6 @@ def _names(rng: np.random.Generator, first_genres: Sequence[str]) -> list[tuple[
         known.add((artist, title))
         names.append((artist, title, f"{artist} {1 + songs_of[artist] // 4}"))
     return names
-
-
-def _plan_song(rng: np.random.Generator, track_id: str, first_genre: str, names: tuple[str, str, str]) -> Song:
-    genres = _with_companions(rng, first_genre)
-    rate_hz, channels = _file_format(rng)
-    return Song(
-        track_id,
-        *names,
-        genres=genres,
-        sound_tells=_tells(rng, genres, "sound"),
-        word_tells=_tells(rng, genres, "words"),
-        audio_seed=int(rng.integers(2**62)),
-        lyrics_seed=int(rng.integers(2**62)),
-        rate_hz=rate_hz,
-        channels=channels,
-        release_year=int(rng.integers(1965, 2021)),
-        features=_features(rng, genres),
-    )
 
 
 def _with_companions(rng: np.random.Generator, first_genre: str) -> tuple[str, ...]:

@@ -3,14 +3,17 @@
 It lies beside the dataset folders, never inside, so that no reader sees it.
 """
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.datasets.sample.catalogues import Catalogues, PlantedPair
 from pipelines.datasets.sample.dirt import PlantedRow
+from pipelines.datasets.sample.fma_tracks import FmaTrack
 from pipelines.datasets.sample.planting import planted
 from pipelines.datasets.sample.songs import Song
 
@@ -42,10 +45,10 @@ class PlantedTrack:
         language_label: The dataset's own label; empty: no row.
         valence: Spotify valence as written, None where missing.
         energy: Spotify energy as written, None where missing.
-        cases: Dirt planted on it (names in dirt.toml).
+        cases: What was planted on it (names in dirt.toml, catalogues.toml, fma.toml).
         copy_of: Track that it repeats, empty for all but planted duplicates.
-        excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels) where the dataset's label decides on
-            the language; empty: kept.
+        excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels; `Truth` for the other corpora) where the
+            dataset's label decides on the language; empty: kept.
         excluded_by_langdetect: The same where langdetect decides.
         lyrics_status: Expected core.lyrics.lyrics_status.
         audio_status: Expected core.audio_files.audio_status.
@@ -71,16 +74,48 @@ class PlantedTrack:
 
 
 @dataclass(frozen=True)
+class PlantedClip:
+    """What FMA says of one track.
+
+    Attributes:
+        track_id: Its id.
+        genre_top: Top genre; empty where its genres have several roots.
+        split: Shipped split; no artist is on two sides.
+        subset: `small`, `medium` or `large`.
+        known_issue: Why the clip of this id is known to be broken; empty: it is not.
+    """
+
+    track_id: str
+    genre_top: str
+    split: str
+    subset: str
+    known_issue: str
+
+
+@dataclass(frozen=True)
 class Truth:
     """Everything planted in one sample corpus.
 
     Attributes:
-        tracks: Every song, by id.
-        rows: Every row that a reader must refuse.
+        tracks: Every song of Music4All, by id.
+        rows: Every row of its id_information.csv that a reader must refuse.
+        msd: Every track of the Million Song Dataset, with the language and the lyrics of the Genius song it matches.
+            Excluded from msd_genius where its names match none in any kind (`unmatched`; `pairs` has the kinds).
+        genius: Every song of Genius. It has no audio, and no corpus is of it alone.
+        pairs: Every pair of the two that matches, and the near-misses. No other pair matches.
+        damage: Every row of song_lyrics.csv that a reader must refuse; no id where a reader cannot tell it.
+        fma: Every track of FMA; excluded from fma_medium as its subset (`subset`) or its clip requires.
+        clips: What FMA alone knows of each of them, in the same order.
     """
 
     tracks: tuple[PlantedTrack, ...]
     rows: tuple[PlantedRow, ...]
+    msd: tuple[PlantedTrack, ...]
+    genius: tuple[PlantedTrack, ...]
+    pairs: tuple[PlantedPair, ...]
+    damage: tuple[PlantedRow, ...]
+    fma: tuple[PlantedTrack, ...]
+    clips: tuple[PlantedClip, ...]
 
     def with_case(self, case: str) -> tuple[PlantedTrack, ...]:
         """Tracks on which this dirt was planted.
@@ -94,41 +129,63 @@ class Truth:
 
 
 COPIED = [field.name for field in fields(PlantedTrack) if field.name in {known.name for known in fields(Song)}]
-TRACK_SCHEMA = pa.schema(
-    [
-        (
-            field.name,
-            {"tuple[str, ...]": pa.list_(pa.string()), "float | None": pa.float64()}.get(str(field.type), pa.string()),
-        )
-        for field in fields(PlantedTrack)
-    ]
-)
-ROW_SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(PlantedRow)])
+RECORDS: dict[str, type] = {
+    "tracks": PlantedTrack,
+    "rows": PlantedRow,
+    "msd": PlantedTrack,
+    "genius": PlantedTrack,
+    "pairs": PlantedPair,
+    "damage": PlantedRow,
+    "fma": PlantedTrack,
+    "clips": PlantedClip,
+}
 
 
-def truth_of(songs: list[Song], rows: list[PlantedRow]) -> Truth:
+def truth_of(
+    songs: Sequence[Song],
+    rows: Sequence[PlantedRow],
+    catalogues: Catalogues,
+    damage: Sequence[PlantedRow],
+    fma: Sequence[FmaTrack],
+) -> Truth:
     """What is true of planned songs."""
-    tracks = sorted((_planted_track(song) for song in songs), key=lambda track: track.track_id)
-    return Truth(tuple(tracks), tuple(rows))
+    matched = {pair.msd_id for pair in catalogues.pairs if pair.kind}
+    return Truth(
+        tracks=tuple(sorted((_planted_track(song) for song in songs), key=lambda track: track.track_id)),
+        rows=tuple(rows),
+        msd=tuple(
+            _planted_track(song) if song.track_id in matched else _excluded(song, "unmatched")
+            for song in catalogues.msd
+        ),
+        genius=tuple(_excluded(song, "") for song in catalogues.genius),
+        pairs=catalogues.pairs,
+        damage=tuple(damage),
+        fma=tuple(_excluded(track.song, _clip_exclusion(track)) for track in fma),
+        clips=tuple(_planted_clip(track) for track in fma),
+    )
 
 
 def write_truth(folder: Path, truth: Truth) -> None:
-    """Write `tracks.parquet` and `rows.parquet`."""
+    """Write one Parquet file per field of the truth."""
     folder.mkdir(parents=True)
-    pq.write_table(
-        pa.Table.from_pylist([asdict(track) for track in truth.tracks], TRACK_SCHEMA), folder / "tracks.parquet"
-    )
-    pq.write_table(pa.Table.from_pylist([asdict(row) for row in truth.rows], ROW_SCHEMA), folder / "rows.parquet")
+    for name, record in RECORDS.items():
+        planted_here = [asdict(entry) for entry in getattr(truth, name)]
+        pq.write_table(pa.Table.from_pylist(planted_here, _schema(record)), folder / f"{name}.parquet")
 
 
 def read_truth(root: Path) -> Truth:
     """Read back what `generate` planted below `root`."""
-    tracks = pq.read_table(root / FOLDER / "tracks.parquet").to_pylist()
-    rows = pq.read_table(root / FOLDER / "rows.parquet").to_pylist()
-    return Truth(
-        tuple(PlantedTrack(**{name: _frozen(value) for name, value in track.items()}) for track in tracks),
-        tuple(PlantedRow(**row) for row in rows),
-    )
+    return Truth(**{name: _read(root / FOLDER / f"{name}.parquet", record) for name, record in RECORDS.items()})
+
+
+def _read(path: Path, record: type) -> tuple[Any, ...]:
+    rows = pq.read_table(path).to_pylist()
+    return tuple(record(**{name: _frozen(value) for name, value in row.items()}) for row in rows)
+
+
+def _schema(record: type) -> pa.Schema:
+    types = {"tuple[str, ...]": pa.list_(pa.string()), "float | None": pa.float64()}
+    return pa.schema([(field.name, types.get(str(field.type), pa.string())) for field in fields(record)])
 
 
 def _planted_track(song: Song) -> PlantedTrack:
@@ -142,6 +199,20 @@ def _planted_track(song: Song) -> PlantedTrack:
         lyrics_status=LYRICS_STATUS.get(song.lyrics_file, "ok"),
         audio_status=AUDIO_STATUS.get(song.audio_file, "ok"),
     )
+
+
+def _excluded(song: Song, reason: str) -> PlantedTrack:
+    return replace(_planted_track(song), excluded_by_label=reason, excluded_by_langdetect=reason)
+
+
+def _clip_exclusion(track: FmaTrack) -> str:
+    if track.subset == "large":
+        return "subset"
+    return f"audio_{AUDIO_STATUS[track.song.audio_file]}" if track.song.audio_file in AUDIO_STATUS else ""
+
+
+def _planted_clip(track: FmaTrack) -> PlantedClip:
+    return PlantedClip(track.song.track_id, track.genre_top, track.split, track.subset, track.known_issue)
 
 
 def _exclusion(song: Song, language: str) -> str:
