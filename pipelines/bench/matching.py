@@ -39,9 +39,19 @@ class MatchingBench:
         return self.exact.duration_s / self.scan.duration_s
 
     @property
+    def exact_core_ratio(self) -> float:
+        """The same in core-seconds, which others on the machine disturb less."""
+        return self.exact.core_s / self.scan.core_s
+
+    @property
     def all_kinds_ratio(self) -> float:
         """Time of the match of all kinds as a multiple of the scan's."""
         return self.all_kinds.duration_s / self.scan.duration_s
+
+    @property
+    def all_kinds_core_ratio(self) -> float:
+        """The same in core-seconds."""
+        return self.all_kinds.core_s / self.scan.core_s
 
 
 def measure(folder: Path, *, scale: float = 1.0, seed: int = 0, threads: int = 2) -> MatchingBench:

@@ -9,7 +9,9 @@ GB = 1e9
 
 
 def as_record(measured: Any) -> Any:
-    """Fields and properties of a dataclass, and of those within it, by name."""
+    """Fields and properties of a dataclass, and of those within it, by name; sequences as lists."""
+    if isinstance(measured, list | tuple):
+        return [as_record(item) for item in measured]
     if not is_dataclass(measured):
         return str(measured) if isinstance(measured, Path) else measured
     properties = [name for name, value in vars(type(measured)).items() if isinstance(value, property)]
@@ -18,7 +20,7 @@ def as_record(measured: Any) -> Any:
 
 
 def as_text(results: dict[str, dict[str, Any]]) -> str:
-    """One table a part: name and value, values within values behind a dot."""
+    """One table a part: name and value, values within values behind a dot, items by number."""
     blocks = []
     for part, record in results.items():
         rows = list(_rows(record))
@@ -29,7 +31,9 @@ def as_text(results: dict[str, dict[str, Any]]) -> str:
 
 def _rows(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, list):
+            yield from _rows({str(number): item for number, item in enumerate(value)}, f"{prefix}{name}.")
+        elif isinstance(value, dict):
             yield from _rows(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

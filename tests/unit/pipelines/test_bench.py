@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
 from pipelines.bench.__main__ import main
 from pipelines.bench.language import generate
+from pipelines.bench.record import as_record, as_text
 
 
 def test_language_at_a_small_scale(tmp_path, capsys) -> None:
@@ -18,6 +20,34 @@ def test_language_at_a_small_scale(tmp_path, capsys) -> None:
     assert (language["texts"], language["reference_texts"], language["different"]) == (328, 328, 0)
     assert language["ratio"] == pytest.approx(language["core_s"] / language["reference_core_s"])
     assert language["whole"]["peak_bytes"] > 0
+
+
+def test_values_within_values_are_printed_and_kept() -> None:
+    @dataclass(frozen=True)
+    class Step:
+        core_s: float
+
+        @property
+        def doubled(self) -> float:
+            return 2 * self.core_s
+
+    @dataclass(frozen=True)
+    class Part:
+        peak_bytes: int
+        steps: tuple[Step, ...]
+        found: dict[str, int]
+
+    record = as_record(Part(2_500_000_000, (Step(0.5), Step(1.5)), {"exact": 12_000}))
+    assert record["steps"] == [{"core_s": 0.5, "doubled": 1.0}, {"core_s": 1.5, "doubled": 3.0}]
+    rows = [line.split() for line in as_text({"part": record}).splitlines()]
+    assert rows[1:] == [
+        ["peak_bytes", "2.500", "GB"],
+        ["steps.0.core_s", "0.500"],
+        ["steps.0.doubled", "1.000"],
+        ["steps.1.core_s", "1.500"],
+        ["steps.1.doubled", "3.000"],
+        ["found.exact", "12,000"],
+    ]
 
 
 def test_lyrics_follow_the_seed_alone() -> None:
