@@ -141,7 +141,7 @@ class RunSpec:
     work: str
     setting_id: str
     stage: Literal["evaluate"]
-    profile: Literal["sample", "paper"]
+    profile: str
     data_kind: Literal["sample", "real"]
     settings: Settings
     data: DataSpec

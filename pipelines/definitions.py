@@ -22,10 +22,9 @@ WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
 RUN_CONFIG = {
     # INFO keeps a line per asset and epoch; DEBUG would add seven per step.
     "loggers": {"console": {"config": {"log_level": "INFO"}}},
-    # Steps fork from a server that has the code location loaded: half the time of starting each anew.
-    "execution": {
-        "config": {"start_method": {"forkserver": {"preload_modules": ["dagster", "pipelines.definitions"]}}}
-    },
+    # Steps run one after the other in the job's own process: each uses all cores by itself (worker pools, a training
+    # process), so steps side by side would gain nothing, and a process per step costs a second or more each.
+    "execution": {"config": {"in_process": {}}},
 }
 
 
@@ -65,7 +64,7 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=build_assets(),
         jobs=build_jobs(),
-        executor=dg.multiprocess_executor,
+        executor=dg.multi_or_in_process_executor,
         resources={"mgc": mgc or MgcResource.from_environment(), "pipes": dg.PipesSubprocessClient()},
     )
 

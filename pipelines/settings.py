@@ -22,7 +22,7 @@ WEIGHT_VARIABLES = {
 }
 HUB_SOURCES = {"bert"}
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-PROFILES = ("sample", "paper")
+PROFILES = ("sample", "paper", "smoke")
 DEFAULT_STORE = "warehouse/store"
 
 
@@ -37,7 +37,7 @@ class Settings:
     Attributes:
         datasets: Path per configured dataset (keys of `DATASET_VARIABLES`). Empty: the sample corpus stands in for all.
         weights: Local path or hub name per pretrained source (keys of `WEIGHT_VARIABLES`).
-        profile: `sample` (tiny models) or `paper` (the works' own settings).
+        profile: `sample` (tiny models), `paper` (the works' own settings) or `smoke` (one epoch, to try the machinery).
         store: Folder that everything produced goes to.
     """
 

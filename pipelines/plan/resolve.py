@@ -51,7 +51,7 @@ def check_unique(tables: tuple[PrintedTable, ...]) -> None:
 
 
 def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[str, dict[str, Any]]:
-    """Overrides per model name.
+    """Overrides per model name; a profile that `extends` another changes what it names and keeps the rest.
 
     Raises:
         PlanError: for an unknown profile or a model that no base file names.
@@ -61,6 +61,7 @@ def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[st
         known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
         raise PlanError(f"Profile {profile!r} has no file profiles/{profile}.toml; there are {known}.")
     overrides = load_toml(path, f"profiles/{path.name}")
+    below = read_profile(overrides.pop("extends"), bases, root) if "extends" in overrides else {}
     models = {base.settings["model"]["name"] for base in bases.values()}
     for model, values in overrides.items():
         if model not in models:
@@ -69,7 +70,7 @@ def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[st
             )
         if not isinstance(values, dict):
             raise PlanError(f"profiles/{path.name}: {model} is {values!r}; expected a table of dotted settings.")
-    return overrides
+    return below | {model: below.get(model, {}) | values for model, values in overrides.items()}
 
 
 def resolve(

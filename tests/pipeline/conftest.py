@@ -21,7 +21,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """`full_repro` run once on the small planted corpus, given as a user's own dataset."""
-    place = checkout(tmp_path_factory.mktemp("finished"), MGC_MUSIC4ALL_DIR=str(planted))
+    place = checkout(tmp_path_factory.mktemp("finished"), MGC_MUSIC4ALL_DIR=str(planted), MGC_PROFILE="smoke")
     done = place.job()
     assert done.returncode == 0, done.stderr[-4000:]
     return place

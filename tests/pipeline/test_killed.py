@@ -48,7 +48,7 @@ def run_and_kill(place: Checkout, after: str, delay_s: float, *, orphans: bool) 
 def test_a_killed_job_ends_with_the_same_tables(
     attempt: int, finished: Checkout, planted: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    place = checkout(tmp_path_factory.mktemp(f"killed{attempt}"), MGC_MUSIC4ALL_DIR=str(planted))
+    place = checkout(tmp_path_factory.mktemp(f"killed{attempt}"), MGC_MUSIC4ALL_DIR=str(planted), MGC_PROFILE="smoke")
     moment = random.Random(attempt)
     mark = "runs" if KILLS == 1 else MARKS[attempt % len(MARKS)]
     run_and_kill(place, mark, moment.uniform(0, 8), orphans=bool(attempt % 2))

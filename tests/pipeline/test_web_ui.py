@@ -56,10 +56,10 @@ def wait_until_it_answers(address: str, timeout_s: float = 60.0) -> None:
 @pytest.mark.parametrize(
     ("page", "words"),
     [
-        ("asset-groups", ["evaluate", "training", "corpus", "report"]),
+        ("asset-groups", ["raw", "corpora", "training", "report"]),
         ("runs", ["full_repro", "Success"]),
-        ("assets/corpus/steps", ["What each filter of each corpus took and left", "rows_out", "contract"]),
-        ("assets/evaluate/jiang2024_alnet?view=overview", ["table_6_9", "gpu"]),
+        ("assets/corpus/steps", ["What each filter of each corpus took and left", "rows_out", "Row count"]),
+        ("assets/evaluate/jiang2024_alnet?view=overview", ["table_6_9", "PyTorch", "status"]),
     ],
 )
 def test_a_page_shows_what_a_user_looks_for(server: str, page: str, words: list[str]) -> None:
