@@ -7,7 +7,8 @@ from pipelines.currency import Outputs, content_hash, is_current
 from pipelines.settings import Settings
 from pipelines.stages.common import not_there, read_frame, write_empty, write_parts
 from pipelines.stages.sources import corpus_sources, upstream_hashes
-from pipelines.transforms.corpora import Selection, Sources, accounting, select
+from pipelines.transforms.accounting import accounting
+from pipelines.transforms.corpora import Selection, Sources, select
 from pipelines.transforms.folds import SCHEMA, corpus_folds
 from pipelines.transforms.leakage import leakage, track_identities
 from warehouse.contract import load_contract

@@ -16,7 +16,8 @@ from pipelines.stages.genres import build_corpus_genres
 from pipelines.stages.languages import build_languages
 from pipelines.stages.lyrics import build_lyrics
 from pipelines.stages.tracks import build_tracks
-from pipelines.transforms.corpora import Sources, accounting, select
+from pipelines.transforms.accounting import accounting
+from pipelines.transforms.corpora import Sources, select
 from pipelines.transforms.training_inputs import write_training_inputs
 from warehouse.store import Store
 from warehouse.tables import write_table

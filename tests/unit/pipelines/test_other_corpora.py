@@ -15,7 +15,8 @@ from pipelines.stages.corpora import accounting_violations, build_corpora, build
 from pipelines.stages.genres import TABLES, build_corpus_genres, build_genres, unmapped_genres
 from pipelines.stages.matches import build_matched_lyrics, build_matches
 from pipelines.stages.tracks import build_tracks
-from pipelines.transforms.corpora import Sources, accounting, select
+from pipelines.transforms.accounting import accounting
+from pipelines.transforms.corpora import Sources, select
 from warehouse.store import Store
 from warehouse.tables import check_table, table_hash, write_table
 
