@@ -86,5 +86,5 @@ def test_one_file_gives_all_that_are_wanted_in_half_precision() -> None:
     assert {array.dtype for array in (fbank, ru, nandy)} == {np.dtype(np.float16)}
     with pytest.raises(ValueError, match="definition = 'cqt'"):
         spectrograms(decoded, [{**RU, "definition": "cqt"}])
-    with pytest.raises(KeyError, match="no feature 'fbank_8k'.*fbank_16k"):
+    with pytest.raises(KeyError, match=r"no feature 'fbank_8k'.*fbank_16k"):
         feature_settings("fbank_8k")
