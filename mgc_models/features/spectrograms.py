@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgc_models.audio import Decoded, resample, to_mono
+from mgc_models.audio import Decoded, waveform
 from mgc_models.features.fbank import fbank
 from mgc_models.features.logmel import logmel
 
@@ -24,15 +24,11 @@ def spectrograms(decoded: Decoded, wanted: Sequence[Mapping[str, Any]]) -> list[
     waveforms: dict[tuple[str, int], NDArray[np.float32]] = {}
     results = []
     for settings in wanted:
-        if settings["resampler"] != "soxr_hq" or settings["definition"] not in DEFINITIONS:
-            raise ValueError(
-                f"definition = {settings['definition']!r}, resampler = {settings['resampler']!r}: expected one of "
-                f"{', '.join(DEFINITIONS)}, and 'soxr_hq'"
-            )
+        if settings["definition"] not in DEFINITIONS:
+            raise ValueError(f"definition = {settings['definition']!r}: expected one of {', '.join(DEFINITIONS)}")
         key = settings["mono"], settings["sample_rate_hz"]
         if key not in waveforms:
-            mono = to_mono(decoded.samples, settings["mono"])
-            waveforms[key] = resample(mono, decoded.sample_rate_hz, settings["sample_rate_hz"])
+            waveforms[key] = waveform(decoded, settings)
         results.append(_half(DEFINITIONS[settings["definition"]](waveforms[key], settings)))
     return results
 

@@ -55,7 +55,7 @@ _MEND = "Set MGC_WORD2VEC to a word2vec binary file as downloaded, or unset it t
 def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         compressed = file.read(2) == _GZIP
-    return cast(IO[bytes], gzip.open(path, "rb")) if compressed else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path, "rb")) if compressed else path.open("rb")
 
 
 def _header(path: Path, file: IO[bytes]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Group features: every audio file decoded once, spectrograms, tokens, word vectors. Torch is loaded in workers only."""
+"""Group features: every audio file decoded once, spectrograms, tokens, word vectors. Only workers load torch."""
 
 from collections.abc import Iterator
 from typing import Any

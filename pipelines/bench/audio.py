@@ -53,7 +53,12 @@ class Speed:
 
 
 def measure(
-    folder: Path, *, files: int = 64, datasets: Sequence[str] = ("music4all", "msd", "fma"), repeats: int = 3, seed: int = 0
+    folder: Path,
+    *,
+    files: int = 64,
+    datasets: Sequence[str] = ("music4all", "msd", "fma"),
+    repeats: int = 3,
+    seed: int = 0,
 ) -> list[Speed]:
     """Write `files` MP3s from a seed into `folder` and measure each dataset's spectrograms on one core and on two.
 
@@ -76,12 +81,10 @@ def measure(
                     list(pool.map(work, tasks))
                     seconds[name].append(time.perf_counter() - started)
         decode_s, *made = (median(values[1:]) for values in seconds.values())
-        speeds += [Speed(*pair, files, decode_s, made_s) for *pair, made_s in _rows(datasets, cores, made)]
+        speeds += [
+            Speed(dataset, cores, files, decode_s, made_s) for dataset, made_s in zip(datasets, made, strict=True)
+        ]
     return speeds
-
-
-def _rows(datasets: Sequence[str], cores: int, made: Sequence[float]) -> list[tuple[str, int, float]]:
-    return [(dataset, cores, made_s) for dataset, made_s in zip(datasets, made, strict=True)]
 
 
 def write_mp3s(folder: Path, files: int, seed: int) -> list[str]:

@@ -61,7 +61,7 @@ def _described(row: AuditRow, decoded: Decoded) -> AuditRow:
         duration_s=samples / decoded.sample_rate_hz,
         sample_rate_hz=decoded.sample_rate_hz,
         channels=channels,
-        peak=float(np.abs(decoded.samples).max()),
+        peak=decoded.peak,
     )
 
 
