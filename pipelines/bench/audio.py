@@ -1,6 +1,5 @@
 """MP3 to shards: seconds of decoding alone, and of decoding with every spectrogram and shard, per core."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from pipelines.features.audio import plan_shards
 from pipelines.features.sources import AudioSource
 from pipelines.features.tasks import ShardTask
 from pipelines.features.wanted import spectrogram_specs
+from pipelines.parallel import available_cores
 from warehouse.store import Store
 
 RATE_HZ, DURATION_S = 44_100, 30
@@ -71,7 +71,7 @@ def measure(
     """
     names = write_mp3s(folder / "audio", files, seed)
     speeds = []
-    for cores in (1, 2)[: len(os.sched_getaffinity(0))]:
+    for cores in (1, 2)[: available_cores()]:
         with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
             plans = {dataset: _tasks(folder, dataset, names) for dataset in datasets}
             steps: dict[str, tuple[Callable[[ShardTask], float], list[ShardTask]]] = {
