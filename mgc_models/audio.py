@@ -30,7 +30,7 @@ class Decoded:
     """A decoded audio file.
 
     Attributes:
-        samples: float32 `[channels, N]`, full scale = 1.
+        samples: float32 `[channels, N]`, full scale = 1; a view of interleaved samples.
         sample_rate_hz: Of the file.
         truncated: The file ends before what its header promises (MP3, FLAC, WAV), or without its last page (Ogg).
         peak: Largest absolute sample value.
@@ -75,7 +75,7 @@ def _read(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
     if file.format == "FLAC":
         return _read_blocks(file)
     # In one piece: soundfile seeks after each read, which makes an MP3 decoder lose what overlaps into the next frame.
-    return np.ascontiguousarray(file.read(dtype="float32", always_2d=True).T), True
+    return file.read(dtype="float32", always_2d=True).T, True
 
 
 def _read_blocks(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
@@ -87,7 +87,7 @@ def _read_blocks(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
             blocks.append(block)
     except soundfile.SoundFileError:
         complete = False
-    return np.ascontiguousarray(np.concatenate(blocks).T), complete
+    return np.concatenate(blocks).T, complete
 
 
 def _checked_peak(samples: NDArray[np.float32], size_bytes: int) -> float:

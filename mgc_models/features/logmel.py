@@ -11,7 +11,7 @@ from torchaudio.functional import melscale_fbanks
 
 from mgc_models.errors import AudioError
 
-_BLOCK_SAMPLES = 2**18  # windowed samples worked on at a time, which then stay in the core's cache
+_FRAMES = 128  # worked on at a time: few enough for the core's cache, enough that calls are not felt
 _BLOCK_BANDS = 16
 
 
@@ -58,14 +58,14 @@ def logmel(waveform: NDArray[np.float32], settings: Mapping[str, Any]) -> NDArra
 def _mel_powers(frames: torch.Tensor, settings: Mapping[str, Any], out: torch.Tensor) -> None:
     """Fill `out` `[T, bands]` from `frames` `[T, n_fft]`."""
     n_fft = settings["n_fft"]
-    window, rows = torch.hann_window(n_fft), max(1, _BLOCK_SAMPLES // n_fft)
+    window, windowed = torch.hann_window(n_fft), torch.empty(_FRAMES, n_fft)
     filters = _filters(
         n_fft, settings["sample_rate_hz"], settings["bands"], settings["low_hz"], settings["high_hz"],
         settings["mel_scale"], settings["mel_norm"],
     )  # fmt: skip
-    for start in range(0, len(frames), rows):
-        some = frames[start : start + rows]
-        spectrum = torch.fft.rfft(some * window)
+    for start in range(0, len(frames), _FRAMES):
+        some = frames[start : start + _FRAMES]
+        spectrum = torch.fft.rfft(torch.mul(some, window, out=windowed[: len(some)]))
         power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         for bands, bins, weights in filters:
             out[start : start + len(some), bands] = power[:, bins] @ weights

@@ -1,6 +1,5 @@
 """MP3 to shards: seconds of decoding alone, and of decoding with every spectrogram and shard, per core."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from pipelines.features.audio import plan_shards
 from pipelines.features.sources import AudioSource
 from pipelines.features.tasks import ShardTask
 from pipelines.features.wanted import spectrogram_specs
+from pipelines.parallel import available_cores
 from warehouse.store import Store
 
 RATE_HZ, DURATION_S = 44_100, 30
@@ -33,6 +33,8 @@ class Speed:
         files: MP3 files of 30 s, 44.1 kHz, stereo, 256 kb/s.
         decode_s: Seconds to decode them, and nothing else.
         shards_s: Seconds to decode, audit, compute and write them.
+        decode_core_s: Seconds that cores worked on decoding, over all workers.
+        shards_core_s: The same to shards.
     """
 
     dataset: str
@@ -40,11 +42,13 @@ class Speed:
     files: int
     decode_s: float
     shards_s: float
+    decode_core_s: float
+    shards_core_s: float
 
     @property
     def ratio(self) -> float:
-        """Seconds to shards as a multiple of those of decoding alone."""
-        return self.shards_s / self.decode_s
+        """Core-seconds to shards as a multiple of those of decoding alone; other work on the machine matters little."""
+        return self.shards_core_s / self.decode_core_s
 
     @property
     def files_per_s(self) -> float:
@@ -67,22 +71,25 @@ def measure(
     """
     names = write_mp3s(folder / "audio", files, seed)
     speeds = []
-    for cores in (1, 2)[: len(os.sched_getaffinity(0))]:
+    for cores in (1, 2)[: available_cores()]:
         with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
             plans = {dataset: _tasks(folder, dataset, names) for dataset in datasets}
-            steps: dict[str, tuple[Callable[[ShardTask], None], list[ShardTask]]] = {
+            steps: dict[str, tuple[Callable[[ShardTask], float], list[ShardTask]]] = {
                 "decode": (_decode, plans[datasets[0]]),
                 **{dataset: (_make, tasks) for dataset, tasks in plans.items()},
             }
-            seconds: dict[str, list[float]] = {name: [] for name in steps}
+            costs: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
             for _ in range(repeats + 1):
                 for name, (work, tasks) in steps.items():
                     started = time.perf_counter()
-                    list(pool.map(work, tasks))
-                    seconds[name].append(time.perf_counter() - started)
-        decode_s, *made = (median(values[1:]) for values in seconds.values())
+                    core_s = sum(pool.map(work, tasks))
+                    costs[name].append((time.perf_counter() - started, core_s))
+        (decode_s, decode_core_s), *made = (
+            tuple(median(values) for values in zip(*seen[1:], strict=True)) for seen in costs.values()
+        )
         speeds += [
-            Speed(dataset, cores, files, decode_s, made_s) for dataset, made_s in zip(datasets, made, strict=True)
+            Speed(dataset, cores, files, decode_s, shards_s, decode_core_s, shards_core_s)
+            for dataset, (shards_s, shards_core_s) in zip(datasets, made, strict=True)
         ]
     return speeds
 
@@ -117,14 +124,20 @@ def _tasks(folder: Path, dataset: str, names: Sequence[str]) -> list[ShardTask]:
     return tasks
 
 
-def _decode(task: ShardTask) -> None:
+def _decode(task: ShardTask) -> float:
+    """Seconds of this core to decode the files of a task."""
     from mgc_models.audio import decode  # noqa: PLC0415
 
+    started = time.process_time()
     for file in task.files:
         decode(task.root / file.name)
+    return time.process_time() - started
 
 
-def _make(task: ShardTask) -> None:
+def _make(task: ShardTask) -> float:
+    """Seconds of this core to make the shards of a task."""
     from pipelines.features.audio_worker import make_shards  # noqa: PLC0415
 
+    started = time.process_time()
     make_shards(task)
+    return time.process_time() - started

@@ -128,7 +128,7 @@ def store(tmp_path: Path) -> Store:
     build_languages(store, silent)
     ids = sorted(TRACKS)
     audio = pl.DataFrame({"dataset": ["music4all"] * len(ids), "track_id": ids, "audio_status": ["ok"] * len(ids)})
-    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256")
+    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256", "known_issue")
     write_table(
         store, "core.audio_files", audio.with_columns(pl.lit(None).alias(name) for name in blank), part="music4all"
     )
@@ -207,7 +207,7 @@ def test_every_real_song_is_accounted_for(shared_real: Path, tmp_path: Path) -> 
     there = {path.stem for path in layout.audio.iterdir()}
     status = ["ok" if track_id in there else "missing" for track_id in ids]
     audio = pl.DataFrame({"dataset": ["music4all"] * len(ids), "track_id": ids, "audio_status": status})
-    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256")
+    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256", "known_issue")
     write_table(
         store, "core.audio_files", audio.with_columns(pl.lit(None).alias(name) for name in blank), part="music4all"
     )

@@ -16,12 +16,13 @@ import polars as pl
 import pytest
 from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
 
+from pipelines.corpora import load_corpus
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features import audio, tokens
 from pipelines.features.sources import music4all_source
 from pipelines.stages.common import read_frame
-from pipelines.stages.corpora import build_corpora
+from pipelines.stages.corpora import build_corpus
 from pipelines.stages.languages import build_languages
 from pipelines.stages.lyrics import build_lyrics
 from pipelines.stages.tracks import build_tracks
@@ -236,7 +237,7 @@ def selected(tmp_path: Path) -> Store:
     build_lyrics(store, layout, silent)
     build_languages(store, silent)
     extract(store, layout)
-    build_corpora(store, "real")
+    build_corpus(store, load_corpus("m4a"), "real")
     return store
 
 

@@ -198,7 +198,7 @@ def test_tables_hold_the_same_bytes_in_another_store(store: Store, settings: Set
 def test_audio_that_was_audited_decides(store: Store, settings: Settings) -> None:
     ids = read_frame(store, "core.tracks", "fma")["track_id"].to_list()
     status = ["missing" if track_id == "7" else "ok" for track_id in ids]
-    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256")
+    blank = ("audio_path", "duration_s", "sample_rate_hz", "channels", "peak", "bytes", "sha256", "known_issue")
     audio = pl.DataFrame({"dataset": "fma", "track_id": ids, "audio_status": status})
     write_table(store, "core.audio_files", audio.with_columns(pl.lit(None).alias(name) for name in blank), part="fma")
     build_corpora(store, settings)
