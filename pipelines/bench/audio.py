@@ -22,6 +22,9 @@ RATE_HZ, DURATION_S = 44_100, 30
 COMPRESSION = 0.2  # of libsndfile at a constant rate: 256 kb/s
 FILES_PER_TASK = 8
 
+FILES = 64
+DATASETS = ("music4all", "msd", "fma")
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -56,21 +59,30 @@ class Speed:
         return self.files / self.shards_s
 
 
+@dataclass(frozen=True)
+class AudioBench:
+    """One figure per dataset and number of cores."""
+
+    speeds: tuple[Speed, ...]
+
+
 def measure(
     folder: Path,
     *,
-    files: int = 64,
-    datasets: Sequence[str] = ("music4all", "msd", "fma"),
-    repeats: int = 3,
+    scale: float = 1.0,
     seed: int = 0,
-) -> list[Speed]:
-    """Write `files` MP3s from a seed into `folder` and measure each dataset's spectrograms on one core and on two.
+    datasets: Sequence[str] = DATASETS,
+    repeats: int = 3,
+) -> AudioBench:
+    """Write MP3s from a seed into `folder` and measure each dataset's spectrograms on one core and on two.
 
+    At scale 1 there are `FILES` of them: cost is per file, so a full-size dataset would tell no more.
     Every figure is the median of `repeats`, taken in turn so that a busy moment of the machine meets all alike. Worker
     processes are started, and have worked once, before the clock is.
     """
+    files = max(FILES_PER_TASK * 2, round(FILES * scale))
     names = write_mp3s(folder / "audio", files, seed)
-    speeds = []
+    speeds: list[Speed] = []
     for cores in (1, 2)[: available_cores()]:
         with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
             plans = {dataset: _tasks(folder, dataset, names) for dataset in datasets}
@@ -82,16 +94,15 @@ def measure(
             for _ in range(repeats + 1):
                 for name, (work, tasks) in steps.items():
                     started = time.perf_counter()
-                    core_s = sum(pool.map(work, tasks))
-                    costs[name].append((time.perf_counter() - started, core_s))
-        (decode_s, decode_core_s), *made = (
-            tuple(median(values) for values in zip(*seen[1:], strict=True)) for seen in costs.values()
-        )
+                    spent = sum(pool.map(work, tasks))
+                    costs[name].append((time.perf_counter() - started, spent))
+        wall_s = {name: median(wall for wall, _ in seen[1:]) for name, seen in costs.items()}
+        core_s = {name: median(core for _, core in seen[1:]) for name, seen in costs.items()}
         speeds += [
-            Speed(dataset, cores, files, decode_s, shards_s, decode_core_s, shards_core_s)
-            for dataset, (shards_s, shards_core_s) in zip(datasets, made, strict=True)
+            Speed(dataset, cores, files, wall_s["decode"], wall_s[dataset], core_s["decode"], core_s[dataset])
+            for dataset in datasets
         ]
-    return speeds
+    return AudioBench(tuple(speeds))
 
 
 def write_mp3s(folder: Path, files: int, seed: int) -> list[str]:
