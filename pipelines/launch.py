@@ -14,11 +14,11 @@ from dagster._core.errors import DagsterPipesExecutionError
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
-# Waiting OpenMP threads would otherwise spin, and starve whatever else runs on the machine: measured 25 times slower
-# training beside five other processes on two cores, and no slower alone.
+# Waiting OpenMP threads would otherwise spin, and starve whatever else runs on the machine: training beside five other
+# processes on two cores was measured 25 times as slow.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-# Steps of the tiny models are too small to share: one thread trains them 1.7 times as fast as two, measured on two quiet
-# cores, and gives the same bits on machines with any number of cores.
+# Steps of the tiny models are too small to share: on two quiet cores one thread trained them 1.7 times as fast as two.
+# It also gives the same bits on machines with any number of cores.
 TINY_PROFILES = ("sample", "smoke")
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
