@@ -1,7 +1,7 @@
 """The tracks of a run, and batches of them: crops of spectrograms, tokens, labels."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mgc_models.banks import AudioBank, TokenBank
 from mgc_models.errors import DataError
-from mgc_models.spec import AudioSettings
+from mgc_models.spec import AudioSettings, required
 
 _COLUMNS = ("track_id", "labels", "fold", "kept_by_drop_samples")
 
@@ -38,19 +38,18 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs and labels on the device; an input that the model does not take is None.
+    """Inputs and labels on the device.
 
     Attributes:
-        audio: Normalised spectrogram crops, float32 [B, T, bands].
-        tokens: Token ids, int64 [B, L].
-        token_mask: True where there is a token, [B, L].
+        inputs: What the model is called with, by keyword: `audio` float32 [B, T, bands], normalised; `tokens` int64
+            [B, L] and `token_mask` [B, L], True where there is a token; and so on (see `models.build_model`).
         labels: 0 or 1, float32 [B, C].
+        targets: What else may be learnt: `emotion` float32 [B, 2], NaN where unknown.
     """
 
-    audio: Tensor | None
-    tokens: Tensor | None
-    token_mask: Tensor | None
+    inputs: dict[str, Tensor]
     labels: Tensor
+    targets: dict[str, Tensor] = field(default_factory=dict)
 
 
 def read_tracks(path: Path) -> Tracks:
@@ -147,7 +146,7 @@ class TrackData:
     labels: Tensor
     audio: AudioBank | None
     tokens: TokenBank | None
-    audio_settings: AudioSettings
+    audio_settings: AudioSettings | None
 
     def batch(self, rows: Tensor, starts: Tensor | None) -> Batch:
         """Make a batch.
@@ -156,25 +155,31 @@ class TrackData:
             rows: Which tracks, int64 [B], on the device.
             starts: First frame of each crop, int64 [B]; unused without audio.
         """
-        tokens, mask = self.tokens.batch(rows) if self.tokens else (None, None)
-        return Batch(self._crops(rows, starts), tokens, mask, self.labels[rows].float())
+        inputs: dict[str, Tensor] = {}
+        if self.audio is not None and starts is not None:
+            inputs["audio"] = self._crops(self.audio, rows, starts)
+        if self.tokens is not None:
+            inputs["tokens"], inputs["token_mask"] = self.tokens.batch(rows)
+        return Batch(inputs, self.labels[rows].float())
 
-    def _crops(self, rows: Tensor, starts: Tensor | None) -> Tensor | None:
-        if self.audio is None or starts is None:
-            return None
-        settings = self.audio_settings
-        raw = self.audio.fetch(rows, starts, settings.crop_frames)
-        return raw.sub_(settings.mean).div_(settings.std)
+    def _crops(self, audio: AudioBank, rows: Tensor, starts: Tensor) -> Tensor:
+        settings = required(self.audio_settings, "audio")
+        raw = audio.fetch(rows, starts, settings.crop_frames)
+        return raw.sub_(settings.mean or 0.0).div_(settings.std or 1.0)
+
+    @property
+    def _crop_frames(self) -> int:
+        return required(self.audio_settings, "audio").crop_frames
 
     def random_starts(self, rows: Tensor, positions: Tensor) -> Tensor | None:
         """First frames from uniform numbers: 0 is the earliest crop, just below 1 the latest; [B]."""
         if self.audio is None:
             return None
-        room = (self.audio.lengths[rows] - self.audio_settings.crop_frames).clamp(min=0)
+        room = (self.audio.lengths[rows] - self._crop_frames).clamp(min=0)
         return (positions * (room + 1)).long()
 
     def centre_starts(self, rows: Tensor) -> Tensor | None:
         """First frames of the middle crops, [B]."""
         if self.audio is None:
             return None
-        return (self.audio.lengths[rows] - self.audio_settings.crop_frames).clamp(min=0) // 2
+        return (self.audio.lengths[rows] - self._crop_frames).clamp(min=0) // 2

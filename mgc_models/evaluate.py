@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mgc_models.data import TrackData, Tracks
 from mgc_models.errors import StoppedError, TrainingError
 from mgc_models.runtime import Runtime
+from mgc_models.spec import required
 from warehouse.store import replacing
 
 
@@ -53,7 +54,7 @@ def predict_logits(
         chosen = slice(first, first + batch_size)
         batch = data.batch(on_device[owners[chosen]], None if starts is None else starts[chosen])
         with runtime.autocast():
-            parts.append(model(batch.audio, batch.tokens, batch.token_mask).logits.float())
+            parts.append(model(**batch.inputs).logits.float())
         if reason := runtime.stop():
             raise StoppedError(f"run {run_id}: stopped while evaluating because {reason}")
     logits = _mean_per_owner(torch.cat(parts).double(), owners, len(rows))
@@ -70,7 +71,7 @@ def _crop_list(data: TrackData, rows: Tensor, crops: str) -> tuple[Tensor, Tenso
     places = torch.arange(len(rows), device=rows.device)
     if data.audio is None or crops == "centre":
         return places, data.centre_starts(rows)
-    frames = data.audio_settings.crop_frames
+    frames = required(data.audio_settings, "audio").crop_frames
     counts = (data.audio.lengths[rows] // frames).clamp(min=1)
     owners = places.repeat_interleave(counts)
     before = (counts.cumsum(0) - counts)[owners]

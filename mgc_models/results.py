@@ -18,7 +18,7 @@ from mgc_models.metrics import Scores, score
 from mgc_models.progress import duration
 from mgc_models.run_folder import RESULT, write_json
 from mgc_models.runtime import Runtime
-from mgc_models.spec import RunSpec
+from mgc_models.spec import RunSpec, required
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
 _METRICS = ("accuracy", "precision", "recall", "f1", "map", "loss")
@@ -34,11 +34,9 @@ def finish(
         StoppedError: if `runtime.stop` gave a reason.
     """
     began = time.monotonic()
-    settings = run.settings
-    logits = predict_logits(
-        state.model, data, fold.test, settings.evaluate.crops, settings.train.batch_size, runtime, run.run_id
-    )
-    scores = score(data.tracks.labels[fold.test], logits, settings.evaluate.threshold_logit)
+    evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
+    logits = predict_logits(state.model, data, fold.test, evaluate.crops, train.batch_size, runtime, run.run_id)
+    scores = score(data.tracks.labels[fold.test], logits, evaluate.threshold_logit)
     write_predictions(folder / "predictions.parquet", data.tracks, fold.test, logits)
     save_weights(folder / "model.safetensors", state.model, _preprocessing(run, data))
     write_json(folder / "timing.json", _timing(state, fold, runtime, time.monotonic() - began))
@@ -83,14 +81,18 @@ def _preprocessing(run: RunSpec, data: TrackData) -> dict[str, Any]:
     content: dict[str, Any] = {
         "genres": list(data.tracks.genres),
         "model": asdict(settings.model),
-        "threshold_logit": settings.evaluate.threshold_logit,
+        "threshold_logit": required(settings.evaluate, "evaluate").threshold_logit,
     }
     if data.audio:
         spec = {"width": data.audio.spec.width, "settings": dict(data.audio.spec.settings)}
-        content["audio"] = {**asdict(settings.audio), **spec}
+        content["audio"] = {**asdict(required(settings.audio, "audio")), **spec}
     if data.tokens:
         tokenizer = {"tokenizer_file": TOKENIZER_FILE, "vocab_size": data.tokens.vocab_size}
-        content["text"] = {**asdict(settings.text), **tokenizer, "settings": dict(data.tokens.spec.settings)}
+        content["text"] = {
+            **asdict(required(settings.text, "text")),
+            **tokenizer,
+            "settings": dict(data.tokens.spec.settings),
+        }
     return content
 
 

@@ -13,14 +13,14 @@ from torch import nn
 
 from mgc_models.banks import AudioBank, TokenBank, audio_bank, token_bank
 from mgc_models.data import Fold, TrackData, Tracks, read_tracks, split_rows
-from mgc_models.errors import DeviceError, StoppedError
+from mgc_models.errors import DeviceError, ModelError, StoppedError
 from mgc_models.loop import LoopState, fit
-from mgc_models.models import build_model
+from mgc_models.models import DataSizes, build_model
 from mgc_models.progress import EventLog
 from mgc_models.results import finish
 from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
 from mgc_models.runtime import Runtime
-from mgc_models.spec import JobSpec, RunSpec
+from mgc_models.spec import JobSpec, PretrainRun, RunSpec, required
 from mgc_models.tasks import classification_task
 from mgc_models.weights import load_pretrained
 from warehouse.shards import open_feature
@@ -61,7 +61,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def execute_run(run: RunSpec, raw: Mapping[str, Any], worker: Worker) -> None:
+def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
     """Train and evaluate one run, unless its result is there; resume it if it was begun.
 
     Only one process works on a run: a second waits, and then finds the result.
@@ -76,6 +76,8 @@ def execute_run(run: RunSpec, raw: Mapping[str, Any], worker: Worker) -> None:
         TrainingError: if the loss is not a finite number.
         StoppedError: if the worker should stop; the state is saved.
     """
+    if isinstance(run, PretrainRun):
+        raise ModelError(f"run {run.run_id}: pretraining has no model yet")
     folder = worker.store.run(run.run_id)
     with only_one(folder, worker.log, worker.stop):
         if is_finished(folder):
@@ -121,8 +123,10 @@ def _train(run: RunSpec, worker: Worker, runtime: Runtime) -> tuple[LoopState, T
         init,
         worker.device,
     )
-    task = classification_task(data, torch.from_numpy(fold.train).to(worker.device), run.settings.loss)
-    return fit(run.run_id, model, task, run.settings.train, seed, runtime), data, fold, init
+    task = classification_task(
+        data, torch.from_numpy(fold.train).to(worker.device), required(run.settings.loss, "loss")
+    )
+    return fit(run.run_id, model, task, required(run.settings.train, "train"), seed, runtime), data, fold, init
 
 
 def seed_of(run: RunSpec) -> int:
@@ -143,9 +147,12 @@ def _build(run: RunSpec, data: TrackData, device: torch.device) -> tuple[nn.Modu
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
     model = build_model(
         asdict(run.settings.model),
-        n_genres=data.labels.shape[1],
-        vocab_size=data.tokens.vocab_size if data.tokens else None,
-        **({"n_bands": data.audio.spec.width} if data.audio else {}),
+        DataSizes(
+            n_genres=data.labels.shape[1],
+            n_bands=data.audio.spec.width if data.audio else None,
+            n_frames=run.settings.audio.crop_frames if run.settings.audio else None,
+            vocab_size=data.tokens.vocab_size if data.tokens else None,
+        ),
     )
     init = load_pretrained(model, run.weights)
     return model.to(device), init
@@ -154,21 +161,23 @@ def _build(run: RunSpec, data: TrackData, device: torch.device) -> tuple[nn.Modu
 def _load_data(run: RunSpec, tracks: Tracks, worker: Worker) -> TrackData:
     settings, cache = run.settings, worker.cache
     where = (run.data.dataset, run.data.tracks)
-    if "audio" in settings.model.modalities:
-        key = (settings.audio.feature, *where)
+    if "audio" in settings.model.inputs:
+        feature = required(settings.audio, "audio").feature
+        key = (feature, *where)
         if cache.audio is None or cache.audio[0] != key:
             cache.audio = None  # first makes room for what follows
-            reader = open_feature(worker.store.feature(settings.audio.feature, run.data.dataset))
+            reader = open_feature(worker.store.feature(feature, run.data.dataset))
             cache.audio = key, audio_bank(reader, tracks.ids, worker.device)
-    if "text" in settings.model.modalities:
-        text_key = (settings.text.feature, str(settings.text.max_tokens), *where)
+    if "tokens" in settings.model.inputs:
+        text = required(settings.text, "text")
+        text_key = (text.feature, str(text.max_tokens), *where)
         if cache.text is None or cache.text[0] != text_key:
-            reader = open_feature(worker.store.feature(settings.text.feature, run.data.dataset))
-            cache.text = text_key, token_bank(reader, tracks.ids, settings.text.max_tokens, worker.device)
+            reader = open_feature(worker.store.feature(text.feature, run.data.dataset))
+            cache.text = text_key, token_bank(reader, tracks.ids, text.max_tokens, worker.device)
     return TrackData(
         tracks=tracks,
         labels=torch.from_numpy(tracks.labels).to(worker.device),
-        audio=cache.audio[1] if cache.audio and "audio" in settings.model.modalities else None,
-        tokens=cache.text[1] if cache.text and "text" in settings.model.modalities else None,
+        audio=cache.audio[1] if cache.audio and "audio" in settings.model.inputs else None,
+        tokens=cache.text[1] if cache.text and "tokens" in settings.model.inputs else None,
         audio_settings=settings.audio,
     )

@@ -32,7 +32,7 @@ def classification_task(data: TrackData, train_rows: Tensor, settings: LossSetti
 
 
 def _classification_losses(settings: LossSettings, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-    output = model(batch.audio, batch.tokens, batch.token_mask)
+    output = model(**batch.inputs)
     classification = classification_loss(output.logits, batch.labels)
     if not settings.contrastive_weight or output.audio_embedding is None or output.text_embedding is None:
         return {"loss": classification}

@@ -23,7 +23,7 @@ from mgc_models.errors import (
 )
 from mgc_models.progress import LOG, watch_for_stop
 from mgc_models.run_folder import is_finished
-from mgc_models.spec import JobSpec, RunSpec, SpecError, parse_job
+from mgc_models.spec import JobSpec, PretrainRun, RunSpec, SpecError, parse_job
 from warehouse.shards import ShardError
 from warehouse.store import Store
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _execute(job, runs, log, stop)
 
 
-def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec, ...]]:
+def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec | PretrainRun, ...]]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -79,7 +79,9 @@ def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec, ...]]:
     return job, runs
 
 
-def _execute(job: JobSpec, runs: Sequence[RunSpec], log: logging.Logger, stop: Callable[[], str | None]) -> int:
+def _execute(
+    job: JobSpec, runs: Sequence[RunSpec | PretrainRun], log: logging.Logger, stop: Callable[[], str | None]
+) -> int:
     store = Store(Path(job.store))
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
     log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))

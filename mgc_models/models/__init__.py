@@ -1,4 +1,4 @@
-"""The models, built from plain settings. All share one call: `model(audio, tokens, token_mask) -> ModelOutput`."""
+"""The models, built from plain settings. All share one call: `model(**batch.inputs) -> ModelOutput`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,50 +11,48 @@ from mgc_models.models.alnet import ALNet
 from mgc_models.models.bert import Bert, bert_encoder
 from mgc_models.models.inception_v4 import SMALLEST_SIDE, InceptionV4, inception_features
 from mgc_models.models.output import ModelOutput
+from mgc_models.models.sizes import DataSizes
 
-__all__ = ["ModelOutput", "build_model"]
+__all__ = ["DataSizes", "ModelOutput", "build_model"]
 
 
-def build_model(model: Mapping[str, Any], n_genres: int, vocab_size: int | None, n_bands: int = 128) -> nn.Module:
+def build_model(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
     """Build a randomly initialised model; torch's generator decides the weights.
 
     Args:
         model: The resolved `[model]` settings: `name` and the sizes of that model.
-        n_genres: Number of outputs C.
-        vocab_size: Of the tokenizer; None for a model without lyrics.
-        n_bands: Of the spectrogram.
+        sizes: What its data say about its shape.
 
     Returns:
-        A module with `modalities`, called as `(audio [B, T, bands], tokens [B, L], token_mask [B, L])`, each None
-        where the model does not read it, which returns a `ModelOutput`.
+        A module that is called with the inputs that its settings name, by keyword, and returns a `ModelOutput`: audio
+        `[B, T, bands]`; tokens and token_mask `[B, L]`; words `[B, lines, words_per_line]` and has_lyrics `[B]`;
+        word_vectors `[B, L, layers, D]`, word_mask `[B, L]` and has_lyrics `[B]`.
 
     Raises:
         ModelError: for an unknown name, or sizes that do not go together.
     """
     if model["name"] not in _BUILDERS:
         raise ModelError(f"model.name = {model['name']!r}: expected one of {', '.join(sorted(_BUILDERS))}")
-    return _BUILDERS[model["name"]](model, n_genres, vocab_size, n_bands)
+    return _BUILDERS[model["name"]](model, sizes)
 
 
-def _inception_v4(model: Mapping[str, Any], n_genres: int, vocab_size: int | None, n_bands: int) -> nn.Module:
-    del vocab_size
-    _check_bands(n_bands)
-    return InceptionV4(n_genres, width=model["width"], blocks=model["blocks"])
+def _inception_v4(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+    _check_bands(sizes)
+    return InceptionV4(sizes.n_genres, width=model["width"], blocks=model["blocks"])
 
 
-def _bert(model: Mapping[str, Any], n_genres: int, vocab_size: int | None, n_bands: int) -> nn.Module:
-    del n_bands
-    return Bert(n_genres, _encoder(model, vocab_size))
+def _bert(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+    return Bert(sizes.n_genres, _encoder(model, sizes))
 
 
-def _alnet(model: Mapping[str, Any], n_genres: int, vocab_size: int | None, n_bands: int) -> nn.Module:
-    _check_bands(n_bands)
+def _alnet(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+    _check_bands(sizes)
     features, channels = inception_features(1, model["width"], model["blocks"])
     return ALNet(
-        n_genres,
+        sizes.n_genres,
         features,
         channels,
-        _encoder(model, vocab_size),
+        _encoder(model, sizes),
         fusion_width=model["fusion_width"],
         fusion_heads=model["fusion_heads"],
         fusion_intermediate=model["fusion_intermediate"],
@@ -62,19 +60,19 @@ def _alnet(model: Mapping[str, Any], n_genres: int, vocab_size: int | None, n_ba
     )
 
 
-def _encoder(model: Mapping[str, Any], vocab_size: int | None) -> BertModel:
-    if vocab_size is None:
+def _encoder(model: Mapping[str, Any], sizes: DataSizes) -> BertModel:
+    if sizes.vocab_size is None:
         raise ModelError(f"model.name = {model['name']!r} reads lyrics: expected the vocabulary size of a tokenizer")
-    sizes = {key: model[key] for key in ("layers", "hidden", "heads", "intermediate")}
-    return bert_encoder(**sizes, vocab_size=vocab_size)
+    shape = {key: model[key] for key in ("layers", "hidden", "heads", "intermediate")}
+    return bert_encoder(**shape, vocab_size=sizes.vocab_size)
 
 
-def _check_bands(n_bands: int) -> None:
-    if n_bands < SMALLEST_SIDE:
-        raise ModelError(f"a spectrogram of {n_bands} bands: Inception-v4 expects at least {SMALLEST_SIDE}")
+def _check_bands(sizes: DataSizes) -> None:
+    if sizes.n_bands is None or sizes.n_bands < SMALLEST_SIDE:
+        raise ModelError(f"a spectrogram of {sizes.n_bands} bands: Inception-v4 expects at least {SMALLEST_SIDE}")
 
 
-_BUILDERS: dict[str, Callable[[Mapping[str, Any], int, int | None, int], nn.Module]] = {
+_BUILDERS: dict[str, Callable[[Mapping[str, Any], DataSizes], nn.Module]] = {
     "inception_v4": _inception_v4,
     "bert": _bert,
     "alnet": _alnet,

@@ -24,7 +24,7 @@ class ALNet(nn.Module):
         bert: The lyrics encoder.
     """
 
-    modalities: ClassVar[tuple[str, ...]] = ("audio", "text")
+    pretrained_encoder: ClassVar[str] = "bert"
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ALNet(nn.Module):
         self.classifier = nn.Linear(fusion_width, n_genres)
 
     def forward(
-        self, audio: Tensor | None, tokens: Tensor | None = None, token_mask: Tensor | None = None
+        self, audio: Tensor | None = None, tokens: Tensor | None = None, token_mask: Tensor | None = None
     ) -> ModelOutput:
         """Classify pairs of spectrogram and lyrics.
 

@@ -41,7 +41,7 @@ def hidden_states(bert: BertModel, tokens: Tensor | None, token_mask: Tensor | N
 class Bert(nn.Module):
     """The state of [CLS], which the caller puts first, through a linear layer."""
 
-    modalities: ClassVar[tuple[str, ...]] = ("text",)
+    pretrained_encoder: ClassVar[str] = "bert"
 
     def __init__(self, n_genres: int, bert: BertModel) -> None:
         super().__init__()
@@ -49,19 +49,15 @@ class Bert(nn.Module):
         self.dropout = nn.Dropout(bert.config.hidden_dropout_prob)
         self.classifier = nn.Linear(bert.config.hidden_size, n_genres)
 
-    def forward(
-        self, audio: Tensor | None, tokens: Tensor | None = None, token_mask: Tensor | None = None
-    ) -> ModelOutput:
-        """Classify lyrics; audio is ignored.
+    def forward(self, tokens: Tensor | None = None, token_mask: Tensor | None = None) -> ModelOutput:
+        """Classify lyrics.
 
         Args:
-            audio: Not used.
             tokens: `[B, L]` int64, [CLS] first, at most 512.
             token_mask: `[B, L]` bool, true for real tokens; the others change nothing.
 
         Raises:
             ModelError: if tokens or mask are missing or do not fit.
         """
-        del audio
         states, _ = hidden_states(self.bert, tokens, token_mask)
-        return ModelOutput(self.classifier(self.dropout(states[:, 0])), None, states[:, 0])
+        return ModelOutput(self.classifier(self.dropout(states[:, 0])), text_embedding=states[:, 0])

@@ -5,7 +5,7 @@ of timm (`inception_v4.tf_in1k`) loads by name. As in the original, every stride
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -186,8 +186,6 @@ class InceptionV4(nn.Module):
         last_linear: From the averaged map to the genres.
     """
 
-    modalities: ClassVar[tuple[str, ...]] = ("audio",)
-
     def __init__(
         self, n_genres: int, *, width: float = 1.0, blocks: Sequence[int] = PAPER_BLOCKS, in_channels: int = 1
     ) -> None:
@@ -195,20 +193,15 @@ class InceptionV4(nn.Module):
         self.features, channels = inception_features(in_channels, width, blocks)
         self.last_linear = nn.Linear(channels, n_genres)
 
-    def forward(
-        self, audio: Tensor | None, tokens: Tensor | None = None, token_mask: Tensor | None = None
-    ) -> ModelOutput:
-        """Classify spectrograms; tokens and their mask are ignored.
+    def forward(self, audio: Tensor | None = None) -> ModelOutput:
+        """Classify spectrograms.
 
         Args:
             audio: `[B, T, bands]`, normalised; T and bands at least 75.
-            tokens: Not used.
-            token_mask: Not used.
 
         Raises:
             ModelError: if the spectrogram is missing or too small.
         """
-        del tokens, token_mask
         image = required_audio(audio, SMALLEST_SIDE).transpose(1, 2).unsqueeze(1)
         pooled = self.features(image).mean((2, 3))
-        return ModelOutput(self.last_linear(pooled), pooled, None)
+        return ModelOutput(self.last_linear(pooled), pooled)

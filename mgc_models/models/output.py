@@ -14,11 +14,13 @@ class ModelOutput(NamedTuple):
         logits: `[B, C]`, before the sigmoid.
         audio_embedding: `[B, D]` pooled audio before any fusion, not normalised; None for a model without audio.
         text_embedding: `[B, D]` pooled lyrics before any fusion, not normalised; None for a model without lyrics.
+        emotion: `[B, 2]` valence and energy; None for a model that does not regress them.
     """
 
     logits: Tensor
-    audio_embedding: Tensor | None
-    text_embedding: Tensor | None
+    audio_embedding: Tensor | None = None
+    text_embedding: Tensor | None = None
+    emotion: Tensor | None = None
 
 
 def required_audio(audio: Tensor | None, smallest: int) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgc_models.errors import ModelError
-from mgc_models.models import build_model
+from mgc_models.models import DataSizes, build_model
 
 TINY = {
     "name": "alnet",
@@ -19,12 +19,13 @@ TINY = {
     "fusion_intermediate": 96,
     "dropout": 0.1,
 }
+SIZES = DataSizes(6, n_bands=128, vocab_size=90)
 
 
 @pytest.fixture
 def model() -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_model(TINY, 6, 90).eval()
+    return build_model(TINY, SIZES).eval()
 
 
 @pytest.fixture
@@ -35,10 +36,10 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def test_the_output_is_logits_and_one_vector_for_each_modality(model: torch.nn.Module, batch: tuple) -> None:
-    logits, audio, text = model(*batch)
+    logits, audio, text, emotion = model(*batch)
     assert logits.shape == (3, 6)
     assert audio.shape == text.shape == (3, 48)
-    assert model.modalities == ("audio", "text")
+    assert emotion is None
 
 
 @pytest.mark.parametrize("gradients", [True, False])
@@ -48,7 +49,7 @@ def test_masked_positions_change_nothing(model: torch.nn.Module, batch: tuple, g
     with torch.set_grad_enabled(gradients):
         results = [model(audio, these, mask) for these in (tokens, other)]
         short = model(audio[:1], tokens[:1, :4], mask[:1, :4])
-    for one, two, cut in zip(*results, short, strict=True):
+    for one, two, cut in zip(*(result[:3] for result in (*results, short)), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
         torch.testing.assert_close(one[:1], cut, rtol=1e-5, atol=1e-5)
 
@@ -81,7 +82,7 @@ def test_the_fused_layer_is_the_same_with_and_without_gradients(model: torch.nn.
 
 def test_every_parameter_learns(batch: tuple) -> None:
     torch.manual_seed(0)
-    model = build_model(TINY, 6, 90)
+    model = build_model(TINY, SIZES)
     output = model(*batch)
     (output.logits.square().sum() + output.text_embedding.square().sum()).backward()
     silent = [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0]
@@ -93,7 +94,7 @@ def test_at_the_paper_s_sizes_only_the_map_is_projected() -> None:
     paper = TINY | {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     paper |= {"fusion_width": 768, "fusion_heads": 12, "fusion_intermediate": 3072}
     with torch.device("meta"):
-        model = build_model(paper, 50, 30522)
+        model = build_model(paper, DataSizes(50, n_bands=128, vocab_size=30522))
     assert list(model.text_projection.parameters()) == []
     assert model.audio_projection.weight.shape == (768, 1536, 1, 1)
 
@@ -105,4 +106,4 @@ def test_what_does_not_fit_is_named(model: torch.nn.Module, batch: tuple) -> Non
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         model(audio, None, None)
     with pytest.raises(ModelError, match=r"model.fusion_width \(48\) must be divisible by model.fusion_heads \(7\)"):
-        build_model({**TINY, "fusion_heads": 7}, 6, 90)
+        build_model({**TINY, "fusion_heads": 7}, SIZES)

@@ -90,14 +90,14 @@ def test_crops_are_zero_padded_and_then_normalised(reader, tracks, resident):
     rows = torch.arange(len(tracks.ids))
     starts = data.random_starts(rows, torch.linspace(0, 1 - 1e-9, len(rows), dtype=torch.float64))
     batch = data.batch(rows, starts)
-    assert batch.audio.shape == (26, 100, 128)
+    assert batch.inputs["audio"].shape == (26, 100, 128)
     for row, track_id in enumerate(tracks.ids):
         whole = reader.read(track_id).astype(np.float32)
         start = int(starts[row])
         padded = np.zeros((100, 128), dtype=np.float32)
         padded[: min(100, len(whole))] = whole[start : start + 100]
         assert start + 100 <= max(100, len(whole))
-        np.testing.assert_allclose(batch.audio[row], (padded + 5.0) / 4.0, rtol=1e-6)
+        np.testing.assert_allclose(batch.inputs["audio"][row], (padded + 5.0) / 4.0, rtol=1e-6)
     assert batch.labels.tolist() == tracks.labels.astype(float).tolist()
 
 
@@ -148,7 +148,7 @@ def _mean_model():
             self.logits = logits
 
     class Mean(torch.nn.Module):
-        def forward(self, audio, *_):
+        def forward(self, audio):
             return Output(audio.mean(dim=(1, 2), keepdim=False)[:, None])
 
     return Mean()

@@ -23,10 +23,10 @@ def regression(samples=10, seen=None, poison=None):
     def batch(rows, positions):
         if seen is not None:
             seen.append((rows.tolist(), positions.tolist()))
-        return Batch(x[rows] + positions[:, None].float() * 0.01, None, None, y[rows])
+        return Batch({"input": x[rows] + positions[:, None].float() * 0.01}, y[rows])
 
     def losses(model, batch):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(batch.audio), batch.labels)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(**batch.inputs), batch.labels)
         return {"loss": loss * (float("nan") if next(steps) == poison else 1), "half": loss / 2}
 
     return Task(samples, batch, losses)

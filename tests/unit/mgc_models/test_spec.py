@@ -37,7 +37,7 @@ BAD = [
     ("data.tracks", "/etc/passwd", "below the store"),
     ("run_id", "../x", "letters"),
     ("weights.bert", 3, "text"),
-    ("stage", "pretrain", "evaluate"),
+    ("stage", "test", "evaluate, pretrain"),
 ]
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertForMaskedLM
 
 from mgc_models.hub import bert_folder
-from mgc_models.models import build_model
+from mgc_models.models import DataSizes, build_model
 from mgc_models.models.inception_v4 import InceptionV4
 from mgc_models.weights import WeightsError, load_checked, load_pretrained, read_state
 
@@ -18,6 +18,7 @@ BERT = {"name": "bert", "layers": 2, "hidden": 32, "heads": 2, "intermediate": 6
 FUSION = {"fusion_width": 32, "fusion_heads": 2, "fusion_intermediate": 64, "dropout": 0.1}
 ALNET = {**INCEPTION, **BERT, **FUSION, "name": "alnet"}
 VOCAB = 90
+SIZES = DataSizes(5, n_bands=128, vocab_size=VOCAB)
 
 
 def perturbed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -69,7 +70,7 @@ def assert_bert(bert: torch.nn.Module, published: dict[str, torch.Tensor]) -> No
 
 
 def test_without_sources_the_model_stays_random() -> None:
-    model = build_model(ALNET, 5, VOCAB)
+    model = build_model(ALNET, SIZES)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert load_pretrained(model, {}) == "random"
     assert load_pretrained(model, {"bert": None, "inception_v4": None}) == "random"
@@ -77,7 +78,7 @@ def test_without_sources_the_model_stays_random() -> None:
 
 
 def test_alnet_takes_both_and_says_so(timm_file: tuple, bert_checkpoint: tuple) -> None:
-    model = build_model(ALNET, 5, VOCAB)
+    model = build_model(ALNET, SIZES)
     init = load_pretrained(model, {"bert": str(bert_checkpoint[0]), "inception_v4": str(timm_file[0])})
     assert_inception(model.features, timm_file[1])
     assert_bert(model.bert, bert_checkpoint[1])
@@ -89,9 +90,9 @@ def test_alnet_takes_both_and_says_so(timm_file: tuple, bert_checkpoint: tuple) 
 
 def test_each_model_takes_only_its_own_part(timm_file: tuple, bert_checkpoint: tuple) -> None:
     sources = {"bert": str(bert_checkpoint[0]), "inception_v4": str(timm_file[0])}
-    assert "bert" not in load_pretrained(build_model(INCEPTION, 5, None), sources)
-    assert "inception" not in load_pretrained(build_model(BERT, 5, VOCAB), sources)
-    init = load_pretrained(build_model(ALNET, 5, VOCAB), {"bert": sources["bert"]})
+    assert "bert" not in load_pretrained(build_model(INCEPTION, SIZES), sources)
+    assert "inception" not in load_pretrained(build_model(BERT, SIZES), sources)
+    init = load_pretrained(build_model(ALNET, SIZES), {"bert": sources["bert"]})
     assert init.endswith("inception_v4=random")
 
 
@@ -108,7 +109,7 @@ def test_pickled_files_load_in_every_layout_they_are_published_in(
     elif layout == "without batch counters":
         content = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     torch.save(content, tmp_path / "weights.pth")
-    model = build_model(INCEPTION, 5, None)
+    model = build_model(INCEPTION, SIZES)
     load_pretrained(model, {"inception_v4": str(tmp_path / "weights.pth")})
     torch.testing.assert_close(model.features[2].bn.running_var, state["features.2.bn.running_var"])
 
@@ -137,9 +138,11 @@ def test_every_difference_is_listed_and_nothing_is_copied() -> None:
 
 def test_other_sizes_than_the_published_ones_are_named(timm_file: tuple, bert_checkpoint: tuple) -> None:
     with pytest.raises(WeightsError, match=r"MGC_INCEPTION_V4 .* model.width = 1.0(.|\n)*shape of 0.bn.bias"):
-        load_pretrained(build_model({**INCEPTION, "width": 0.25}, 5, None), {"inception_v4": str(timm_file[0])})
+        load_pretrained(build_model({**INCEPTION, "width": 0.25}, SIZES), {"inception_v4": str(timm_file[0])})
     with pytest.raises(WeightsError, match=r"layers: settings 3, checkpoint 2.*vocabulary: settings 91, checkpoint 90"):
-        load_pretrained(build_model({**BERT, "layers": 3}, 5, VOCAB + 1), {"bert": str(bert_checkpoint[0])})
+        load_pretrained(
+            build_model({**BERT, "layers": 3}, DataSizes(5, vocab_size=VOCAB + 1)), {"bert": str(bert_checkpoint[0])}
+        )
 
 
 def test_a_bert_of_another_kind_or_with_a_missing_tensor_is_refused(bert_checkpoint: tuple) -> None:
@@ -148,14 +151,14 @@ def test_a_bert_of_another_kind_or_with_a_missing_tensor_is_refused(bert_checkpo
     del state["bert.encoder.layer.1.output.dense.bias"]
     save_file(state, folder / "model.safetensors")
     with pytest.raises(WeightsError, match=r"missing in the file: encoder.layer.1.output.dense.bias"):
-        load_pretrained(build_model(BERT, 5, VOCAB), {"bert": str(folder)})
+        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "roberta"}))
     with pytest.raises(WeightsError, match="type 'roberta'; MGC_BERT expects 'bert'"):
-        load_pretrained(build_model(BERT, 5, VOCAB), {"bert": str(folder)})
+        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
     (folder / "config.json").write_text("{")
     with pytest.raises(WeightsError, match="not JSON"):
-        load_pretrained(build_model(BERT, 5, VOCAB), {"bert": str(folder)})
+        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
 
 
 class Payload:
@@ -192,7 +195,7 @@ def test_a_bert_that_cannot_be_reached_names_the_variable_and_the_alternative(
         bert_folder(str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": VOCAB}))
     with pytest.raises(WeightsError, match="sizes differ"):
-        load_pretrained(build_model(BERT, 5, VOCAB), {"bert": str(tmp_path)})
+        load_pretrained(build_model(BERT, SIZES), {"bert": str(tmp_path)})
 
 
 def test_a_cached_hub_model_is_found_by_name_without_a_network(
@@ -206,6 +209,6 @@ def test_a_cached_hub_model_is_found_by_name_without_a_network(
     (repository / "refs" / "main").write_text("0" * 40)
     (repository / "snapshots").mkdir()
     bert_checkpoint[0].rename(repository / "snapshots" / ("0" * 40))
-    model = build_model(BERT, 5, VOCAB)
+    model = build_model(BERT, SIZES)
     assert load_pretrained(model, {"bert": "somebody/bert-tiny"}).startswith("bert=bert-tiny(sha256:")
     assert_bert(model.bert, bert_checkpoint[1])

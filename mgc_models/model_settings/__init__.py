@@ -1,0 +1,11 @@
+"""The `[model]` settings: one frozen dataclass per model, told apart by `name`. Imports no torch.
+
+Every class has `inputs`: which of "audio", "tokens", "words" and "word_vectors" its model takes. A new model adds its
+class to the union, and its builder to `mgc_models.models`.
+"""
+
+from mgc_models.model_settings.baselines import AlnetSettings, BertSettings, InceptionV4Settings
+
+__all__ = ["AlnetSettings", "BertSettings", "InceptionV4Settings", "ModelSettings"]
+
+ModelSettings = InceptionV4Settings | BertSettings | AlnetSettings
