@@ -5,7 +5,16 @@ class to the union, and its builder to `mgc_models.models`.
 """
 
 from mgc_models.model_settings.baselines import AlnetSettings, BertSettings, InceptionV4Settings
+from mgc_models.model_settings.ru2023 import PandeyaSettings, RuMgcSettings, SantanaSettings
 
-__all__ = ["AlnetSettings", "BertSettings", "InceptionV4Settings", "ModelSettings"]
+__all__ = [
+    "AlnetSettings",
+    "BertSettings",
+    "InceptionV4Settings",
+    "ModelSettings",
+    "PandeyaSettings",
+    "RuMgcSettings",
+    "SantanaSettings",
+]
 
-ModelSettings = InceptionV4Settings | BertSettings | AlnetSettings
+ModelSettings = InceptionV4Settings | BertSettings | AlnetSettings | RuMgcSettings | SantanaSettings | PandeyaSettings

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
-from transformers import BertModel
 
 from mgc_models.errors import ModelError
 from mgc_models.models.alnet import ALNet
-from mgc_models.models.bert import Bert, bert_encoder
+from mgc_models.models.bert import Bert, lyrics_encoder
 from mgc_models.models.inception_v4 import SMALLEST_SIDE, InceptionV4, inception_features
 from mgc_models.models.output import ModelOutput
+from mgc_models.models.ru_baselines import pandeya, santana
+from mgc_models.models.ru_mgc import RuMgc
 from mgc_models.models.sizes import DataSizes
 
 __all__ = ["DataSizes", "ModelOutput", "build_model"]
@@ -42,7 +43,7 @@ def _inception_v4(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
 
 
 def _bert(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
-    return Bert(sizes.n_genres, _encoder(model, sizes))
+    return Bert(sizes.n_genres, lyrics_encoder(model, sizes))
 
 
 def _alnet(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
@@ -52,19 +53,12 @@ def _alnet(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
         sizes.n_genres,
         features,
         channels,
-        _encoder(model, sizes),
+        lyrics_encoder(model, sizes),
         fusion_width=model["fusion_width"],
         fusion_heads=model["fusion_heads"],
         fusion_intermediate=model["fusion_intermediate"],
         dropout=model["dropout"],
     )
-
-
-def _encoder(model: Mapping[str, Any], sizes: DataSizes) -> BertModel:
-    if sizes.vocab_size is None:
-        raise ModelError(f"model.name = {model['name']!r} reads lyrics: expected the vocabulary size of a tokenizer")
-    shape = {key: model[key] for key in ("layers", "hidden", "heads", "intermediate")}
-    return bert_encoder(**shape, vocab_size=sizes.vocab_size)
 
 
 def _check_bands(sizes: DataSizes) -> None:
@@ -76,4 +70,7 @@ _BUILDERS: dict[str, Callable[[Mapping[str, Any], DataSizes], nn.Module]] = {
     "inception_v4": _inception_v4,
     "bert": _bert,
     "alnet": _alnet,
+    "ru_mgc": RuMgc,
+    "santana": santana,
+    "pandeya": pandeya,
 }

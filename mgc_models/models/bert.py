@@ -1,12 +1,14 @@
 """BERT on the lyrics (Devlin et al. 2019; the thesis' lyrics baseline, section 5.3)."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from mgc_models.errors import ModelError
 from mgc_models.models.output import ModelOutput, required_text
+from mgc_models.models.sizes import DataSizes
 
 
 def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, vocab_size: int) -> BertModel:
@@ -26,6 +28,18 @@ def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, voc
         attn_implementation="sdpa",  # type: ignore[call-arg] # taken by the base class's **kwargs
     )
     return BertModel(config, add_pooling_layer=False)
+
+
+def lyrics_encoder(model: Mapping[str, Any], sizes: DataSizes) -> BertModel:
+    """The encoder that `[model]` describes, for the tokenizer of the data.
+
+    Raises:
+        ModelError: as `bert_encoder`, and if the data have no tokenizer.
+    """
+    if sizes.vocab_size is None:
+        raise ModelError(f"model.name = {model['name']!r} reads lyrics: expected the vocabulary size of a tokenizer")
+    shape = {key: model[key] for key in ("layers", "hidden", "heads", "intermediate")}
+    return bert_encoder(**shape, vocab_size=sizes.vocab_size)
 
 
 def hidden_states(bert: BertModel, tokens: Tensor | None, token_mask: Tensor | None) -> tuple[Tensor, Tensor]:

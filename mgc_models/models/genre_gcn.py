@@ -1,0 +1,103 @@
+"""The genre correlations extraction module (GCEM) of Ru et al. 2023: a graph convolution over genres, as in ML-GCN.
+
+ML-GCN is Chen et al. 2019, arXiv 1904.03582. The matrix is used as it comes: `genre.correlation.weight` is already
+thresholded, re-weighted and normalised (docs/decisions/0013-genre-correlation.md).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mgc_models.errors import ModelError
+from mgc_models.genre_graph import GenreGraph
+
+
+def node_features(graph: GenreGraph, kind: str) -> Tensor:
+    """What the network knows of each genre before it looks at their correlations.
+
+    Args:
+        graph: Its `node_features` are vectors of the genres' names, or None.
+        kind: `names`, or `one_hot`: with it the first layer's weights are a learned embedding of each genre.
+
+    Returns:
+        `[C, D]` float32. Without name vectors one-hot, whatever `kind` says. A genre whose vector holds no number
+        stands at the mean of the others: nothing sets it apart.
+    """
+    if kind == "one_hot" or graph.node_features is None:
+        return torch.eye(len(graph.names))
+    vectors = graph.node_features.float()
+    known = vectors.isfinite().all(1)
+    if not known.any():
+        return torch.eye(len(graph.names))
+    return torch.where(known[:, None], vectors, vectors[known].mean(0))
+
+
+class GraphConvolution(nn.Module):
+    """A H W, without bias, as in ML-GCN's code: `[C, in]` to `[C, out]`."""
+
+    def __init__(self, in_width: int, out_width: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(out_width)
+        self.weight = nn.Parameter(torch.empty(in_width, out_width).uniform_(-bound, bound))
+
+    def forward(self, correlation: Tensor, nodes: Tensor) -> Tensor:
+        """Mix each genre's projected features with those of the genres it is correlated with."""
+        return correlation @ (nodes @ self.weight)
+
+
+class GenreGCN(nn.Module):
+    """Two graph convolutions with a LeakyReLU between them.
+
+    Attributes:
+        correlation: `[C, C]`, not trained.
+        nodes: `[C, D]`, the genres' features before the convolution; not trained.
+    """
+
+    def __init__(self, correlation: Tensor, nodes: Tensor, *, hidden: int, out_width: int, slope: float) -> None:
+        super().__init__()
+        if correlation.shape != (len(nodes), len(nodes)) or not correlation.isfinite().all():
+            raise ModelError(
+                f"genre correlation {list(correlation.shape)}: expected finite numbers [{len(nodes)}, {len(nodes)}], "
+                "one row and column per genre"
+            )
+        self.correlation: Tensor
+        self.nodes: Tensor
+        self.register_buffer("correlation", correlation.float())
+        self.register_buffer("nodes", nodes)
+        self.first = GraphConvolution(nodes.shape[1], hidden)
+        self.second = GraphConvolution(hidden, out_width)
+        self.slope = slope
+
+    def forward(self) -> Tensor:
+        """The genres after the convolution: `[C, out_width]`."""
+        hidden = F.leaky_relu(self.first(self.correlation, self.nodes), self.slope)
+        return self.second(self.correlation, hidden)
+
+
+class GraphClassifier(nn.Module):
+    """ML-GCN's use of the genres: each is the classifier of its own logit."""
+
+    def __init__(self, gcn: GenreGCN) -> None:
+        super().__init__()
+        self.gcn = gcn
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """Logits `[B, C]` of fused features `[B, out_width]`."""
+        return fused @ self.gcn().T
+
+
+class LabelAttention(nn.Module):
+    """The alternative use: each genre asks the sequence for what concerns it, and is judged on that alone."""
+
+    def __init__(self, gcn: GenreGCN, width: int, n_genres: int) -> None:
+        super().__init__()
+        self.gcn = gcn
+        self.judges = nn.Linear(width, n_genres)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Logits `[B, C]` of states `[B, L, width]`; `mask [B, L]` is false where there is nothing to look at."""
+        genres = self.gcn().expand(len(states), -1, -1)
+        seen = F.scaled_dot_product_attention(genres.to(states.dtype), states, states, attn_mask=mask[:, None])
+        return (seen * self.judges.weight).sum(-1) + self.judges.bias

@@ -1,0 +1,52 @@
+"""The audio-and-lyrics baseline in Ru et al. 2023: Pandeya et al. 2021, a residual CNN and a HAN joined late.
+
+Its sizes could not be read (docs/decisions/0026-ru-baselines.md).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mgc_models.errors import ModelError
+from mgc_models.models.han import HierarchicalAttention
+from mgc_models.models.output import ModelOutput, required_audio
+from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
+
+
+class Pandeya(nn.Module):
+    """Pooled audio and lyrics side by side, a dense layer, and a head each for genres and emotion."""
+
+    def __init__(
+        self, n_genres: int, resnet: ResNet, han: HierarchicalAttention, *, joint: int, dropout: float, emotion: bool
+    ) -> None:
+        super().__init__()
+        self.resnet = resnet
+        self.han = han
+        self.joint = nn.Sequential(nn.Linear(resnet.out_channels + han.width, joint), nn.ReLU(), nn.Dropout(dropout))
+        self.genres = nn.Linear(joint, n_genres)
+        self.emotion = nn.Linear(joint, 2) if emotion else None
+
+    def forward(self, audio: Tensor | None, words: Tensor | None, has_lyrics: Tensor | None = None) -> ModelOutput:
+        """Classify pairs of spectrogram and lyrics.
+
+        Args:
+            audio: `[B, T, bands]`, normalised; T and bands at least 33.
+            words: `[B, lines, words]` int64 rows of the word table, 0 where there is none. Of a track without any the
+                lyrics are the zero vector.
+            has_lyrics: Not used: `words` says it too.
+
+        Returns:
+            Logits `[B, C]`, both modalities before they are joined, and with the emotion head valence and energy
+            `[B, 2]`, between 0 and 1 as Spotify gives them.
+
+        Raises:
+            ModelError: if an input is missing or does not fit.
+        """
+        del has_lyrics
+        if words is None:
+            raise ModelError("this model reads lyrics, and the batch has none; expected words [B, lines, words]")
+        image = required_audio(audio, SMALLEST_SIDE).transpose(1, 2).unsqueeze(1)
+        heard = self.resnet(image).mean((2, 3))
+        read, _, _ = self.han(words)
+        joint = self.joint(torch.cat((heard, read), 1))
+        emotion = None if self.emotion is None else torch.sigmoid(self.emotion(joint))
+        return ModelOutput(self.genres(joint), heard, read, emotion)

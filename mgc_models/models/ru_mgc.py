@@ -1,0 +1,108 @@
+"""The model of Ru et al. 2023 (ICASSP): aligned audio and lyrics, two cross-modal attentions, correlated genres.
+
+The body of the paper is not to be had. Its project page names the parts; how they are built is a setting each, with its
+reason in docs/decisions/0023 to 0026.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mgc_models.errors import ModelError
+from mgc_models.models.bert import hidden_states, lyrics_encoder
+from mgc_models.models.cross_attention import SymmetricCrossAttention
+from mgc_models.models.genre_gcn import GenreGCN, GraphClassifier, LabelAttention, node_features
+from mgc_models.models.output import ModelOutput, masked_mean, required_audio
+from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
+from mgc_models.models.sizes import DataSizes
+
+
+class RuMgc(nn.Module):
+    """Three modules after the source: representation, fusion, genre correlations.
+
+    Two switches of its ablation are settings here: without `scma` the pooled modalities are concatenated as they are,
+    without `gcem` the classifier is a linear layer. The third, the audio-lyrics loss, is a weight of the loss; the
+    heads that lead to its space are always there.
+
+    Args:
+        model: `mgc_models.model_settings.ru2023.RuMgcSettings` as a mapping.
+        sizes: What the data say: genres, vocabulary, and with `gcem` the genres' graph.
+
+    Attributes:
+        pretrained_encoder: Name of the part that starts from published weights, for a learning rate of its own.
+        bert: The lyrics encoder.
+
+    Raises:
+        ModelError: if sizes do not go together, or the data lack the tokenizer or the graph.
+    """
+
+    pretrained_encoder: ClassVar[str] = "bert"
+
+    def __init__(self, model: Mapping[str, Any], sizes: DataSizes) -> None:
+        super().__init__()
+        width = model["width"]
+        # What a switch takes away is drawn last: with one seed the parts that two ablation rows share start alike.
+        self.resnet = ResNet(model["audio_channels"], model["audio_blocks"])
+        self.bert = lyrics_encoder(model, sizes)
+        self.audio_projection = nn.Linear(self.resnet.out_channels, width)
+        self.text_projection = nn.Identity() if model["hidden"] == width else nn.Linear(model["hidden"], width)
+        self.audio_head = nn.Linear(width, model["contrastive_width"])
+        self.text_head = nn.Linear(width, model["contrastive_width"])
+        self.text_pooling = model["text_pooling"]
+        self.classifier = _genre_correlations(model, sizes) if model["gcem"] else nn.Linear(2 * width, sizes.n_genres)
+        self.scma = _fusion(model) if model["scma"] else None
+
+    def forward(self, audio: Tensor | None, tokens: Tensor | None, token_mask: Tensor | None) -> ModelOutput:
+        """Classify pairs of spectrogram and lyrics.
+
+        Args:
+            audio: `[B, T, bands]`, normalised; T and bands at least 33.
+            tokens: `[B, L]` int64, [CLS] first, at most 512.
+            token_mask: `[B, L]` bool, true for real tokens; the others change nothing. [CLS] counts as one in any case,
+                so that a track without lyrics has something to be read.
+
+        Returns:
+            Logits `[B, C]`, and the vectors that the audio-lyrics loss aligns, `[B, contrastive_width]` each, taken
+            before the fusion.
+
+        Raises:
+            ModelError: if an input is missing or does not fit.
+        """
+        image = required_audio(audio, SMALLEST_SIDE).transpose(1, 2).unsqueeze(1)
+        heard = self.audio_projection(self.resnet(image).mean(2).transpose(1, 2))
+        states, mask = hidden_states(self.bert, tokens, token_mask)
+        mask = torch.cat((torch.ones_like(mask[:, :1]), mask[:, 1:]), 1)
+        read = self.text_projection(states)
+        pooled_audio = heard.mean(1)
+        pooled_text = read[:, 0] if self.text_pooling == "cls" else masked_mean(read, mask)
+        embeddings = self.audio_head(pooled_audio), self.text_head(pooled_text)
+        if self.scma is not None:
+            heard, read = self.scma(heard, read, mask)
+            pooled_audio, pooled_text = heard.mean(1), masked_mean(read, mask)
+        if isinstance(self.classifier, LabelAttention):
+            joint_mask = torch.cat((mask.new_ones(heard.shape[:2]), mask), 1)
+            return ModelOutput(self.classifier(torch.cat((heard, read), 1), joint_mask), *embeddings)
+        return ModelOutput(self.classifier(torch.cat((pooled_audio, pooled_text), 1)), *embeddings)
+
+
+def _fusion(model: Mapping[str, Any]) -> SymmetricCrossAttention:
+    return SymmetricCrossAttention(
+        model["fusion_layers"], model["width"], model["fusion_heads"], model["fusion_intermediate"], model["dropout"]
+    )
+
+
+def _genre_correlations(model: Mapping[str, Any], sizes: DataSizes) -> GraphClassifier | LabelAttention:
+    graph = sizes.genre_graph
+    if graph is None:
+        raise ModelError("model.gcem = true: expected the genres' correlation in the training inputs, found none")
+    attends = model["gcn_output"] == "label_attention"
+    gcn = GenreGCN(
+        graph.correlation,
+        node_features(graph, model["node_features"]),
+        hidden=model["gcn_hidden"],
+        out_width=model["width"] * (1 if attends else 2),
+        slope=model["gcn_slope"],
+    )
+    return LabelAttention(gcn, model["width"], sizes.n_genres) if attends else GraphClassifier(gcn)
