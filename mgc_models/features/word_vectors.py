@@ -49,8 +49,13 @@ def load_word_vectors(path: Path) -> WordVectors:
     if not len(table):
         raise DataError(f"{path}: expected word vectors, found no word; the vocabulary had no lyrics to count.")
     vectors = np.stack(table["vector"].to_numpy())
+    return WordVectors(tuple(table["word"].to_pylist()), with_head(vectors.astype(np.float32)))
+
+
+def with_head(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put the rows of padding and of unknown words before the vectors `[V, D]` of the words: `[V + 2, D]`."""
     head = np.stack([np.zeros(vectors.shape[1], np.float32), random_vector("", vectors.shape[1])])
-    return WordVectors(tuple(table["word"].to_pylist()), np.concatenate([head, vectors.astype(np.float32)]))
+    return np.concatenate([head, vectors])
 
 
 def random_vector(word: str, dimensions: int) -> NDArray[np.float32]:

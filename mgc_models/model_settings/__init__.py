@@ -5,16 +5,29 @@ class to the union, and its builder to `mgc_models.models`.
 """
 
 from mgc_models.model_settings.baselines import AlnetSettings, BertSettings, InceptionV4Settings
+from mgc_models.model_settings.nandy2021 import HanCnnSettings
 from mgc_models.model_settings.ru2023 import PandeyaSettings, RuMgcSettings, SantanaSettings
+from mgc_models.model_settings.wongchemelli2023 import WongChemelliSettings
 
 __all__ = [
     "AlnetSettings",
     "BertSettings",
+    "HanCnnSettings",
     "InceptionV4Settings",
     "ModelSettings",
     "PandeyaSettings",
     "RuMgcSettings",
     "SantanaSettings",
+    "WongChemelliSettings",
 ]
 
-ModelSettings = InceptionV4Settings | BertSettings | AlnetSettings | RuMgcSettings | SantanaSettings | PandeyaSettings
+ModelSettings = (
+    InceptionV4Settings
+    | BertSettings
+    | AlnetSettings
+    | RuMgcSettings
+    | SantanaSettings
+    | PandeyaSettings
+    | HanCnnSettings
+    | WongChemelliSettings
+)

@@ -8,11 +8,13 @@ from torch import nn
 from mgc_models.errors import ModelError
 from mgc_models.models.alnet import ALNet
 from mgc_models.models.bert import Bert, lyrics_encoder
+from mgc_models.models.han_cnn import build_han_cnn
 from mgc_models.models.inception_v4 import SMALLEST_SIDE, InceptionV4, inception_features
 from mgc_models.models.output import ModelOutput
 from mgc_models.models.ru_baselines import pandeya, santana
 from mgc_models.models.ru_mgc import RuMgc
 from mgc_models.models.sizes import DataSizes
+from mgc_models.models.wong_chemelli import build_wong_chemelli
 
 __all__ = ["DataSizes", "ModelOutput", "build_model"]
 
@@ -73,4 +75,6 @@ _BUILDERS: dict[str, Callable[[Mapping[str, Any], DataSizes], nn.Module]] = {
     "ru_mgc": RuMgc,
     "santana": santana,
     "pandeya": pandeya,
+    "han_cnn": build_han_cnn,
+    "wong_chemelli": build_wong_chemelli,
 }

@@ -6,9 +6,9 @@ position takes no part in anything: sequences are packed, and weights outside th
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mgc_models.errors import ModelError
+from mgc_models.models.sequences import positions_below, run_packed
 
 PAD = 0  # index of the word table that stands for no word
 
@@ -58,13 +58,8 @@ class AttentiveGRU(nn.Module):
         Returns:
             Vectors `[R, 2 * hidden]` and weights `[R, T]`; both zero where the mask is true nowhere.
         """
-        order = torch.argsort(~mask, dim=1, stable=True)  # what is there moves to the front, in its order
-        lengths = mask.sum(1)
-        front = inputs.gather(1, order.unsqueeze(-1).expand_as(inputs))
-        packed = pack_padded_sequence(front, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=mask.shape[1])
-        there = torch.arange(mask.shape[1], device=mask.device) < lengths[:, None]
-        vectors, weights = self.attention(states, there)
+        states, order, lengths = run_packed(self.gru, inputs, mask)
+        vectors, weights = self.attention(states, positions_below(lengths, mask.shape[1]))
         return vectors, torch.zeros_like(weights).scatter(1, order, weights)
 
 
