@@ -5,6 +5,7 @@ class to the union, and its builder to `mgc_models.models`.
 """
 
 from mgc_models.model_settings.baselines import AlnetSettings, BertSettings, InceptionV4Settings
+from mgc_models.model_settings.jiang_mae import JiangMaeSettings
 from mgc_models.model_settings.nandy2021 import HanCnnSettings
 from mgc_models.model_settings.ru2023 import PandeyaSettings, RuMgcSettings, SantanaSettings
 from mgc_models.model_settings.wongchemelli2023 import WongChemelliSettings
@@ -14,6 +15,7 @@ __all__ = [
     "BertSettings",
     "HanCnnSettings",
     "InceptionV4Settings",
+    "JiangMaeSettings",
     "ModelSettings",
     "PandeyaSettings",
     "RuMgcSettings",
@@ -25,6 +27,7 @@ ModelSettings = (
     InceptionV4Settings
     | BertSettings
     | AlnetSettings
+    | JiangMaeSettings
     | RuMgcSettings
     | SantanaSettings
     | PandeyaSettings

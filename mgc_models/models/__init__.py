@@ -10,6 +10,7 @@ from mgc_models.models.alnet import ALNet
 from mgc_models.models.bert import Bert, lyrics_encoder
 from mgc_models.models.han_cnn import build_han_cnn
 from mgc_models.models.inception_v4 import SMALLEST_SIDE, InceptionV4, inception_features
+from mgc_models.models.jiang_mae import build_jiang_mae
 from mgc_models.models.output import ModelOutput
 from mgc_models.models.ru_baselines import pandeya, santana
 from mgc_models.models.ru_mgc import RuMgc
@@ -72,6 +73,7 @@ _BUILDERS: dict[str, Callable[[Mapping[str, Any], DataSizes], nn.Module]] = {
     "inception_v4": _inception_v4,
     "bert": _bert,
     "alnet": _alnet,
+    "jiang_mae": build_jiang_mae,
     "ru_mgc": RuMgc,
     "santana": santana,
     "pandeya": pandeya,

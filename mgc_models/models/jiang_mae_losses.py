@@ -1,0 +1,30 @@
+"""Reconstruction losses (thesis Eq. 4.10 and 4.13), computed in float32."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+_IGNORED = -100
+
+
+def audio_reconstruction_loss(prediction: Tensor, target: Tensor, reduction: str) -> Tensor:
+    """Squared error of the masked patches of each clip, `[B]`.
+
+    Args:
+        prediction: `[B, M, 256]`.
+        target: The same shape.
+        reduction: `sum` over values and patches, the squared Frobenius norm of thesis Eq. 4.10; `mean`: CAV-MAE's.
+    """
+    squares = (prediction.float() - target).square().sum((1, 2))
+    return squares if reduction == "sum" else squares / max(1, target[0].numel())
+
+
+def lyrics_reconstruction_loss(logits: Tensor, tokens: Tensor, real: Tensor) -> Tensor:
+    """Cross-entropy summed over all masked real tokens of the batch.
+
+    Args:
+        logits: `[B, M, V]` at the masked slots.
+        tokens: The words there, int64 [B, M].
+        real: False where the slot is padding, which counts nothing, bool [B, M].
+    """
+    targets = tokens.masked_fill(~real, _IGNORED).flatten()
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets, ignore_index=_IGNORED, reduction="sum")
