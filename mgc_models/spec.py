@@ -157,7 +157,9 @@ class JobSpec:
         runs: The runs as plain mappings, read one by one with `parse_run`.
         checkpoint_every_s: Longest time between two resume states within an epoch; 0 writes one at every step.
         compile: Whether the training step goes through `torch.compile`.
-        threads: CPU threads, or None for torch's own choice.
+        threads: CPU threads of a process, or None for torch's own choice.
+        workers: Processes that train side by side, for runs that are too small to fill a machine; a failed run then
+            does not keep the others.
     """
 
     store: str
@@ -166,6 +168,7 @@ class JobSpec:
     checkpoint_every_s: Annotated[float, Minimum(0)] = 60.0
     compile: bool = False
     threads: Annotated[int | None, Minimum(1)] = None
+    workers: Annotated[int, Minimum(1)] = 1
 
 
 def required(section: _Section | None, key: str) -> _Section:

@@ -1,10 +1,11 @@
-"""`python -m mgc_models.train JOB.json`: train and evaluate the runs of a job, one after the other.
+"""`python -m mgc_models.train JOB.json`: train and evaluate the runs of a job, one after the other or side by side.
 
 Light to import: a job is checked before torch is loaded.
 """
 
 import argparse
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -88,42 +89,69 @@ def _execute(
     if not todo:
         return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
+    from mgc_models.crew import work_side_by_side  # noqa: PLC0415
+
+    hire = functools.partial(_attempts, job, runs, store, log)
+    if job.workers > 1 and len(todo) > 1:
+        import mgc_models.runner  # noqa: F401, PLC0415 - loaded once, before the processes fork
+
+        left = work_side_by_side(runs, todo, job.workers, hire, log, stop)
+        if left:
+            log.error("runs not finished: %d of %d: %s", len(left), len(todo), ", ".join(sorted(left)))
+        return _FAILED if left else _DONE
+    attempt = hire(stop)
+    return _DONE if all(attempt(number) for number in todo) else _FAILED
+
+
+def _attempts(
+    job: JobSpec,
+    runs: Sequence[RunSpec | PretrainRun],
+    store: Store,
+    log: logging.Logger,
+    stop: Callable[[], str | None],
+) -> Callable[[int], bool]:
+    """What attempts the run of a number; it tells the log why one fails, and gives whether it is finished."""
     import torch  # noqa: PLC0415
 
     from mgc_models.runner import Worker, choose_device, execute_run  # noqa: PLC0415
 
     if job.threads:
         torch.set_num_threads(job.threads)
-    run = runs[todo[0]]
-    try:
-        worker = Worker(store, job, choose_device(job.device), log, stop)
-        for number in todo:
-            run = runs[number]
-            log.info("run %s: %d of %d", run.run_id, number + 1, len(runs))
-            execute_run(run, job.runs[number], worker)
-    except StoppedError as error:
-        log.warning("%s; start it again to go on", error)
-        return _FAILED
-    except TrainingError as error:
-        log.error("%s", error)  # noqa: TRY400
-        return _FAILED
-    except (
-        DataError,
-        DeviceError,
-        ModelError,
-        ShardError,
-        TokenizerError,
-        WeightsError,
-        OSError,
-        torch.OutOfMemoryError,
-    ) as error:
-        log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
-        return _FAILED
-    except RuntimeError:
-        # No error of this project: the traceback is what helps.
-        log.exception("run %s: stopped by an unexpected error", run.run_id)
-        return _FAILED
-    return _DONE
+    workers: list[Worker] = []
+
+    def execute(number: int) -> None:
+        if not workers:
+            workers.append(Worker(store, job, choose_device(job.device), log, stop))
+        log.info("run %s: %d of %d", runs[number].run_id, number + 1, len(runs))
+        execute_run(runs[number], job.runs[number], workers[0])
+
+    def attempt(number: int) -> bool:
+        run_id = runs[number].run_id
+        try:
+            execute(number)
+        except StoppedError as error:
+            log.warning("%s; start it again to go on", error)
+        except TrainingError as error:
+            log.error("%s", error)  # noqa: TRY400
+        except (
+            DataError,
+            DeviceError,
+            ModelError,
+            ShardError,
+            TokenizerError,
+            WeightsError,
+            OSError,
+            torch.OutOfMemoryError,
+        ) as error:
+            log.error("run %s: %s", run_id, error)  # noqa: TRY400
+        except RuntimeError:
+            # No error of this project: the traceback is what helps.
+            log.exception("run %s: stopped by an unexpected error", run_id)
+        else:
+            return True
+        return False
+
+    return attempt
 
 
 @contextlib.contextmanager

@@ -1,0 +1,65 @@
+"""Several processes on one job: the same results as one after the other, and pretrainings before what needs them."""
+
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tiny_job import INCEPTION, kept_files, make_run, make_store, train, write_job
+
+from mgc_models.crew import work_side_by_side
+
+LOG = logging.getLogger("test")
+
+
+def test_runs_side_by_side_come_to_the_same_bytes_and_a_failure_keeps_to_itself(tmp_path: Path) -> None:
+    together, alone = make_store(tmp_path / "together"), make_store(tmp_path / "alone")
+    runs = [make_run("bad", learning_rate=1e30), make_run("run0"), make_run("run1", INCEPTION, epochs=1)]
+    code, log = train(write_job(together, runs, workers=2))
+    assert code == 1
+    assert "runs not finished: 1 of 3: bad" in log
+    assert train(write_job(alone, runs[1:]))[0] == 0
+    for run in runs[1:]:
+        assert kept_files(together, run["run_id"]) == kept_files(alone, run["run_id"])
+        assert json.loads((together.run(run["run_id"]) / "timing.json").read_text())["sessions"] == 1
+
+
+def crew(tmp_path: Path, pretrained: dict[str, str | None], attempt, stop=lambda: None) -> tuple[set[str], list[str]]:
+    """Attempt fake runs; gives what is left, and the order in which they began."""
+    runs = [SimpleNamespace(run_id=name, pretrained=before) for name, before in pretrained.items()]
+
+    def hire(_stop):
+        def work(number: int) -> bool:
+            with (tmp_path / "begun").open("a") as file:
+                file.write(f"{runs[number].run_id}\n")
+            return attempt(runs[number].run_id)
+
+        return work
+
+    left = work_side_by_side(runs, range(len(runs)), 2, hire, LOG, stop)
+    begun = tmp_path / "begun"
+    return set(left), begun.read_text().split() if begun.exists() else []
+
+
+def test_a_run_waits_for_its_pretraining_and_falls_with_it(tmp_path: Path) -> None:
+    runs = {"a1": "a", "b1": "b", "a": None, "b": None, "a2": "a", "c1": "elsewhere"}
+    left, begun = crew(tmp_path, runs, lambda name: name != "b")
+    assert left == {"b", "b1"}
+    assert "b1" not in begun
+    assert begun.index("a") < min(begun.index("a1"), begun.index("a2"))
+    assert "c1" in begun
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_a_killed_process_costs_its_run_and_a_stop_costs_the_rest(tmp_path: Path, how: str) -> None:
+    def attempt(name: str) -> bool:
+        if name == "a":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+    stop = (lambda: "asked") if how == "stopped" else lambda: None
+    left, _ = crew(tmp_path, dict.fromkeys("abcd"), attempt, stop)
+    assert left == ({"a"} if how == "killed" else set("abcd"))
