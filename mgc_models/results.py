@@ -81,6 +81,8 @@ def _preprocessing(run: RunSpec, data: TrackData) -> dict[str, Any]:
     content: dict[str, Any] = {
         "genres": list(data.tracks.genres),
         "model": asdict(settings.model),
+        "classification": required(settings.loss, "loss").classification,
+        "crops": required(settings.evaluate, "evaluate").crops,
         "threshold_logit": required(settings.evaluate, "evaluate").threshold_logit,
     }
     if data.audio:

@@ -16,6 +16,7 @@ from mgc_models.data import Fold, TrackData, Tracks, read_tracks, split_rows
 from mgc_models.errors import DeviceError, ModelError, StoppedError
 from mgc_models.loop import LoopState, fit
 from mgc_models.models import DataSizes, build_model
+from mgc_models.preprocessing import keep_files
 from mgc_models.progress import EventLog
 from mgc_models.results import finish
 from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
@@ -100,7 +101,9 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker) -> None:
         stop=worker.stop,
     )
     try:
-        finish(run, folder, *_train(run, worker, runtime), runtime)
+        trained = _train(run, worker, runtime)
+        keep_files(run, worker.store)
+        finish(run, folder, *trained, runtime)
     except (ValueError, RuntimeError) as error:
         events.write("stopped" if isinstance(error, StoppedError) else "failed", message=str(error))
         raise

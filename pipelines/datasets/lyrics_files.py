@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mgc_models.features.lyrics_text import deduplicate
 from pipelines.datasets.rejects import Reject
-from pipelines.transforms.lyrics import deduplicate
 
 SUFFIXES = (".txt",)
 BYTE_ORDER_MARK = "\ufeff"

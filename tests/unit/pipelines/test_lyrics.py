@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mgc_models.features.lyrics_text import deduplicate
 from pipelines.datasets.lyrics_files import LyricsTask, read_lyrics
-from pipelines.transforms.lyrics import deduplicate
 
 CHORUS = "Oh my love\nStay with me"
 
