@@ -51,7 +51,8 @@ def load_pretrained(model: nn.Module, sources: Mapping[str, str | None]) -> str:
     """Replace a model's random weights by the published ones that are given.
 
     Args:
-        model: What `build_model` returned. Its audio network is `features`, its lyrics network `bert`.
+        model: What `build_model` returned. Its audio network is `features`, its lyrics network `bert`; its `starts`, if
+            it has any, are added to what is returned.
         sources: `bert`: local folder or hub name; `inception_v4`: a file of timm; None or absent: stays random.
 
     Returns:
@@ -65,6 +66,7 @@ def load_pretrained(model: nn.Module, sources: Mapping[str, str | None]) -> str:
         if hasattr(model, attribute):
             source = sources.get(part)
             starts[part] = load(getattr(model, attribute), source) if source else "random"
+    starts |= getattr(model, "starts", {})  # what a model says of itself: choices that depend on what the data had
     if set(starts.values()) == {"random"}:
         return "random"
     return " ".join(f"{part}={start}" for part, start in starts.items())

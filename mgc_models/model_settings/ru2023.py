@@ -28,7 +28,7 @@ class RuMgcSettings:
         gcn_slope: Of the LeakyReLU between them.
         gcn_output: `classifier`: each genre's vector times the fused vector (ML-GCN); `label_attention`: each genre's
             vector is its question to the sequence.
-        node_features: `names`: vectors of the genres' names; `one_hot`.
+        node_features: `centred_names`: vectors of the genres' names less their mean; `names`: as they are; `one_hot`.
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("audio", "tokens")
@@ -51,7 +51,7 @@ class RuMgcSettings:
     gcn_hidden: Size
     gcn_slope: Share
     gcn_output: Literal["classifier", "label_attention"]
-    node_features: Literal["names", "one_hot"]
+    node_features: Literal["centred_names", "names", "one_hot"]
 
 
 @dataclass(frozen=True)

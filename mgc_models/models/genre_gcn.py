@@ -13,25 +13,27 @@ from torch import Tensor, nn
 from mgc_models.errors import ModelError
 from mgc_models.genre_graph import GenreGraph
 
+_SAME = 1e-6  # spread of name vectors that do not differ
 
-def node_features(graph: GenreGraph, kind: str) -> Tensor:
+
+def node_features(graph: GenreGraph, kind: str) -> tuple[Tensor, str]:
     """What the network knows of each genre before it looks at their correlations.
 
     Args:
         graph: Its `node_features` are vectors of the genres' names, or None.
-        kind: `names`, or `one_hot`: with it the first layer's weights are a learned embedding of each genre.
+        kind: `names`; `centred_names`: less their mean, and scaled to a mean square of 1, since BERT's vectors of any
+            two names are nearly the same; `one_hot`: the first layer's weights are then a learned vector of each genre.
 
     Returns:
-        `[C, D]` float32. Without name vectors one-hot, whatever `kind` says. A genre whose vector holds no number
-        stands at the mean of the others: nothing sets it apart.
+        `[C, D]` float32, and the kind it is: one-hot where vectors are wanted and a genre has none.
     """
-    if kind == "one_hot" or graph.node_features is None:
-        return torch.eye(len(graph.names))
-    vectors = graph.node_features.float()
-    known = vectors.isfinite().all(1)
-    if not known.any():
-        return torch.eye(len(graph.names))
-    return torch.where(known[:, None], vectors, vectors[known].mean(0))
+    vectors = graph.node_features
+    if kind == "one_hot" or vectors is None or not vectors.isfinite().all():
+        return torch.eye(len(graph.names)), "one_hot"
+    if kind == "names":
+        return vectors.float(), kind
+    centred = vectors.float() - vectors.float().mean(0)
+    return centred / centred.square().mean().sqrt().clamp(min=_SAME), kind
 
 
 class GraphConvolution(nn.Module):
@@ -53,10 +55,13 @@ class GenreGCN(nn.Module):
     Attributes:
         correlation: `[C, C]`, not trained.
         nodes: `[C, D]`, the genres' features before the convolution; not trained.
+        node_kind: What the nodes are, see `node_features`.
     """
 
-    def __init__(self, correlation: Tensor, nodes: Tensor, *, hidden: int, out_width: int, slope: float) -> None:
+    def __init__(self, graph: GenreGraph, features: str, *, hidden: int, out_width: int, slope: float) -> None:
         super().__init__()
+        correlation = graph.correlation
+        nodes, self.node_kind = node_features(graph, features)
         if correlation.shape != (len(nodes), len(nodes)) or not correlation.isfinite().all():
             raise ModelError(
                 f"genre correlation {list(correlation.shape)}: expected finite numbers [{len(nodes)}, {len(nodes)}], "

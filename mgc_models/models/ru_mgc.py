@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mgc_models.errors import ModelError
 from mgc_models.models.bert import hidden_states, lyrics_encoder
 from mgc_models.models.cross_attention import SymmetricCrossAttention
-from mgc_models.models.genre_gcn import GenreGCN, GraphClassifier, LabelAttention, node_features
+from mgc_models.models.genre_gcn import GenreGCN, GraphClassifier, LabelAttention
 from mgc_models.models.output import ModelOutput, masked_mean, required_audio
 from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
 from mgc_models.models.sizes import DataSizes
@@ -33,6 +33,7 @@ class RuMgc(nn.Module):
     Attributes:
         pretrained_encoder: Name of the part that starts from published weights, for a learning rate of its own.
         bert: The lyrics encoder.
+        starts: What the genres' nodes are, to be said beside how the weights begin.
 
     Raises:
         ModelError: if sizes do not go together, or the data lack the tokenizer or the graph.
@@ -51,7 +52,13 @@ class RuMgc(nn.Module):
         self.audio_head = nn.Linear(width, model["contrastive_width"])
         self.text_head = nn.Linear(width, model["contrastive_width"])
         self.text_pooling = model["text_pooling"]
-        self.classifier = _genre_correlations(model, sizes) if model["gcem"] else nn.Linear(2 * width, sizes.n_genres)
+        self.classifier: nn.Linear | GraphClassifier | LabelAttention
+        self.starts: dict[str, str] = {}
+        if model["gcem"]:
+            self.classifier = _genre_correlations(model, sizes)
+            self.starts["node_features"] = self.classifier.gcn.node_kind
+        else:
+            self.classifier = nn.Linear(2 * width, sizes.n_genres)
         self.scma = _fusion(model) if model["scma"] else None
 
     def forward(self, audio: Tensor | None, tokens: Tensor | None, token_mask: Tensor | None) -> ModelOutput:
@@ -99,8 +106,8 @@ def _genre_correlations(model: Mapping[str, Any], sizes: DataSizes) -> GraphClas
         raise ModelError("model.gcem = true: expected the genres' correlation in the training inputs, found none")
     attends = model["gcn_output"] == "label_attention"
     gcn = GenreGCN(
-        graph.correlation,
-        node_features(graph, model["node_features"]),
+        graph,
+        model["node_features"],
         hidden=model["gcn_hidden"],
         out_width=model["width"] * (1 if attends else 2),
         slope=model["gcn_slope"],

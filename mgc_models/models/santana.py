@@ -15,15 +15,15 @@ class Santana(nn.Module):
 
     def __init__(self, n_genres: int, channels: Sequence[int], dropout: float) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
+        layers: list[nn.Module] = []
         for in_channels, out_channels in zip((1, *channels), channels, strict=False):
-            blocks += [
+            layers += [
                 nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
                 nn.BatchNorm2d(out_channels),
                 nn.ReLU(inplace=True),
                 nn.MaxPool2d(2),
             ]
-        self.features = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels[-1], n_genres))
         # Halved so often, a side must leave one point; before the last halving there are then two by two, as batch
         # normalisation needs for a last batch of a single track.
@@ -39,5 +39,5 @@ class Santana(nn.Module):
             ModelError: if the spectrogram is missing or too small.
         """
         image = required_audio(audio, self.smallest_side).transpose(1, 2).unsqueeze(1)
-        pooled = self.features(image).mean((2, 3))
+        pooled = self.blocks(image).mean((2, 3))
         return ModelOutput(self.classifier(pooled), pooled, None)

@@ -1,5 +1,6 @@
 """The model of Ru 2023: its eight ablation rows, its inputs, and what is defined at the edges."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from mgc_models.errors import ModelError
 from mgc_models.genre_graph import GenreGraph
 from mgc_models.models import DataSizes, build_model
+from mgc_models.weights import load_pretrained
 
 TINY = {
     "name": "ru_mgc",
@@ -128,6 +130,14 @@ def test_genres_that_never_occur_in_training_have_finite_logits_that_learn(batch
     model = build_model(TINY, sizes(torch.eye(GENRES)))
     model(**batch).logits[:, 3].square().sum().backward()
     assert model.classifier.gcn.first.weight.grad.abs().sum() > 0
+
+
+def test_how_it_starts_says_what_the_nodes_are() -> None:
+    nameless = dataclasses.replace(sizes().genre_graph, node_features=None)
+    one_hot = build_model(TINY, DataSizes(GENRES, vocab_size=90, genre_graph=nameless))
+    assert load_pretrained(build(), {}) == "bert=random node_features=names"
+    assert load_pretrained(one_hot, {}) == "bert=random node_features=one_hot"
+    assert load_pretrained(build(gcem=False), {}) == "random"
 
 
 def test_the_correlation_reaches_the_logits(batch) -> None:

@@ -256,7 +256,7 @@ def test_correlation_is_on_the_whole_corpus_and_on_each_training_part(store: Sto
             "shares = [0.7, 0.2, 0.2]",
             ("folds.split_70_10_20.shares", "add up to 1"),
         ),
-        ("ru87", 'reweight = "none"', 'reweight = "some"', ("correlation.reweight", "paper")),
+        ("ru87", 'reweight = "paper"', 'reweight = "some"', ("correlation.reweight", "paper")),
         ("msd_genius", 'kinds = ["exact"]', 'kinds = ["same"]', ("match.kinds", "fuzzy")),
         ("fma_medium", 'kind = "shipped"', 'kind = "given"', ("folds.fma_shipped.kind", "stratified")),
         ("fma_medium", "n = 5", "", ("folds.random5", "either n")),
