@@ -1,6 +1,5 @@
 """Vectors of genre names from a pretrained BERT: the node features of a genre graph (Ru 2023)."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,19 +8,10 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import BertModel
 
-from mgc_models.errors import WeightsError
 from mgc_models.features.tokens import encode, load_tokenizer, special_ids
-from mgc_models.hub import bert_folder
+from mgc_models.hub import bert_folder, bert_sizes
 from mgc_models.models.bert import bert_encoder
 from mgc_models.weights import load_pretrained
-
-_SIZES = {
-    "layers": "num_hidden_layers",
-    "hidden": "hidden_size",
-    "heads": "num_attention_heads",
-    "intermediate": "intermediate_size",
-    "vocab_size": "vocab_size",
-}
 
 
 @torch.inference_mode()
@@ -39,7 +29,7 @@ def name_vectors(source: str, names: Sequence[str]) -> NDArray[np.float64]:
         WeightsError: if the checkpoint cannot be read.
         TokenizerError: if it has no tokenizer that can be read.
     """
-    bert = _load(source)
+    bert = load_bert(source)
     tokenizer = load_tokenizer(bert_folder(source))
     special = special_ids(tokenizer)
     vectors = np.zeros((len(names), bert.config.hidden_size))
@@ -50,15 +40,12 @@ def name_vectors(source: str, names: Sequence[str]) -> NDArray[np.float64]:
     return vectors
 
 
-def _load(source: str) -> BertModel:
-    folder = bert_folder(source)
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        sizes = {name: int(config[key]) for name, key in _SIZES.items()}
-    except (ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{folder / 'config.json'}: expected {', '.join(_SIZES.values())} as JSON, found otherwise ({error!r})"
-        ) from error
-    bert = bert_encoder(**sizes)
+def load_bert(source: str) -> BertModel:
+    """A checkpoint in the sizes that it states, ready to be read from.
+
+    Raises:
+        WeightsError: if it cannot be read.
+    """
+    bert = bert_encoder(**bert_sizes(source))
     load_pretrained(nn.ModuleDict({"bert": bert}), {"bert": source})
     return bert.eval()

@@ -1,5 +1,6 @@
 """Where a BERT checkpoint lies: a local folder, or a model of the Hugging Face hub by name. Imports no torch."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from mgc_models.errors import WeightsError
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 _CHECKPOINT = f"config.json, {' or '.join(WEIGHT_FILES)} and {' or '.join(_VOCABULARY_FILES)}"
+_SIZES = {
+    "layers": "num_hidden_layers",
+    "hidden": "hidden_size",
+    "heads": "num_attention_heads",
+    "intermediate": "intermediate_size",
+    "vocab_size": "vocab_size",
+}
 _OFFLINE_VALUES = {"1", "ON", "YES", "TRUE"}
 
 
@@ -33,6 +41,22 @@ def bert_folder(source: str) -> Path:
             f"MGC_BERT = {source!r}: no folder of this name, and not loadable from the Hugging Face hub "
             f"({type(error).__name__}{'; HF_HUB_OFFLINE is set' if _offline() else ''}). Set MGC_BERT to a local "
             f"folder with {_CHECKPOINT}, or unset it to start from random weights."
+        ) from error
+
+
+def bert_sizes(source: str) -> dict[str, int]:
+    """Sizes of a checkpoint, from its config.json: layers, hidden, heads, intermediate, vocab_size.
+
+    Raises:
+        WeightsError: if there is no such checkpoint, or its configuration lacks one of them.
+    """
+    file = bert_folder(source) / "config.json"
+    try:
+        config = json.loads(file.read_text())
+        return {name: int(config[key]) for name, key in _SIZES.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{file}: expected {', '.join(_SIZES.values())} as JSON, found otherwise ({error!r})"
         ) from error
 
 

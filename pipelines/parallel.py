@@ -56,10 +56,12 @@ def map_tasks(
     unit: str = "tracks",
     size: Callable[[Task], int] = lambda _: 1,
     log: Log = _logger.info,
+    workers: int | None = None,
 ) -> Iterator[tuple[Task, Result]]:
     """Apply `function`, a module-level function, to every task; results come as they are finished.
 
-    One task runs in this process, several in spawned worker processes, which end when this process is gone.
+    One task runs in this process, several in spawned worker processes, which end when this process is gone; tasks with
+    a given number of `workers` always run in those.
 
     Args:
         function: What to do.
@@ -68,6 +70,7 @@ def map_tasks(
         unit: What is counted.
         size: How many units a task holds.
         log: Gets a line every 15 s and one at the end.
+        workers: Worker processes; None: one per core.
 
     Raises:
         WorkerError: if a worker process died, for example because memory ran out.
@@ -76,7 +79,7 @@ def map_tasks(
     mininterval = BAR_EVERY_S[sys.stderr.isatty()]
     with tqdm(total=total, desc=label, unit=f" {unit}", mininterval=mininterval, disable=not tasks) as bar:
         started = logged = time.monotonic()
-        for task, result in _results(function, tasks, label):
+        for task, result in _results(function, tasks, label, workers):
             yield task, result
             bar.update(size(task))
             now = time.monotonic()
@@ -85,9 +88,11 @@ def map_tasks(
                 log(f"{label}: {bar.n:,} of {total:,} {unit}, {bar.n / (now - started):.1f} a second")
 
 
-def _results(function: Callable[[Task], Result], tasks: Sequence[Task], label: str) -> Iterator[tuple[Task, Result]]:
-    workers = min(available_cores(), len(tasks))
-    if workers < 2:
+def _results(
+    function: Callable[[Task], Result], tasks: Sequence[Task], label: str, given: int | None
+) -> Iterator[tuple[Task, Result]]:
+    workers = given or min(available_cores(), len(tasks))
+    if workers < 2 and not given:
         yield from ((task, function(task)) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")  # forked workers would inherit the threads of polars and torch

@@ -8,14 +8,28 @@ import dagster as dg
 from pipelines.assets.common import CONTRACT_CHECK, OWNERS, table_assets, table_key, table_result, table_spec
 from pipelines.assets.datasets import raw_key
 from pipelines.assets.raw import MUSIC4ALL
-from pipelines.assets.stages import clear_failures, run_pass
+from pipelines.assets.stages import Build, clear_failures, run_pass
 from pipelines.datasets import fma, msd, music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features import duplicates, tokens, word_vectors
 from pipelines.features.audio import audio_outputs, build_audio, feature_part
+from pipelines.features.lyric_lines import LINES as MOST_LINES
+from pipelines.features.lyric_lines import WORDS_PER_LINE, build_lyric_lines
+from pipelines.features.lyric_shards import lyric_outputs
+from pipelines.features.principal_vectors import build_principal_vectors
 from pipelines.features.sources import audio_source
 from pipelines.features.tables import feature_totals, shards_are_whole
-from pipelines.features.wanted import Vocabulary, audio_datasets, datasets_of, spectrogram_names, vocabularies
+from pipelines.features.wanted import (
+    LyricFeature,
+    Vocabulary,
+    audio_datasets,
+    datasets_of,
+    lyric_lines,
+    principal_vectors,
+    spectrogram_names,
+    vocabularies,
+)
+from pipelines.parallel import Log
 from pipelines.resources import MgcResource
 from pipelines.settings import Settings
 from pipelines.stages.common import not_there, write_empty
@@ -25,6 +39,7 @@ GROUP = "features"
 AUDITS = ["core.audio_files", "core.audio_duplicates"]
 TOKENS = dg.AssetKey(["feature", tokens.FEATURE])
 LYRICS = [table_key("core.lyrics"), raw_key(fma.DATASET), table_key("corpus.m4a")]
+LINES, PRINCIPAL = lyric_lines(), principal_vectors()
 DESCRIPTIONS = {
     "fbank_16k": "Kaldi log-mel filter banks of whole clips: 128 bands, 100 frames a second, 16 kHz mono, float16.",
     "logmel_22k": "Log-mel spectrograms of whole clips: 128 bands, hop 512, 22,050 Hz mono, float16, not standardised.",
@@ -136,10 +151,45 @@ def _word_vectors(
     return skipped, {vocabulary.name: metadata["status"], **word_vectors.summary(store, vocabulary)}
 
 
+@dg.multi_asset(
+    specs=[
+        *(
+            shards_spec(
+                feature_key(feature.name),
+                f"Lyrics of {feature.lyrics} as lines of word numbers (at most {MOST_LINES} lines of "
+                f"{WORDS_PER_LINE} words), in shards, with their vocabulary and its vectors.",
+                [table_key(word_vectors.TABLE)],
+            )
+            for feature in LINES
+        ),
+        shards_spec(
+            feature_key(PRINCIPAL.name),
+            "Vectors of the principal words of lyrics, float16, in shards, with the vocabulary that chose them: from "
+            "MGC_ELMO_DIR, else MGC_BERT, else those of feature.word_vectors.",
+            [table_key(word_vectors.TABLE)],
+        ),
+    ],
+    name="word_features",
+)
+def word_features(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+    """Number the words of lyrics line by line, and give principal words their vectors."""
+    for feature in (*LINES, PRINCIPAL):
+        build = _word_feature(feature, context.log.info)
+        store, skipped, metadata = run_pass(context, mgc, lyric_outputs(feature), build, feature.lyrics)
+        yield shards_result(store, feature.name, [feature.lyrics], metadata, skipped)
+
+
+def _word_feature(feature: LyricFeature, log: Log) -> Build:
+    """What fills one feature of lyrics."""
+    if feature == PRINCIPAL:
+        return lambda store, settings: build_principal_vectors(store, feature, settings.weights, log)
+    return lambda store, _: build_lyric_lines(store, feature, log)
+
+
 @table_assets(
     ["feature.shards", "feature.index"],
     group=GROUP,
-    deps=[TOKENS, *map(feature_key, spectrogram_names())],
+    deps=[TOKENS, *map(feature_key, [*spectrogram_names(), *(feature.name for feature in (*LINES, PRINCIPAL))])],
     name="feature_tables",
 )
 def feature_tables(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
@@ -148,6 +198,7 @@ def feature_tables(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     status = {dataset: not_there(store, settings, dataset) or "done" for dataset in audio_datasets()}
     parts = [(dataset, feature_part(name, dataset)) for name in spectrogram_names() for dataset in datasets_of(name)]
     parts.append((music4all.DATASET, tokens.PART))
+    parts += [(feature.lyrics, f"{feature.name}-{feature.lyrics}") for feature in (*LINES, PRINCIPAL)]
     with clear_failures():
         broken = [part for dataset, part in parts if status[dataset] == "done" and not shards_are_whole(store, part)]
         if broken:

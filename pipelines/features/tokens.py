@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from mgc_models.features.settings import feature_settings
 from pipelines.currency import content_hash, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features.tables import feature_frames, shards_are_whole
+from pipelines.features.word_vectors import usable_lyrics
 from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.shards import FeatureSpec, ShardInfo, write_shard
@@ -68,17 +68,12 @@ def _build(store: Store, bert: str | None, log: Log) -> bool:
     there = (folder / TOKENIZER_FILE).is_file() and shards_are_whole(store, PART)
     if there and is_current(store, OUTPUTS, inputs):
         return False
-    texts = _texts(store)
+    texts = usable_lyrics(store, music4all.DATASET)
     _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
     spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
     done = _write_shards(folder, spec, texts, log)
     shards, index = feature_frames(store, spec, music4all.DATASET, done)
     return write_parts(store, OUTPUTS, {"feature.shards": shards, "feature.index": index}, inputs)
-
-
-def _texts(store: Store) -> list[tuple[str, str]]:
-    lyrics = read_frame(store, "core.lyrics", music4all.DATASET).filter(pl.col("lyrics_status") == "ok")
-    return list(lyrics.sort("track_id").select("track_id", "lyrics").iter_rows())
 
 
 def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:

@@ -22,6 +22,16 @@ class Vocabulary:
     members: str | None = None
 
 
+@dataclass(frozen=True)
+class LyricFeature:
+    """A feature of lyrics: its name, the dataset of the lyrics, the vocabulary of its words, and whose lyrics count."""
+
+    name: str
+    lyrics: str
+    vocabulary: Vocabulary
+    members: str | None = None
+
+
 @cache
 def _read() -> Mapping[str, Any]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))
@@ -50,6 +60,21 @@ def spectrogram_names() -> list[str]:
 def vocabularies() -> list[Vocabulary]:
     """Vocabularies of word vectors."""
     return [Vocabulary(name, **values) for name, values in _read()["word_vectors"].items()]
+
+
+def lyric_lines() -> list[LyricFeature]:
+    """Features with lines of word numbers."""
+    return [_lyric_feature(name, values) for name, values in _read()["lyric_lines"].items()]
+
+
+def principal_vectors() -> LyricFeature:
+    """The feature with the vectors of principal words."""
+    return _lyric_feature("principal_vectors", _read()["principal_vectors"])
+
+
+def _lyric_feature(name: str, values: Mapping[str, Any]) -> LyricFeature:
+    named = {vocabulary.name: vocabulary for vocabulary in vocabularies()}
+    return LyricFeature(name, values["lyrics"], named[values["vocabulary"]], values.get("members"))
 
 
 def _spectrogram(name: str) -> FeatureSpec:

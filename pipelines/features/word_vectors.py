@@ -1,4 +1,4 @@
-"""Word vectors of each vocabulary: those of MGC_WORD2VEC, else counted from the lyrics (decisions/0012)."""
+"""Word vectors of each vocabulary: those of MGC_WORD2VEC, else counted from the lyrics (decisions/0015)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def build_word_vectors(store: Store, vocabulary: Vocabulary, word2vec: str | Non
     seen = content_hash(VERSION, dict(SETTINGS), lyrics, members, look)
     if raw_is_current(store, stage, seen, outputs(vocabulary)):
         return False
-    texts = _texts(store, vocabulary)
+    texts = [text for _, text in usable_lyrics(store, vocabulary.lyrics, vocabulary.members)]
     counted = count_words(texts)
     log(f"Word vectors of {vocabulary.name}: {len(counted):,} words from {len(texts):,} lyrics.")
     names = [word for word, _ in counted]
@@ -81,11 +81,12 @@ def build_word_vectors(store: Store, vocabulary: Vocabulary, word2vec: str | Non
     return True
 
 
-def _texts(store: Store, vocabulary: Vocabulary) -> list[str]:
-    lyrics = read_frame(store, "core.lyrics", vocabulary.lyrics).filter(pl.col("lyrics_status") == "ok")
-    if vocabulary.members:
-        lyrics = lyrics.filter(pl.col("track_id").is_in(read_frame(store, vocabulary.members)["track_id"].to_list()))
-    return list(lyrics.sort("track_id")["lyrics"])
+def usable_lyrics(store: Store, dataset: str, members: str | None = None) -> list[tuple[str, str]]:
+    """Track id and lyrics of a dataset's tracks with usable ones, sorted; of those in table `members`, if given."""
+    lyrics = read_frame(store, "core.lyrics", dataset).filter(pl.col("lyrics_status") == "ok")
+    if members:
+        lyrics = lyrics.filter(pl.col("track_id").is_in(read_frame(store, members)["track_id"].to_list()))
+    return list(lyrics.sort("track_id").select("track_id", "lyrics").iter_rows())
 
 
 def count_words(texts: Iterable[str]) -> list[tuple[str, int]]:

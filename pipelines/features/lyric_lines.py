@@ -1,0 +1,51 @@
+"""Lyrics as lines of word numbers: shards, and the vocabulary with its vectors beside them."""
+
+from mgc_models.features.lyric_lines import line_rows
+from mgc_models.features.settings import feature_settings
+from mgc_models.features.vocabulary import FILE, read_vocabulary
+from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.features.lyric_shards import LyricsTask, Made, lyric_outputs, save_vocabulary, write_lyric_shards
+from pipelines.features.tables import feature_frames, shards_are_whole
+from pipelines.features.wanted import LyricFeature
+from pipelines.features.word_vectors import TABLE, usable_lyrics
+from pipelines.parallel import Log, one_at_a_time
+from pipelines.stages.common import write_parts
+from warehouse.shards import FeatureSpec, write_shard
+from warehouse.store import Store
+
+VERSION = 1
+LINES, WORDS_PER_LINE = (feature_settings("lyric_lines")[name] for name in ("lines", "words_per_line"))
+
+
+def build_lyric_lines(store: Store, feature: LyricFeature, log: Log) -> bool:
+    """Number the words of all usable lyrics if they or the vocabulary changed; returns whether anything was done."""
+    part = lyric_outputs(feature)["feature.shards"]
+    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
+        return _build(store, feature, part, log)
+
+
+def _build(store: Store, feature: LyricFeature, part: str, log: Log) -> bool:
+    lyrics = part_hash(store, "core.lyrics", feature.lyrics)
+    vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
+    inputs = content_hash(VERSION, LINES, WORDS_PER_LINE, lyrics, vocabulary)
+    folder = store.feature(feature.name, feature.lyrics)
+    there = (folder / FILE).is_file() and shards_are_whole(store, part)
+    if there and is_current(store, lyric_outputs(feature), inputs):
+        return False
+    sha256, source = save_vocabulary(store, feature.vocabulary, folder / FILE)
+    spec = FeatureSpec(
+        feature.name,
+        "int32",
+        WORDS_PER_LINE,
+        {"lines": LINES, "vocabulary": feature.vocabulary.name, "vocabulary_sha256": sha256, "vector_source": source},
+    )
+    texts = usable_lyrics(store, feature.lyrics)
+    done = write_lyric_shards(folder, spec, texts, _make_shard, f"Lines of {feature.lyrics}", log)
+    shards, index = feature_frames(store, spec, feature.lyrics, done)
+    return write_parts(store, lyric_outputs(feature), {"feature.shards": shards, "feature.index": index}, inputs)
+
+
+def _make_shard(task: LyricsTask) -> Made:
+    vocabulary = read_vocabulary(task.shard.parent, task.spec).word_vectors
+    arrays = [(track_id, line_rows(text, vocabulary, LINES, WORDS_PER_LINE)) for track_id, text in task.texts]
+    return write_shard(task.shard, task.spec, arrays), [(track_id, len(rows)) for track_id, rows in arrays]

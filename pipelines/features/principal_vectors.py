@@ -1,0 +1,217 @@
+"""Vectors of the principal words of lyrics: shards, and the vocabulary that chose the words beside them.
+
+MGC_ELMO_DIR or MGC_BERT decide which network gives the vectors; without either they are those of feature.word_vectors.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mgc_models.errors import TokenizerError, WeightsError
+from mgc_models.features.elmo_files import elmo_files
+from mgc_models.features.principal_words import STOP_WORDS_FILE
+from mgc_models.features.settings import feature_settings
+from mgc_models.features.vocabulary import FILE, read_vocabulary
+from mgc_models.features.word_embedders import BACKENDS, EmbedderOptions, embedder_shape, lyric_vectors, open_embedder
+from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.datasets.errors import DatasetError
+from pipelines.features.lyric_shards import Made, lyric_outputs, remove_other_shards, save_vocabulary
+from pipelines.features.tables import feature_frames, shards_are_whole
+from pipelines.features.wanted import LyricFeature
+from pipelines.features.word_vectors import TABLE, usable_lyrics
+from pipelines.parallel import Log, map_tasks, one_at_a_time
+from pipelines.stages.common import write_parts
+from warehouse.shards import FeatureSpec, ShardInfo, open_shard
+from warehouse.store import Store, file_sha256, replacing
+from warehouse.tables import table_hash
+
+VERSION = 1
+SETTINGS = feature_settings("principal_vectors")
+OPTIONS = EmbedderOptions(tuple(SETTINGS["bert_layers"]), SETTINGS["bert_pooling"])
+TRACKS_PER_SHARD = 1024
+SONGS_AT_A_TIME = 32
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where vectors come from: name, path or hub name, and the text and hash that stand for it on every machine."""
+
+    name: str
+    source: str | None
+    label: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class VectorsTask:
+    """One shard to make.
+
+    Attributes:
+        number: Of the shard.
+        shard: Its place.
+        note: Place of the note that it was made.
+        spec: What it holds.
+        backend: What gives the vectors.
+        texts: (track_id, lyrics).
+        fingerprint: Hash of what decides the content.
+    """
+
+    number: int
+    shard: Path
+    note: Path
+    spec: FeatureSpec
+    backend: Backend
+    texts: list[tuple[str, str]]
+    fingerprint: str
+
+
+def choose_backend(weights: Mapping[str, str]) -> Backend:
+    """The backend that the settings name, or with `auto` the first that is configured.
+
+    Args:
+        weights: Path or hub name per pretrained source, as configured.
+
+    Raises:
+        DatasetError: if the named one is not configured or its files are not there.
+    """
+    wanted = SETTINGS["backend"]
+    name = next(name for name in BACKENDS if name in weights or name == "static") if wanted == "auto" else wanted
+    if name == "static":
+        return Backend(name, None, name, "")
+    if name not in weights:
+        raise DatasetError(
+            f"[principal_vectors] backend = {name!r} in specs.toml: expected {_VARIABLES[name]} to be set. "
+            "Set it, or choose backend = 'auto'."
+        )
+    identity = content_hash([file_sha256(file) for file in _files(name, weights[name])])
+    return Backend(name, weights[name], f"{name}(sha256:{identity[:8]})", identity)
+
+
+_VARIABLES = {"elmo": "MGC_ELMO_DIR", "bert": "MGC_BERT"}
+
+
+def _files(name: str, source: str) -> list[Path]:
+    from mgc_models.hub import bert_folder, weights_file  # noqa: PLC0415
+
+    try:
+        if name == "bert":
+            folder = bert_folder(source)
+            vocabulary = [folder / file for file in ("tokenizer.json", "vocab.txt") if (folder / file).is_file()]
+            return [folder / "config.json", weights_file(folder), *vocabulary]
+        return elmo_files(Path(source).expanduser())
+    except WeightsError as error:
+        raise DatasetError(str(error)) from error
+
+
+def build_principal_vectors(store: Store, feature: LyricFeature, weights: Mapping[str, str], log: Log) -> bool:
+    """Give the principal words of all members' lyrics their vectors; returns whether anything was done.
+
+    Shards that are there and were made from the same lyrics and network are not made again.
+
+    Raises:
+        DatasetError: if the configured network cannot be used.
+    """
+    part = lyric_outputs(feature)["feature.shards"]
+    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
+        return _build(store, feature, part, weights, log)
+
+
+def _build(store: Store, feature: LyricFeature, part: str, weights: Mapping[str, str], log: Log) -> bool:
+    backend = choose_backend(weights)
+    lyrics = part_hash(store, "core.lyrics", feature.lyrics)
+    members = table_hash(store, feature.members) if feature.members else ""
+    vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
+    inputs = content_hash(VERSION, dict(SETTINGS), lyrics, members, vocabulary, backend.name, backend.identity)
+    folder = store.feature(feature.name, feature.lyrics)
+    there = (folder / FILE).is_file() and shards_are_whole(store, part)
+    if there and is_current(store, lyric_outputs(feature), inputs):
+        return False
+    sha256, _ = save_vocabulary(store, feature.vocabulary, folder / FILE, vectors=backend.name == "static")
+    spec = _spec(folder, feature, backend, sha256)
+    texts = usable_lyrics(store, feature.lyrics, feature.members)
+    tasks = _tasks(store, folder, spec, backend, texts)
+    log(f"Principal words of {len(texts):,} lyrics, vectors from {backend.label}: at most {_most_bytes(spec, texts)}.")
+    workers = None if backend.name == "static" else 1  # a network takes the device, or all cores, for itself
+    try:
+        results = map_tasks(
+            _make_shard, tasks, label="Embedding words", size=lambda task: len(task.texts), log=log, workers=workers
+        )
+        done = {task.number: result for task, result in results}
+    except (WeightsError, TokenizerError) as error:
+        raise DatasetError(str(error)) from error
+    remove_other_shards(folder, {task.shard for task in tasks})
+    shards, index = feature_frames(store, spec, feature.lyrics, [(number, *done[number]) for number in sorted(done)])
+    return write_parts(store, lyric_outputs(feature), {"feature.shards": shards, "feature.index": index}, inputs)
+
+
+def _spec(folder: Path, feature: LyricFeature, backend: Backend, vocabulary_sha256: str) -> FeatureSpec:
+    settings = {
+        "backend": backend.name,
+        "source": backend.label,
+        "words_kept": SETTINGS["words_kept"],
+        "stop_words_sha256": file_sha256(STOP_WORDS_FILE),
+        "vocabulary": feature.vocabulary.name,
+        "vocabulary_sha256": vocabulary_sha256,
+    }
+    if backend.name == "bert":
+        settings |= {"bert_layers": list(OPTIONS.bert_layers), "bert_pooling": OPTIONS.bert_pooling}
+    vectors = read_vocabulary(folder, FeatureSpec(feature.name, "float16", 1, settings)).word_vectors
+    try:
+        layers, dimension = embedder_shape(backend.name, backend.source, vectors, OPTIONS)
+    except WeightsError as error:
+        raise DatasetError(str(error)) from error
+    shape = {"layers": layers, "dimension": dimension}
+    return FeatureSpec(feature.name, "float16", layers * dimension, settings | shape)
+
+
+def _tasks(
+    store: Store, folder: Path, spec: FeatureSpec, backend: Backend, texts: list[tuple[str, str]]
+) -> list[VectorsTask]:
+    tasks = []
+    for number, start in enumerate(range(0, max(len(texts), 1), TRACKS_PER_SHARD)):
+        chunk = texts[start : start + TRACKS_PER_SHARD]
+        name = f"shard-{number:05}"
+        note = store.root / "state" / spec.name / f"{name}.json"
+        fingerprint = content_hash(VERSION, spec.json, chunk)
+        tasks.append(VectorsTask(number, folder / f"{name}.parquet", note, spec, backend, chunk, fingerprint))
+    return tasks
+
+
+def _most_bytes(spec: FeatureSpec, texts: list[tuple[str, str]]) -> str:
+    """A bound of what the vectors take on the disk, in words."""
+    kept = SETTINGS["words_kept"]
+    words = sum(min(kept or len(text), len(text.split())) for _, text in texts)
+    return f"{words * spec.frame_bytes / 1e9:.1f} GB"
+
+
+def _make_shard(task: VectorsTask) -> Made:
+    """Runs in a worker, which alone loads the network."""
+    made = _noted(task)
+    if made:
+        return made
+    vocabulary = read_vocabulary(task.shard.parent, task.spec)
+    embedder = open_embedder(task.backend.name, task.backend.source, vocabulary.word_vectors, OPTIONS)
+    lengths = []
+    with open_shard(task.shard, task.spec) as shard:
+        for start in range(0, len(task.texts), SONGS_AT_A_TIME):
+            some = task.texts[start : start + SONGS_AT_A_TIME]
+            arrays = lyric_vectors([text for _, text in some], vocabulary, embedder, SETTINGS["words_kept"])
+            for (track_id, _), array in zip(some, arrays, strict=True):
+                shard.add(track_id, array)
+                lengths.append((track_id, len(array)))
+    with replacing(task.note) as temporary:
+        note = {"fingerprint": task.fingerprint, "info": asdict(shard.info), "lengths": lengths}
+        temporary.write_text(json.dumps(note) + "\n")
+    return shard.info, lengths
+
+
+def _noted(task: VectorsTask) -> Made | None:
+    """What a shard holds that is there and was made from the same; None if it has to be made."""
+    try:
+        note = json.loads(task.note.read_text())
+        info = ShardInfo(**note["info"])
+        whole = note["fingerprint"] == task.fingerprint and task.shard.stat().st_size == info.bytes
+        return (info, [(track_id, length) for track_id, length in note["lengths"]]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
