@@ -1,7 +1,9 @@
 """The thesis' model: its size, its three streams against a slow plain reference, padding, and what is left out."""
 
 import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from mgc_models.models.jiang_mae import JiangMae
 from mgc_models.models.jiang_mae_encoders import Stream
 from mgc_models.models.jiang_mae_losses import lyrics_reconstruction_loss
 from mgc_models.models.jiang_mae_patches import to_patches, to_spectrogram
+from mgc_models.spec import parse_settings
 from tests.unit.mgc_models.jiang_mae_tiny import BANDS, BOTH, FRAMES, GENRES, PRETRAIN, THESIS, VOCAB, batch, tiny_model
 
 
@@ -22,6 +25,15 @@ def test_the_pretraining_model_has_as_many_parameters_as_the_thesis_says(
     with torch.device("meta"):
         model = JiangMae(replace(THESIS, encoder_layers=encoder, decoder_layers=decoder), 0, 128, 30522)
     assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 2) == millions
+
+
+def test_the_thesis_settings_are_complete_and_build_this_model() -> None:
+    base = Path("pipelines/experiments/jiang2024/base/mae.toml")
+    settings = tomllib.loads(base.read_text())["settings"]
+    for stage in ("pretrain", "evaluate"):
+        assert parse_settings(settings, stage).model.inputs == ("audio", "tokens")
+    own = {name: value for name, value in vars(THESIS).items() if name != "modalities"}
+    assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file, and is the default"
 
 
 def plain_block(block: torch.nn.Module, stream: str, x: torch.Tensor) -> torch.Tensor:
