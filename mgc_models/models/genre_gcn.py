@@ -5,6 +5,7 @@ thresholded, re-weighted and normalised (docs/decisions/0013-genre-correlation.m
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,19 @@ def node_features(graph: GenreGraph, kind: str) -> tuple[Tensor, str]:
         return vectors.float(), kind
     centred = vectors.float() - vectors.float().mean(0)
     return centred / centred.square().mean().sqrt().clamp(min=_SAME), kind
+
+
+def stored_graph(state: Mapping[str, Tensor], names: Sequence[str]) -> GenreGraph | None:
+    """The graph inside a model's state dict, with which the model can be built to load it; None if there is none.
+
+    Args:
+        state: Names of `GenreGCN`'s tensors behind any prefix.
+        names: The genres.
+    """
+    ends = {key.rpartition(".")[2]: value for key, value in state.items() if ".gcn." in f".{key}"}
+    if not {"correlation", "nodes"} <= ends.keys():
+        return None
+    return GenreGraph(tuple(names), ends["correlation"], ends["nodes"])
 
 
 class GraphConvolution(nn.Module):

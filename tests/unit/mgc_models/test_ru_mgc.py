@@ -9,6 +9,7 @@ import torch
 from mgc_models.errors import ModelError
 from mgc_models.genre_graph import GenreGraph
 from mgc_models.models import DataSizes, build_model
+from mgc_models.models.genre_gcn import stored_graph
 from mgc_models.weights import load_pretrained
 
 TINY = {
@@ -144,6 +145,16 @@ def test_the_correlation_reaches_the_logits(batch) -> None:
     model, other = build().eval(), build().eval()
     other.classifier.gcn.correlation += torch.eye(GENRES)
     assert not torch.allclose(model(**batch).logits, other(**batch).logits)
+
+
+@pytest.mark.parametrize("changes", [{}, {"node_features": "one_hot"}, {"gcem": False}])
+def test_a_stored_model_is_built_again_from_its_weights_alone(batch, changes) -> None:
+    settings = TINY | {"node_features": "centred_names"} | changes
+    stored = build_model(settings, sizes()).eval()
+    graph = stored_graph(stored.state_dict(), "abcde")
+    again = build_model(settings, DataSizes(GENRES, vocab_size=90, genre_graph=graph)).eval()
+    again.load_state_dict(stored.state_dict())
+    torch.testing.assert_close(again(**batch).logits, stored(**batch).logits, rtol=0, atol=0)
 
 
 def test_at_the_default_sizes_the_parts_have_their_published_sizes() -> None:
