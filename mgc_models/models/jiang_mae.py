@@ -9,47 +9,18 @@ from torch import Tensor, nn
 from mgc_models.errors import ModelError
 from mgc_models.model_settings.jiang_mae import JiangMaeSettings
 from mgc_models.models.jiang_mae_decoder import Decoder
-from mgc_models.models.jiang_mae_encoders import BERT_POSITIONS, AudioEncoder, JointEncoder, LyricsEncoder, Stream
+from mgc_models.models.jiang_mae_encoders import BERT_POSITIONS, AudioEncoder, LyricsEncoder
+from mgc_models.models.jiang_mae_joint import JointEncoder, Stream, joined, pooled
 from mgc_models.models.jiang_mae_losses import audio_reconstruction_loss, lyrics_reconstruction_loss
 from mgc_models.models.jiang_mae_masking import Part, mask_audio, mask_lyrics
+from mgc_models.models.jiang_mae_outputs import Inpainting, PretrainOutput
 from mgc_models.models.jiang_mae_patches import PATCH, patch_columns, standardised, to_patches
 from mgc_models.models.jiang_mae_positions import MAX_POSITIONS
-from mgc_models.models.output import ModelOutput, masked_mean, required_audio, required_text
+from mgc_models.models.jiang_mae_setup import check_sizes, classifier, initialise
+from mgc_models.models.output import ModelOutput, required_audio, required_text
 from mgc_models.models.sizes import DataSizes
 from mgc_models.sections import PretrainSettings
 from mgc_models.spec_parser import parse
-
-_EMBEDDING_STD = 0.02  # of CAV-MAE's modality and mask tokens, and of BERT's embeddings
-
-
-class PretrainOutput(NamedTuple):
-    """What the pretraining losses are made of; None for what the settings or the modalities leave out.
-
-    Attributes:
-        audio_embedding: Mean of the audio stream's visible tokens, `[B, D]` (thesis Eq. 4.16), not normalised.
-        text_embedding: Mean of the lyrics stream's visible real tokens, `[B, D]` (Eq. 4.17).
-        audio_loss: Squared error of each clip's masked patches, `[B]` (Eq. 4.10).
-        lyrics_loss_sum: Cross-entropy summed over the batch's masked real tokens, `[]` (Eq. 4.13).
-        lyrics_count: How many those are, float32 `[]`; may be 0.
-    """
-
-    audio_embedding: Tensor | None = None
-    text_embedding: Tensor | None = None
-    audio_loss: Tensor | None = None
-    lyrics_loss_sum: Tensor | None = None
-    lyrics_count: Tensor | None = None
-
-
-class Inpainting(NamedTuple):
-    """A batch of spectrograms with their masked patches filled in.
-
-    Attributes:
-        patches: `[B, n, 256]`: predicted where masked, as given elsewhere.
-        masked: bool `[B, n]`.
-    """
-
-    patches: Tensor
-    masked: Tensor
 
 
 class _Seen(NamedTuple):
@@ -82,7 +53,7 @@ class JiangMae(nn.Module):
 
     def __init__(self, settings: JiangMaeSettings, n_genres: int, n_bands: int, vocab_size: int | None) -> None:
         super().__init__()
-        _check(settings, n_bands, vocab_size)
+        check_sizes(settings, n_bands, vocab_size)
         self.settings = settings
         self.bands = n_bands
         words = vocab_size or 0
@@ -90,8 +61,8 @@ class JiangMae(nn.Module):
         self.lyrics = LyricsEncoder(settings, words) if "lyrics" in settings.modalities else None
         self.joint = JointEncoder(settings)
         self.decoder = Decoder(settings, words) if settings.decoder_layers and not n_genres else None
-        self.classifier = _classifier(settings, n_genres) if n_genres else None
-        _initialise(self)
+        self.classifier = classifier(settings, n_genres) if n_genres else None
+        initialise(self)
 
     def patches(self, crop_frames: int) -> int:
         """Patches of a crop, and so columns of its noise.
@@ -128,9 +99,9 @@ class JiangMae(nn.Module):
             streams.append(self._whole_audio(audio))
         if tokens is not None:
             streams.append(self._whole_lyrics(tokens, token_mask))
-        stream = streams[0] if len(streams) == 1 else _joined(streams)
+        stream = streams[0] if len(streams) == 1 else joined(streams)
         (states,) = self.joint([stream])
-        return ModelOutput(self.classifier(_pooled(states, stream.valid)), None, None)
+        return ModelOutput(self.classifier(pooled(states, stream.valid)))
 
     def pretrain(
         self,
@@ -148,7 +119,7 @@ class JiangMae(nn.Module):
             inputs: `audio [B, T, bands]`, `tokens [B, L]`, `token_mask [B, L]`, as far as the model reads them.
             audio_noise: Uniform numbers below 1, `[B, patches(T)]`; the smallest are kept. None without audio.
             text_noise: The same for slots of lyrics, `[B, L]`.
-            settings: PretrainSettings ratios, weights and the kind of audio loss.
+            settings: Masking ratios, weights and the kind of audio loss.
 
         Raises:
             ModelError: if an input is missing or does not fit, or a reconstruction is asked of a model without decoder.
@@ -157,7 +128,7 @@ class JiangMae(nn.Module):
         single = [Stream(one.part.modality, one.states, one.part.kept_real) for one in seen]
         contrast = settings.contrastive_weight > 0 and len(single) > 1
         reconstruct = settings.reconstruction_weight > 0
-        streams = ([_joined(single)] if reconstruct else []) + (single if contrast else [])
+        streams = ([joined(single)] if reconstruct else []) + (single if contrast else [])
         if not streams:
             raise ModelError(
                 "neither a contrastive_weight (for two modalities) nor a reconstruction_weight: no loss is left"
@@ -166,7 +137,7 @@ class JiangMae(nn.Module):
         losses = self._reconstruction(seen, states[0], settings) if reconstruct else {}
         if not contrast:
             return PretrainOutput(**losses)
-        audio, text = (_pooled(own, stream.valid) for own, stream in zip(states[-2:], single, strict=True))
+        audio, text = (pooled(own, stream.valid) for own, stream in zip(states[-2:], single, strict=True))
         return PretrainOutput(audio, text, **losses)
 
     def reconstruct(
@@ -180,7 +151,7 @@ class JiangMae(nn.Module):
         if settings.norm_pixels or "audio" not in self.settings.modalities:
             raise ModelError("inpainting needs a model with audio, pretrained with pretrain.norm_pixels = false")
         seen = self._masked(inputs, audio_noise, text_noise, settings)
-        (states,) = self.joint([_joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
+        (states,) = self.joint([joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
         masked = seen[0].part.masked
         prediction = self._heads(states, [one.part for one in seen])[0]
         patches = to_patches(inputs["audio"])
@@ -266,22 +237,6 @@ def build_jiang_mae(model: Mapping[str, Any], sizes: DataSizes) -> JiangMae:
     return JiangMae(parse(JiangMaeSettings, model, "model"), sizes.n_genres, sizes.n_bands or 0, sizes.vocab_size)
 
 
-def _joined(streams: Sequence[Stream]) -> Stream:
-    """All tokens of a pair as one stream; the only stream as it is."""
-    if len(streams) == 1:
-        return streams[0]
-    masks = [
-        torch.ones(one.tokens.shape[:2], dtype=torch.bool, device=one.tokens.device) if one.valid is None else one.valid
-        for one in streams
-    ]
-    return Stream("joint", torch.cat([one.tokens for one in streams], 1), torch.cat(masks, 1))
-
-
-def _pooled(states: Tensor, valid: Tensor | None) -> Tensor:
-    """Mean over the tokens that are no padding, `[B, D]`; zero where there is none."""
-    return states.mean(1) if valid is None else masked_mean(states, valid)
-
-
 def _wide(slots: Tensor, patches: Tensor) -> Tensor:
     return slots.unsqueeze(-1).expand(-1, -1, patches.shape[-1])
 
@@ -291,37 +246,3 @@ def _noise(noise: Tensor | None, shape: Sequence[int], modality: str) -> Tensor:
         found = "nothing" if noise is None else list(noise.shape)
         raise ModelError(f"masking {modality}: expected noise {list(shape)}, found {found}")
     return noise
-
-
-def _classifier(settings: JiangMaeSettings, n_genres: int) -> nn.Sequential:
-    norm = nn.LayerNorm(settings.hidden)
-    if not settings.classifier_hidden:
-        return nn.Sequential(norm, nn.Linear(settings.hidden, n_genres))
-    hidden = nn.Linear(settings.hidden, settings.classifier_hidden)
-    return nn.Sequential(norm, hidden, nn.GELU(), nn.Linear(settings.classifier_hidden, n_genres))
-
-
-def _check(settings: JiangMaeSettings, n_bands: int, vocab_size: int | None) -> None:
-    if not settings.modalities or len(set(settings.modalities)) < len(settings.modalities):
-        raise ModelError(f"model.modalities = {list(settings.modalities)}: expected audio, lyrics or both, each once")
-    for width, heads in (("hidden", "heads"), ("decoder_hidden", "decoder_heads")):
-        size, parts = getattr(settings, width), getattr(settings, heads)
-        if size % parts or size % 4:
-            raise ModelError(f"model.{width} ({size}) must be divisible by 4 and by model.{heads} ({parts})")
-    if "audio" in settings.modalities and (n_bands < PATCH or n_bands % PATCH):
-        raise ModelError(f"a spectrogram of {n_bands} bands: expected a multiple of {PATCH}")
-    if "lyrics" in settings.modalities and not vocab_size:
-        raise ModelError("model.name = 'jiang_mae' reads lyrics: expected the vocabulary size of a tokenizer")
-
-
-def _initialise(model: nn.Module) -> None:
-    """As CAV-MAE: Xavier for matrices, zero for biases, N(0, 0.02) for embeddings and marks."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=_EMBEDDING_STD)
-    for name, parameter in model.named_parameters():
-        if "modality" in name or name.endswith(("mask_token", "token_type")):
-            nn.init.normal_(parameter, std=_EMBEDDING_STD)

@@ -1,13 +1,10 @@
-"""The encoders of the thesis' model: one for each modality, and the joint one that all three streams pass."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""The encoders of the thesis' model for each modality."""
 
 import torch
 from torch import Tensor, nn
 
 from mgc_models.model_settings.jiang_mae import JiangMaeSettings
-from mgc_models.models.jiang_mae_blocks import BERT_NORM_EPS, PostNormBlock, PreNormBlock, StreamNorm, segment
+from mgc_models.models.jiang_mae_blocks import BERT_NORM_EPS, PostNormBlock, PreNormBlock, segment
 from mgc_models.models.jiang_mae_patches import PATCH_VALUES
 from mgc_models.models.jiang_mae_positions import grid_positions, sine_table
 
@@ -78,42 +75,3 @@ class LyricsEncoder(nn.Module):
         else:
             words = words + grid_positions(self.positions, slots, columns)
         return words if self.embedding_norm is None else self.embedding_norm(words + self.token_type)
-
-
-class Stream(NamedTuple):
-    """Tokens on their way through the joint encoder.
-
-    Attributes:
-        name: `joint`, `audio` or `lyrics`: whose norms it takes.
-        tokens: `[B, S, D]`.
-        valid: False for padding, bool [B, S]; None: no padding.
-    """
-
-    name: str
-    tokens: Tensor
-    valid: Tensor | None
-
-
-class JointEncoder(nn.Module):
-    """E_j: layers that all streams share except for their norms (thesis Eq. 4.6, 4.16, 4.17).
-
-    Each stream passes all layers by itself, so that any depth is right; the multiplications of all streams are one.
-    """
-
-    def __init__(self, settings: JiangMaeSettings) -> None:
-        super().__init__()
-        streams = ("joint", *settings.modalities) if len(settings.modalities) > 1 else settings.modalities
-        self.blocks = nn.ModuleList(
-            PreNormBlock(settings.hidden, settings.heads, settings.intermediate, streams)
-            for _ in range(settings.joint_layers)
-        )
-        self.norm = StreamNorm(settings.hidden, streams)
-
-    def forward(self, streams: Sequence[Stream]) -> list[Tensor]:
-        """Encode each stream: `[B, S, D]` for each."""
-        rows = torch.cat([stream.tokens.flatten(0, 1) for stream in streams])
-        segments = [segment(*stream) for stream in streams]
-        for block in self.blocks:
-            rows = block(rows, segments)
-        parts = self.norm(rows, segments).split([part.batch * part.length for part in segments])
-        return [part.view_as(stream.tokens) for part, stream in zip(parts, streams, strict=True)]

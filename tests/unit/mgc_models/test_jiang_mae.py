@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from mgc_models.errors import ModelError
 from mgc_models.models.jiang_mae import JiangMae
-from mgc_models.models.jiang_mae_encoders import Stream
+from mgc_models.models.jiang_mae_joint import Stream
 from mgc_models.models.jiang_mae_losses import lyrics_reconstruction_loss
 from mgc_models.models.jiang_mae_patches import to_patches, to_spectrogram
 from mgc_models.spec import parse_settings
