@@ -1,8 +1,6 @@
-"""Features of all tracks of a corpus, ready for the device: spectrograms to crop from, tokens to look up."""
+"""Lyrics of all tracks, ready for the device: tokens to look up, lines of word indices, vectors of words."""
 
 import hashlib
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,34 +9,17 @@ from torch import Tensor
 
 from mgc_models.errors import DataError
 from mgc_models.features.tokens import SpecialIds, load_tokenizer, special_ids
+from mgc_models.features.vocabulary import read_vocabulary
+from mgc_models.features.word_vectors import PAD
+from mgc_models.frames import FrameBank, frame_bank
+from mgc_models.stored import Stored
 from warehouse.shards import FeatureReader, FeatureSpec
 
 TOKENIZER_FILE = "tokenizer.json"
 _MEND = "Delete the feature's folder and run the job again from its data part."
-_STAGING_FRAMES = 1 << 18
-_DEVICE_SHARE = 0.6
-_MEMORY_SHARE = 0.4
 
 
-@dataclass(frozen=True)
-class AudioBank:
-    """Spectrograms of all tracks.
-
-    Attributes:
-        spec: What the frames are.
-        lengths: Frames of each track, on the device, int64 [N].
-        fetch: Gives raw frames: (rows [B], first frames [B], frame count T) -> float32 [B, T, bands] on the device,
-            with zeros behind the end of a track.
-        resident: Whether all frames lie on the device; if not, each crop is read from the mapped files.
-    """
-
-    spec: FeatureSpec
-    lengths: Tensor
-    fetch: Callable[[Tensor, Tensor, int], Tensor]
-    resident: bool
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenBank:
     """Token ids of all tracks.
 
@@ -60,57 +41,70 @@ class TokenBank:
         return self.ids[rows].long(), positions < self.lengths[rows, None]
 
 
-def audio_bank(
-    reader: FeatureReader, track_ids: Sequence[str], device: torch.device, resident: bool | None = None
-) -> AudioBank:
-    """Open the spectrograms of some tracks, in their order.
+@dataclass(frozen=True, eq=False)
+class WordBank:
+    """Lines of word indices of all tracks.
 
-    Args:
-        reader: The stored feature, float16.
-        track_ids: Row k of the bank is the k-th of these.
-        device: Where crops are wanted.
-        resident: Whether to hold all frames on the device; None: if they fit.
-
-    Raises:
-        DataError: if the feature lacks a track or is no spectrogram.
+    Attributes:
+        spec: What the words are.
+        indices: 0 padding, 1 unknown, 2 + place in the vocabulary; on the device, int32 [N, lines, words_per_line].
+        has_lyrics: Whether a track has a word, [N], on the device.
+        table: Vectors of the words, float32 [2 + V, D], on the CPU.
     """
-    if reader.spec.dtype != "float16":
-        raise DataError(f"feature {reader.spec.name}: expected float16 frames, found {reader.spec.dtype}")
-    lengths = _lengths(reader, track_ids)
-    if resident is None:
-        resident = int(lengths.sum()) * reader.spec.width * 2 < _free_bytes(device)
-    fetch = (_resident_fetch if resident else _mapped_fetch)(reader, track_ids, lengths, device)
-    return AudioBank(reader.spec, torch.from_numpy(lengths).to(device), fetch, resident)
+
+    spec: FeatureSpec
+    indices: Tensor
+    has_lyrics: Tensor
+    table: Tensor
 
 
-def token_bank(reader: FeatureReader, track_ids: Sequence[str], max_tokens: int, device: torch.device) -> TokenBank:
-    """Read the tokens of some tracks, in their order, as [CLS] + the first `max_tokens` - 2 ids + [SEP] + padding.
+@dataclass(frozen=True, eq=False)
+class VectorBank:
+    """Vectors of the principal words of all tracks.
+
+    Attributes:
+        frames: One flat vector per word, [words, layers * dimension].
+        layers: Layers of a vector.
+        dimension: Width of a layer.
+        lengths: Words of each track, at most `max_words`; on the device, int64 [N].
+        max_words: Words in a batch, L.
+    """
+
+    frames: FrameBank
+    layers: int
+    dimension: int
+    lengths: Tensor
+    max_words: int
+
+
+def token_bank(stored: Stored, max_tokens: int, device: torch.device) -> TokenBank:
+    """Read the tokens of all tracks as [CLS] + the first `max_tokens` - 2 ids + [SEP] + padding.
 
     Raises:
-        DataError: if the feature lacks a track, or does not go with the tokenizer beside it.
+        DataError: if the feature does not go with the tokenizer beside it.
         TokenizerError: if that tokenizer is missing or cannot be read.
     """
-    special, vocab_size = _vocabulary(reader)
-    lengths = np.minimum(_lengths(reader, track_ids), max_tokens - 2)
-    ids = np.full((len(track_ids), max_tokens), special.pad, dtype=np.int32)
+    special, vocab_size = _tokenizer(stored.readers[0])
+    lengths = np.minimum(stored.lengths, max_tokens - 2)
+    ids = np.full((len(lengths), max_tokens), special.pad, dtype=np.int32)
     ids[:, 0] = special.cls
-    for row, (track_id, length) in enumerate(zip(track_ids, lengths.tolist(), strict=True)):
-        ids[row, 1 : length + 1] = reader.read(track_id, 0, length).reshape(-1)
+    for row, length in enumerate(lengths.tolist()):
+        ids[row, 1 : length + 1] = stored.read(row, 0, length).reshape(-1)
         ids[row, length + 1] = special.sep
     if ids.size and (ids.min() < 0 or ids.max() >= vocab_size):
         raise DataError(
-            f"feature {reader.spec.name}: expected ids from 0 to {vocab_size - 1}, found {ids.min()} to {ids.max()}. "
+            f"feature {stored.spec.name}: expected ids from 0 to {vocab_size - 1}, found {ids.min()} to {ids.max()}. "
             + _MEND
         )
     return TokenBank(
-        spec=reader.spec,
+        spec=stored.spec,
         vocab_size=vocab_size,
         ids=torch.from_numpy(ids).to(device),
         lengths=torch.from_numpy(lengths + 2).to(device),
     )
 
 
-def _vocabulary(reader: FeatureReader) -> tuple[SpecialIds, int]:
+def _tokenizer(reader: FeatureReader) -> tuple[SpecialIds, int]:
     """Special ids and size of the vocabulary that the tokens were made with."""
     spec, path = reader.spec, reader.folder / TOKENIZER_FILE
     if spec.dtype != "int32" or spec.width != 1:
@@ -124,60 +118,41 @@ def _vocabulary(reader: FeatureReader) -> tuple[SpecialIds, int]:
     return special_ids(tokenizer), tokenizer.get_vocab_size()
 
 
-def _lengths(reader: FeatureReader, track_ids: Sequence[str]) -> np.ndarray:
-    by_id = dict(zip(reader.track_ids, np.asarray(reader.lengths).tolist(), strict=True))
-    if missing := [track_id for track_id in track_ids if track_id not in by_id]:
+def word_bank(stored: Stored, lines: int, words_per_line: int, device: torch.device) -> WordBank:
+    """Read the first words of the first lines of all tracks; a track that the feature lacks has none.
+
+    Raises:
+        DataError: if the feature does not go with the vocabulary beside it.
+    """
+    if stored.spec.dtype != "int32":
+        raise DataError(f"feature {stored.spec.name}: expected int32 word indices, found {stored.spec.dtype}")
+    table = torch.from_numpy(read_vocabulary(stored.readers[0].folder, stored.spec).word_vectors.matrix)
+    width = min(words_per_line, stored.spec.width)
+    indices = np.zeros((len(stored.lengths), lines, words_per_line), dtype=np.int32)
+    for row, length in enumerate(np.minimum(stored.lengths, lines).tolist()):
+        if length:
+            indices[row, :length, :width] = stored.read(row, 0, length)[:, :width]
+    if indices.size and (indices.min() < 0 or indices.max() >= len(table)):
         raise DataError(
-            f"feature {reader.spec.name}: expected {len(track_ids)} tracks, {len(missing)} are missing, the first is "
-            f"{missing[0]!r}. Materialise the feature's asset again."
+            f"feature {stored.spec.name}: expected word indices from 0 to {len(table) - 1}, found {indices.min()} to "
+            f"{indices.max()}. {_MEND}"
         )
-    return np.array([by_id[track_id] for track_id in track_ids], dtype=np.int64)
+    has_lyrics = torch.from_numpy((indices != PAD).any(axis=(1, 2)))
+    return WordBank(stored.spec, torch.from_numpy(indices).to(device), has_lyrics.to(device), table)
 
 
-def _free_bytes(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] * _DEVICE_SHARE
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _MEMORY_SHARE
+def vector_bank(stored: Stored, max_words: int, device: torch.device, resident: bool | None = None) -> VectorBank:
+    """Open the vectors of the first words of all tracks; a track that the feature lacks has none.
 
-
-def _resident_fetch(
-    reader: FeatureReader, track_ids: Sequence[str], lengths: np.ndarray, device: torch.device
-) -> Callable[[Tensor, Tensor, int], Tensor]:
-    # One frame of zeros behind the last track: what lies outside a clip is gathered from there.
-    frames = torch.zeros(int(lengths.sum()) + 1, reader.spec.width, dtype=torch.float16, device=device)
-    _fill(frames, reader, track_ids, lengths)
-    firsts = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)).to(device)
-    on_device, silence = torch.from_numpy(lengths).to(device), len(frames) - 1
-
-    def fetch(rows: Tensor, starts: Tensor, count: int) -> Tensor:
-        within = starts[:, None] + torch.arange(count, device=device)
-        index = torch.where(within < on_device[rows, None], firsts[rows, None] + within, silence)
-        return frames[index].float()
-
-    return fetch
-
-
-def _fill(frames: Tensor, reader: FeatureReader, track_ids: Sequence[str], lengths: np.ndarray) -> None:
-    """Copy all tracks through one staging buffer: few large transfers instead of one for each track."""
-    staging = np.empty((max(_STAGING_FRAMES, int(lengths.max(initial=0))), reader.spec.width), dtype=np.float16)
-    done = filled = 0
-    for track_id, length in zip(track_ids, lengths.tolist(), strict=True):
-        if filled + length > len(staging):
-            frames[done : done + filled] = torch.from_numpy(staging[:filled])
-            done, filled = done + filled, 0
-        staging[filled : filled + length] = reader.read(track_id)
-        filled += length
-    frames[done : done + filled] = torch.from_numpy(staging[:filled])
-
-
-def _mapped_fetch(
-    reader: FeatureReader, track_ids: Sequence[str], lengths: np.ndarray, device: torch.device
-) -> Callable[[Tensor, Tensor, int], Tensor]:
-    def fetch(rows: Tensor, starts: Tensor, count: int) -> Tensor:
-        crops = np.zeros((len(rows), count, reader.spec.width), dtype=np.float16)
-        for crop, row, start in zip(crops, rows.tolist(), starts.tolist(), strict=True):
-            taken = max(0, min(count, int(lengths[row]) - start))
-            crop[:taken] = reader.read(track_ids[row], start, taken)
-        return torch.from_numpy(crops).to(device).float()
-
-    return fetch
+    Raises:
+        DataError: if the feature does not say how its vectors are laid out, or is not float16.
+    """
+    settings = stored.spec.settings
+    layers, dimension = settings.get("layers"), settings.get("dimension")
+    if not isinstance(layers, int) or not isinstance(dimension, int) or layers * dimension != stored.spec.width:
+        raise DataError(
+            f"feature {stored.spec.name}: expected layers * dimension = {stored.spec.width} in its settings, found "
+            f"layers {layers} and dimension {dimension}. {_MEND}"
+        )
+    lengths = torch.from_numpy(np.minimum(stored.lengths, max_words)).to(device)
+    return VectorBank(frame_bank(stored, device, resident), layers, dimension, lengths, max_words)

@@ -6,7 +6,7 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mgc_models.errors import WeightsError
 from warehouse.store import replacing
 
-RESUME_FORMAT = 1
+RESUME_FORMAT = 2
 # What zipfile, the unpickler and torch raise for one damage or another.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -85,15 +85,17 @@ def fits(model: nn.Module, weights: Mapping[str, Tensor]) -> bool:
     return own == {name: tensor.shape for name, tensor in weights.items()}
 
 
-def save_weights(path: Path, model: nn.Module, preprocessing: Mapping[str, Any]) -> None:
+def save_weights(path: Path, model: nn.Module, preprocessing: Mapping[str, Any], without: Collection[str] = ()) -> None:
     """Write final weights as safetensors, with what their inputs need in the metadata; equal weights give equal bytes.
 
     Args:
         path: Where to.
-        model: Its whole state dict is stored.
+        model: Its state dict is stored.
         preprocessing: JSON values: features, normalisation, tokenizer, genres, model settings.
+        without: Names that training alone needs.
     """
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    state = {name: tensor for name, tensor in model.state_dict().items() if name not in without}
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
     metadata = {_PREPROCESSING: json.dumps(preprocessing, sort_keys=True)}
     with replacing(path) as temporary:
         temporary.write_bytes(save(tensors, metadata))

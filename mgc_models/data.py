@@ -1,39 +1,19 @@
-"""The tracks of a run, and batches of them: crops of spectrograms, tokens, labels."""
+"""Batches of a run's tracks: crops of spectrograms, tokens, words, labels."""
 
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
-from mgc_models.banks import AudioBank, TokenBank
-from mgc_models.errors import DataError
-from mgc_models.spec import AudioSettings, required
+from mgc_models.banks import TokenBank, VectorBank, WordBank
+from mgc_models.frames import FrameBank
+from mgc_models.sections import AudioSettings
+from mgc_models.spec import required
+from mgc_models.tracks import Tracks
 
-_COLUMNS = ("track_id", "labels", "fold", "kept_by_drop_samples")
-
-
-@dataclass(frozen=True)
-class Tracks:
-    """Tracks of a corpus with their labels and folds.
-
-    Attributes:
-        ids: Track ids, in file order.
-        labels: Which genres a track has, [N, C].
-        folds: Fold of each track, [N].
-        kept: Whether the label scope policy `drop_samples` keeps the track, [N].
-        genres: Genre names, by rank.
-    """
-
-    ids: tuple[str, ...]
-    labels: NDArray[np.bool_]
-    folds: NDArray[np.int64]
-    kept: NDArray[np.bool_]
-    genres: tuple[str, ...]
+_LARGEST_NOISE = 0.1  # of CAV-MAE's src/dataloader.py
 
 
 @dataclass(frozen=True)
@@ -45,141 +25,161 @@ class Batch:
             [B, L] and `token_mask` [B, L], True where there is a token; and so on (see `models.build_model`).
         labels: 0 or 1, float32 [B, C].
         targets: What else may be learnt: `emotion` float32 [B, 2], NaN where unknown.
+        noise: What decides which patches and tokens a pretraining masks, uniform in [0, 1).
     """
 
     inputs: dict[str, Tensor]
     labels: Tensor
     targets: dict[str, Tensor] = field(default_factory=dict)
+    noise: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def part(self, chosen: slice) -> "Batch":
+        """Some of the samples."""
+        groups = (self.inputs, self.targets, self.noise)
+        inputs, targets, noise = ({name: value[chosen] for name, value in group.items()} for group in groups)
+        return Batch(inputs, self.labels[chosen], targets, noise)
 
-def read_tracks(path: Path) -> Tracks:
-    """Read a training-inputs file.
-
-    Raises:
-        DataError: if it is missing, not Parquet, or its columns, metadata or labels are not as expected.
-    """
-    table = _read_table(path)
-    genres = _genres(path, table)
-    labels = np.zeros((table.num_rows, len(genres)), dtype=bool)
-    indices = table.column("labels").combine_chunks()
-    row = np.repeat(np.arange(table.num_rows), indices.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
-    genre = indices.flatten().to_numpy(zero_copy_only=False)
-    if len(genre) and not (genre.min() >= 0 and genre.max() < len(genres)):
-        raise DataError(f"{path}: expected labels from 0 to {len(genres) - 1}, found {genre.min()} to {genre.max()}")
-    labels[row, genre] = True
-    ids = tuple(table.column("track_id").to_pylist())
-    if len(set(ids)) < len(ids):
-        raise DataError(f"{path}: expected every track_id once, {len(ids) - len(set(ids))} rows repeat one")
-    return Tracks(
-        ids=ids,
-        labels=labels,
-        folds=table.column("fold").to_numpy().astype(np.int64),
-        kept=table.column("kept_by_drop_samples").to_numpy().astype(bool),
-        genres=genres,
-    )
-
-
-def _read_table(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. Run the job again from its data part.") from None
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}). Delete it and run the job again.") from error
-    if missing := [name for name in _COLUMNS if name not in table.column_names]:
-        raise DataError(
-            f"{path}: expected columns {', '.join(_COLUMNS)}, missing {', '.join(missing)}. "
-            "Delete it and run the job again."
-        )
-    for name in _COLUMNS:
-        if table.column(name).null_count:
-            raise DataError(f"{path}: column {name} has {table.column(name).null_count} nulls, expected none")
-    return table
-
-
-def _genres(path: Path, table: pa.Table) -> tuple[str, ...]:
-    stored = (table.schema.metadata or {}).get(b"genres")
-    names = json.loads(stored) if stored else []
-    if not names:
-        raise DataError(f"{path}: expected the genre names in the file's metadata, found none")
-    return tuple(names)
+    def with_noise(self, noise: Mapping[str, Tensor]) -> "Batch":
+        """The same samples with the numbers that decide what is masked."""
+        return replace(self, noise=noise)
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Rows of the tracks to train on, [n], and to test on, [m]."""
+class Normaliser:
+    """What spectrograms are shifted and scaled by after zero-padding: numbers, or one per band, [bands]."""
 
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
+    mean: float | Tensor
+    std: float | Tensor
 
-
-def split_rows(tracks: Tracks, fold: int, label_scope_policy: str) -> Fold:
-    """Rows to train on and rows to test on: the test part is one fold, the training part all others.
-
-    Raises:
-        DataError: if either part is empty.
-    """
-    used = tracks.kept if label_scope_policy == "drop_samples" else np.ones(len(tracks.ids), dtype=bool)
-    train = np.flatnonzero(used & (tracks.folds != fold))
-    test = np.flatnonzero(used & (tracks.folds == fold))
-    if not len(train) or not len(test):
-        raise DataError(
-            f"fold {fold}: expected tracks to train on and to test on, found {len(train)} and {len(test)} "
-            f"(label_scope_policy {label_scope_policy}, folds in the file: {sorted(set(tracks.folds.tolist()))})"
-        )
-    return Fold(train, test)
+    def __call__(self, raw: Tensor) -> Tensor:
+        """Normalise in place, [B, T, bands]."""
+        return raw.sub_(self.mean).div_(self.std)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrackData:
-    """Everything that batches are made of, on the device.
+    """Everything that batches are made of; None for what a model does not read.
 
     Attributes:
         tracks: Which tracks.
-        labels: Their genres, bool [N, C].
-        audio: Spectrograms, or None for a model that hears nothing.
-        tokens: Lyrics, or None for a model that reads nothing.
-        audio_settings: Crop length and normalisation.
+        labels: Their genres, bool [N, C], on the device.
+        audio: Spectrograms.
+        normaliser: Of the spectrograms.
+        tokens: Lyrics as tokens.
+        words: Lyrics as lines of words.
+        vectors: Lyrics as vectors of words.
+        audio_settings: Crop length and augmentation.
     """
 
     tracks: Tracks
     labels: Tensor
-    audio: AudioBank | None
-    tokens: TokenBank | None
-    audio_settings: AudioSettings | None
-
-    def batch(self, rows: Tensor, starts: Tensor | None) -> Batch:
-        """Make a batch.
-
-        Args:
-            rows: Which tracks, int64 [B], on the device.
-            starts: First frame of each crop, int64 [B]; unused without audio.
-        """
-        inputs: dict[str, Tensor] = {}
-        if self.audio is not None and starts is not None:
-            inputs["audio"] = self._crops(self.audio, rows, starts)
-        if self.tokens is not None:
-            inputs["tokens"], inputs["token_mask"] = self.tokens.batch(rows)
-        return Batch(inputs, self.labels[rows].float())
-
-    def _crops(self, audio: AudioBank, rows: Tensor, starts: Tensor) -> Tensor:
-        settings = required(self.audio_settings, "audio")
-        raw = audio.fetch(rows, starts, settings.crop_frames)
-        return raw.sub_(settings.mean or 0.0).div_(settings.std or 1.0)
+    audio: FrameBank | None = None
+    normaliser: Normaliser | None = None
+    tokens: TokenBank | None = None
+    words: WordBank | None = None
+    vectors: VectorBank | None = None
+    audio_settings: AudioSettings | None = None
 
     @property
-    def _crop_frames(self) -> int:
+    def crop_frames(self) -> int:
+        """Length of a crop."""
         return required(self.audio_settings, "audio").crop_frames
 
+    @property
+    def reads_lyrics(self) -> bool:
+        """Whether there is a bank of lyrics."""
+        return any(bank is not None for bank in (self.tokens, self.words, self.vectors))
+
+    @property
+    def emotion(self) -> Tensor | None:
+        """Valence and energy, float32 [N, 2], NaN where unknown."""
+        return None if self.tracks.emotion is None else torch.from_numpy(self.tracks.emotion)
+
+    @property
+    def has_lyrics(self) -> Tensor | None:
+        """Whether a track has lyrics, [N]: as the model sees it, else as the tracks file says; None if neither does."""
+        if self.words is not None:
+            return self.words.has_lyrics
+        if self.vectors is not None:
+            return self.vectors.lengths > 0
+        return None if self.tracks.has_lyrics is None else torch.from_numpy(self.tracks.has_lyrics)
+
+    def batches(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Generator[Batch, None, None]:
+        """One batch for each slice of some tracks; what must be read from files is read ahead.
+
+        Args:
+            rows: Which tracks, int64 [n], on the CPU.
+            starts: First frame of each crop, int64 [n], on the CPU; unused without audio.
+            slices: Which of the rows go together.
+        """
+        on_device = rows.to(self.labels.device)
+        emotion = None if self.emotion is None else self.emotion.to(self.labels.device)
+        for chosen, audio, vectors in zip(
+            slices, self._crops(rows, starts, slices), self._vectors(rows, slices), strict=False
+        ):
+            own = on_device[chosen]
+            inputs = self._looked_up(own)
+            if audio is not None:
+                inputs["audio"] = audio
+            if vectors is not None:
+                inputs["word_vectors"] = vectors
+            yield Batch(inputs, self.labels[own].float(), {} if emotion is None else {"emotion": emotion[own]})
+
+    def _looked_up(self, rows: Tensor) -> dict[str, Tensor]:
+        inputs: dict[str, Tensor] = {}
+        if self.tokens is not None:
+            inputs["tokens"], inputs["token_mask"] = self.tokens.batch(rows)
+        if self.words is not None:
+            inputs["words"] = self.words.indices[rows].long()
+            inputs["has_lyrics"] = self.words.has_lyrics[rows]
+        if self.vectors is not None:
+            lengths = self.vectors.lengths[rows]
+            inputs["word_mask"] = torch.arange(self.vectors.max_words, device=rows.device) < lengths[:, None]
+            inputs["has_lyrics"] = lengths > 0
+        return inputs
+
+    def _crops(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
+        if self.audio is None or starts is None or self.normaliser is None:
+            return repeat(None, len(slices))
+        return map(self.normaliser, self.audio.pieces(rows, starts, self.crop_frames, slices))
+
+    def _vectors(self, rows: Tensor, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
+        if self.vectors is None:
+            return repeat(None, len(slices))
+        bank = self.vectors
+        found = bank.frames.pieces(rows, torch.zeros_like(rows), bank.max_words, slices)
+        return (piece.unflatten(2, (bank.layers, bank.dimension)) for piece in found)
+
     def random_starts(self, rows: Tensor, positions: Tensor) -> Tensor | None:
-        """First frames from uniform numbers: 0 is the earliest crop, just below 1 the latest; [B]."""
+        """First frames from uniform numbers: 0 is the earliest crop, just below 1 the latest; [n]."""
         if self.audio is None:
             return None
-        room = (self.audio.lengths[rows] - self._crop_frames).clamp(min=0)
+        room = (self.audio.lengths[rows] - self.crop_frames).clamp(min=0)
         return (positions * (room + 1)).long()
 
     def centre_starts(self, rows: Tensor) -> Tensor | None:
-        """First frames of the middle crops, [B]."""
+        """First frames of the middle crops, [n]."""
         if self.audio is None:
             return None
-        return (self.audio.lengths[rows] - self._crop_frames).clamp(min=0) // 2
+        return (self.audio.lengths[rows] - self.crop_frames).clamp(min=0) // 2
+
+    def augmented(self, batch: Batch, uniform: Callable[..., Tensor]) -> Batch:
+        """Add noise and roll in time as CAV-MAE does (src/dataloader.py), where the settings want it.
+
+        Args:
+            batch: What was fetched.
+            uniform: Gives uniform numbers for its samples, [B, *shape].
+        """
+        settings, audio = self.audio_settings, batch.inputs.get("audio")
+        if settings is None or audio is None or not (settings.augment_noise or settings.augment_roll):
+            return batch
+        if settings.augment_noise:
+            loudness = uniform(1, 1) * _LARGEST_NOISE
+            audio = audio + uniform(*audio.shape[1:]) * loudness
+        if settings.augment_roll:
+            frames = torch.arange(audio.shape[1], device=audio.device)
+            # By up to a whole crop in either direction; a roll is a shift modulo the length.
+            shift = (uniform() * audio.shape[1]).long()
+            index = (frames - shift[:, None]) % audio.shape[1]
+            audio = audio.gather(1, index[:, :, None].expand_as(audio))
+        return replace(batch, inputs={**batch.inputs, "audio": audio})

@@ -1,5 +1,8 @@
 """Predictions on the test part of a fold."""
 
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mgc_models.data import TrackData, Tracks
+from mgc_models.data import TrackData
 from mgc_models.errors import StoppedError, TrainingError
+from mgc_models.metrics import Scores, score
 from mgc_models.runtime import Runtime
-from mgc_models.spec import required
+from mgc_models.single_label import log_softmax, single_label_scores
+from mgc_models.spec import RunSpec, required
+from mgc_models.tracks import Fold, Tracks
 from warehouse.store import replacing
 
 
@@ -47,16 +53,16 @@ def predict_logits(
         StoppedError: if `runtime.stop` gave a reason.
     """
     model.eval()
-    on_device = torch.from_numpy(rows).to(runtime.device)
-    owners, starts = _crop_list(data, on_device, crops)
+    chosen = torch.from_numpy(rows)
+    owners, starts = _crop_list(data, chosen, crops)
+    slices = [slice(first, first + batch_size) for first in range(0, len(owners), batch_size)]
     parts = []
-    for first in range(0, len(owners), batch_size):
-        chosen = slice(first, first + batch_size)
-        batch = data.batch(on_device[owners[chosen]], None if starts is None else starts[chosen])
-        with runtime.autocast():
-            parts.append(model(**batch.inputs).logits.float())
-        if reason := runtime.stop():
-            raise StoppedError(f"run {run_id}: stopped while evaluating because {reason}")
+    with closing(data.batches(chosen[owners], starts, slices)) as batches:
+        for batch in batches:
+            with runtime.autocast():
+                parts.append(model(**batch.inputs).logits.float())
+            if reason := runtime.stop():
+                raise StoppedError(f"run {run_id}: stopped while evaluating because {reason}")
     logits = _mean_per_owner(torch.cat(parts).double(), owners, len(rows))
     if bad := int((~np.isfinite(logits)).any(axis=1).sum()):
         raise TrainingError(
@@ -68,20 +74,42 @@ def predict_logits(
 
 def _crop_list(data: TrackData, rows: Tensor, crops: str) -> tuple[Tensor, Tensor | None]:
     """Which place in `rows` each crop belongs to, and its first frame; crops of one track are neighbours."""
-    places = torch.arange(len(rows), device=rows.device)
+    places = torch.arange(len(rows))
     if data.audio is None or crops == "centre":
         return places, data.centre_starts(rows)
-    frames = required(data.audio_settings, "audio").crop_frames
+    frames = data.crop_frames
     counts = (data.audio.lengths[rows] // frames).clamp(min=1)
     owners = places.repeat_interleave(counts)
     before = (counts.cumsum(0) - counts)[owners]
-    return owners, (torch.arange(len(owners), device=rows.device) - before) * frames
+    return owners, (torch.arange(len(owners)) - before) * frames
 
 
 def _mean_per_owner(values: Tensor, owners: Tensor, count: int) -> NDArray[np.float32]:
     sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, owners.cpu().numpy(), values.cpu().numpy())
-    return (sums / np.bincount(owners.cpu().numpy(), minlength=count)[:, None]).astype(np.float32)
+    np.add.at(sums, owners.numpy(), values.cpu().numpy())
+    return (sums / np.bincount(owners.numpy(), minlength=count)[:, None]).astype(np.float32)
+
+
+def scores_of(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores:
+    """The metrics of a run's kind of genres: several per track, or one."""
+    labels = data.tracks.labels[rows]
+    if required(run.settings.loss, "loss").classification == "bce":
+        return score(labels, logits, required(run.settings.evaluate, "evaluate").threshold_logit)
+    values = single_label_scores(data.tracks.first[rows], logits, data.tracks.genres)
+    # The order of tracks within a genre follows from probabilities; logits alone have a different zero for each track.
+    return replace(score(labels, log_softmax(logits).astype(np.float32), 0.0), values=values)
+
+
+def validation(run: RunSpec, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
+    """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
+    evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
+
+    def f_measure(model: nn.Module) -> float:
+        rows = fold.validation
+        logits = predict_logits(model, data, rows, evaluate.crops, train.batch_size, runtime, run.run_id)
+        return scores_of(run, data, rows, logits).values["f1"] or 0.0
+
+    return f_measure
 
 
 def write_predictions(path: Path, tracks: Tracks, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> None:

@@ -10,30 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_CANDIDATES = 99
+
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics of one set of tracks, as shares of one; None where no track or no genre can be scored.
+    """Metrics of one set of tracks, as shares of one.
 
     Attributes:
-        accuracy: Mean of |Y ∩ Ŷ| / |Y ∪ Ŷ| over tracks, thesis Eq. 5.1.
-        precision: Mean of |Y ∩ Ŷ| / |Ŷ|, Eq. 5.2.
-        recall: Mean of |Y ∩ Ŷ| / |Y|, Eq. 5.3.
-        f1: Mean of 2 |Y ∩ Ŷ| / (|Y| + |Ŷ|), Eq. 5.4.
-        map: Mean over genres of the average precision, Eq. 5.5.
-        loss: Mean binary cross-entropy over tracks and genres.
+        values: By name; None where no track or no genre can be scored.
         genre_ap: Average precision of each genre, Eq. 5.7; NaN without positives; [C].
         positives: Scored tracks that have the genre; [C].
         classes_scored: Genres with at least one positive.
         tracks_unlabelled: Tracks left out because they have no genre.
     """
 
-    accuracy: float | None
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    map: float | None
-    loss: float | None
+    values: dict[str, float | None]
     genre_ap: NDArray[np.float64]
     positives: NDArray[np.int64]
     classes_scored: int
@@ -42,6 +34,11 @@ class Scores:
 
 def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logit: float) -> Scores:
     """All metrics of a set of tracks.
+
+    `values` holds accuracy (mean of |Y ∩ Ŷ| / |Y ∪ Ŷ| over tracks, thesis Eq. 5.1), precision (|Y ∩ Ŷ| / |Ŷ|, Eq. 5.2),
+    recall (|Y ∩ Ŷ| / |Y|, Eq. 5.3), f1 (2 |Y ∩ Ŷ| / (|Y| + |Ŷ|), Eq. 5.4), map (mean over genres of the average
+    precision, Eq. 5.5), loss (mean binary cross-entropy over tracks and genres), subset_accuracy (share of tracks with
+    Y = Ŷ), f1_micro (F1 over all cells) and f1_macro (mean F1 over genres).
 
     Args:
         labels: True genres, [N, C].
@@ -60,14 +57,10 @@ def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logi
     labels, logits = labels[labelled], logits[labelled]
     per_genre = average_precision(labels, logits)
     scored = np.isfinite(per_genre)
-    accuracy, precision, recall, f1 = example_based(labels, logits > threshold_logit)
+    predicted = logits > threshold_logit
+    averaged = {"map": _mean(per_genre[scored]), "loss": _mean(binary_cross_entropy(labels, logits))}
     return Scores(
-        accuracy=accuracy,
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        map=_mean(per_genre[scored]),
-        loss=_mean(binary_cross_entropy(labels, logits)),
+        values={**example_based(labels, predicted), **averaged, **label_based(labels, predicted)},
         genre_ap=per_genre,
         positives=labels.sum(axis=0, dtype=np.int64),
         classes_scored=int(scored.sum()),
@@ -75,10 +68,25 @@ def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logi
     )
 
 
-def example_based(
-    labels: NDArray[np.bool_], predicted: NDArray[np.bool_]
-) -> tuple[float | None, float | None, float | None, float | None]:
-    """Accuracy, precision, recall and F1 of thesis Eq. 5.1 to 5.4.
+def label_based(labels: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Subset accuracy, and F1 over all cells and as the mean over genres that occur.
+
+    Args:
+        labels: True genres, [N, C].
+        predicted: Predicted genres, [N, C].
+    """
+    hits = (labels & predicted).sum(axis=0)
+    sizes = labels.sum(axis=0) + predicted.sum(axis=0)
+    occurs = labels.any(axis=0)
+    return {
+        "subset_accuracy": _mean((labels == predicted).all(axis=1).astype(float)),
+        "f1_micro": float(2 * hits.sum() / sizes.sum()) if sizes.sum() else None,
+        "f1_macro": _mean(2 * hits[occurs] / sizes[occurs]),
+    }
+
+
+def example_based(labels: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Accuracy, precision, recall and f1 of thesis Eq. 5.1 to 5.4.
 
     Args:
         labels: True genres, [N, C], at least one per track.
@@ -92,12 +100,35 @@ def example_based(
         raise ValueError(f"{int((true_size == 0).sum())} of {len(labels)} tracks have no true genre; leave them out")
     predicted_size = predicted.sum(axis=1)
     common = (labels & predicted).sum(axis=1)
-    return (
-        _mean(common / (true_size + predicted_size - common)),
-        _mean(common / np.maximum(predicted_size, 1)),
-        _mean(common / true_size),
-        _mean(2 * common / (true_size + predicted_size)),
-    )
+    return {
+        "accuracy": _mean(common / (true_size + predicted_size - common)),
+        "precision": _mean(common / np.maximum(predicted_size, 1)),
+        "recall": _mean(common / true_size),
+        "f1": _mean(2 * common / (true_size + predicted_size)),
+    }
+
+
+def best_threshold(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> float:
+    """The threshold whose example-based F1 is best; of several equally good ones the lowest.
+
+    The candidates are the logits themselves, or their 99 percentiles where they are more than that.
+
+    Args:
+        labels: True genres of the validation part, [N, C].
+        logits: Of the same tracks, [N, C].
+
+    Raises:
+        ValueError: if no track has a genre.
+    """
+    labelled = labels.any(axis=1)
+    if not labelled.any():
+        raise ValueError("expected validation tracks with a genre to choose a threshold by, found none")
+    labels, logits = labels[labelled], logits[labelled]
+    candidates = np.unique(logits)
+    if len(candidates) > _CANDIDATES:
+        candidates = np.unique(np.quantile(logits, np.arange(1, _CANDIDATES + 1) / (_CANDIDATES + 1)))
+    scores = [example_based(labels, logits > candidate)["f1"] or 0.0 for candidate in candidates]
+    return float(candidates[int(np.argmax(scores))])
 
 
 def average_precision(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:

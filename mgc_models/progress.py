@@ -18,9 +18,12 @@ class EventLog:
     """`events.jsonl`: one JSON object per line, appended while a run goes on. Differs between equal runs."""
 
     path: Path
+    writes: bool = True
 
     def write(self, event: str, **values: float | str) -> None:
-        """Append one event with the present time."""
+        """Append one event with the present time, if this process is the one that writes."""
+        if not self.writes:
+            return
         line = json.dumps({"time": datetime.now(UTC).isoformat(), "event": event, **values})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

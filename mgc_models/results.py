@@ -3,25 +3,29 @@
 import importlib.metadata
 import platform
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from mgc_models.banks import TOKENIZER_FILE
 from mgc_models.checkpoints import save_weights
-from mgc_models.data import Fold, TrackData
-from mgc_models.evaluate import predict_logits, write_predictions
+from mgc_models.data import TrackData
+from mgc_models.evaluate import predict_logits, scores_of, write_predictions
 from mgc_models.loop import LoopState
-from mgc_models.metrics import Scores, score
+from mgc_models.metrics import Scores, best_threshold, example_based
 from mgc_models.progress import duration
 from mgc_models.run_folder import RESULT, write_json
 from mgc_models.runtime import Runtime
-from mgc_models.spec import RunSpec, required
+from mgc_models.spec import PretrainRun, RunSpec, required
+from mgc_models.steps import TEMPERATURE
+from mgc_models.tracks import Fold
+from mgc_models.weights_metadata import preprocessing
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
-_METRICS = ("accuracy", "precision", "recall", "f1", "map", "loss")
+_WEIGHTS = "model.safetensors"
+_COVERED = "covered/"
 
 
 def finish(
@@ -34,34 +38,93 @@ def finish(
         StoppedError: if `runtime.stop` gave a reason.
     """
     began = time.monotonic()
-    evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
-    logits = predict_logits(state.model, data, fold.test, evaluate.crops, train.batch_size, runtime, run.run_id)
-    scores = score(data.tracks.labels[fold.test], logits, evaluate.threshold_logit)
+    logits = _predict(run, state, data, fold.test, runtime)
+    scores = scores_of(run, data, fold.test, logits)
+    values = {**scores.values, **_tuned(run, state, data, fold, logits, runtime)}
+    values |= _covered(run, data, fold.test, logits)
     write_predictions(folder / "predictions.parquet", data.tracks, fold.test, logits)
-    save_weights(folder / "model.safetensors", state.model, _preprocessing(run, data))
-    write_json(folder / "timing.json", _timing(state, fold, runtime, time.monotonic() - began))
-    write_json(folder / RESULT, _result(run, state, scores, data, fold, init))
+    save_weights(folder / _WEIGHTS, state.model, preprocessing(run, data), without=(TEMPERATURE,))
+    write_json(folder / "timing.json", _timing(state, len(fold.train), runtime, time.monotonic() - began))
+    tested = {
+        "tracks_test": len(fold.test),
+        "tracks_unlabelled": scores.tracks_unlabelled,
+        "scores": values,
+        "classes_scored": scores.classes_scored,
+        "genre_ap": _genre_ap(scores, data),
+    }
+    write_json(folder / RESULT, _result(run, state, len(fold.train), init) | tested)
+    _say_done(run, values, state, time.monotonic() - began, runtime)
+
+
+def finish_pretraining(
+    run: PretrainRun, folder: Path, state: LoopState, data: TrackData, init: str, runtime: Runtime
+) -> None:
+    """Write the weights of a pretrained model, timing, and last the result."""
+    count = len(data.tracks.ids)
+    save_weights(folder / _WEIGHTS, state.model, preprocessing(run, data))
+    write_json(folder / "timing.json", _timing(state, count, runtime, 0.0))
+    write_json(folder / RESULT, _result(run, state, count, init))
+    _say_done(run, state.history[-1], state, 0.0, runtime)
+
+
+def _say_done(
+    run: RunSpec | PretrainRun, values: dict[str, Any], state: LoopState, extra_s: float, runtime: Runtime
+) -> None:
     runtime.events.write("finished")
-    shown = ", ".join(f"{name} {getattr(scores, name):.4f}" for name in _METRICS if getattr(scores, name) is not None)
-    runtime.log.info("run %s: done in %s: %s", run.run_id, duration(state.elapsed_s + time.monotonic() - began), shown)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None and "/" not in name)
+    runtime.log.info("run %s: done in %s: %s", run.run_id, duration(state.elapsed_s + extra_s), shown)
 
 
-def _result(run: RunSpec, state: LoopState, scores: Scores, data: TrackData, fold: Fold, init: str) -> dict[str, Any]:
-    genre_ap = [
+def _predict(
+    run: RunSpec, state: LoopState, data: TrackData, rows: NDArray[np.int64], runtime: Runtime
+) -> NDArray[np.float32]:
+    evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
+    return predict_logits(state.model, data, rows, evaluate.crops, train.batch_size, runtime, run.run_id)
+
+
+def _tuned(
+    run: RunSpec, state: LoopState, data: TrackData, fold: Fold, logits: NDArray[np.float32], runtime: Runtime
+) -> dict[str, float | None]:
+    """Metrics at the threshold that is best on the validation part, and that threshold as a logit."""
+    is_multi_label = required(run.settings.loss, "loss").classification == "bce"
+    if not required(run.settings.evaluate, "evaluate").tune_threshold or not is_multi_label:
+        return {}
+    labels = data.tracks.labels
+    if not labels[fold.validation].any():
+        return dict.fromkeys(f"{name}_tuned" for name in ("accuracy", "precision", "recall", "f1", "threshold"))
+    threshold = best_threshold(labels[fold.validation], _predict(run, state, data, fold.validation, runtime))
+    labelled = labels[fold.test].any(axis=1)
+    values = example_based(labels[fold.test][labelled], logits[labelled] > threshold)
+    return {f"{name}_tuned": value for name, value in values.items()} | {"threshold_tuned": threshold}
+
+
+def _covered(
+    run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]
+) -> dict[str, float | None]:
+    """The same metrics on the tracks with lyrics alone, where it is known which these are."""
+    if data.has_lyrics is None:
+        return {}
+    chosen = data.has_lyrics.cpu().numpy()[rows]
+    if chosen.all():
+        return {}
+    values = scores_of(run, data, rows[chosen], logits[chosen]).values
+    return {f"{_COVERED}{name}": value for name, value in values.items()}
+
+
+def _genre_ap(scores: Scores, data: TrackData) -> list[dict[str, Any]]:
+    return [
         {"genre": genre, "average_precision": float(value) if positives else None, "positives": int(positives)}
         for genre, value, positives in zip(data.tracks.genres, scores.genre_ap, scores.positives, strict=True)
     ]
+
+
+def _result(run: RunSpec | PretrainRun, state: LoopState, tracks_train: int, init: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
         "init": init,
-        "tracks_train": len(fold.train),
-        "tracks_test": len(fold.test),
-        "tracks_unlabelled": scores.tracks_unlabelled,
+        "tracks_train": tracks_train,
         "versions": versions(),
-        "scores": {name: getattr(scores, name) for name in _METRICS},
-        "classes_scored": scores.classes_scored,
-        "genre_ap": genre_ap,
         "epochs": [
             {"epoch": number, "metric": metric, "value": value}
             for number, means in enumerate(state.history, start=1)
@@ -75,36 +138,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _LIBRARIES}}
 
 
-def _preprocessing(run: RunSpec, data: TrackData) -> dict[str, Any]:
-    """What inputs must go through before these weights may see them."""
-    settings = run.settings
-    content: dict[str, Any] = {
-        "genres": list(data.tracks.genres),
-        "model": asdict(settings.model),
-        "classification": required(settings.loss, "loss").classification,
-        "crops": required(settings.evaluate, "evaluate").crops,
-        "threshold_logit": required(settings.evaluate, "evaluate").threshold_logit,
-    }
-    if data.audio:
-        spec = {"width": data.audio.spec.width, "settings": dict(data.audio.spec.settings)}
-        content["audio"] = {**asdict(required(settings.audio, "audio")), **spec}
-    if data.tokens:
-        tokenizer = {"tokenizer_file": TOKENIZER_FILE, "vocab_size": data.tokens.vocab_size}
-        content["text"] = {
-            **asdict(required(settings.text, "text")),
-            **tokenizer,
-            "settings": dict(data.tokens.spec.settings),
-        }
-    return content
-
-
-def _timing(state: LoopState, fold: Fold, runtime: Runtime, evaluation_s: float) -> dict[str, Any]:
+def _timing(state: LoopState, tracks_train: int, runtime: Runtime, evaluation_s: float) -> dict[str, Any]:
     starts = runtime.events.times("start")
     on_cuda = runtime.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(runtime.device) if on_cuda else "cpu",
         "started_at": starts[0],
         "duration_wall_s": round(state.elapsed_s + evaluation_s, 3),
-        "samples_per_s": round(state.epoch * len(fold.train) / max(state.elapsed_s, 1e-9), 3),
+        "samples_per_s": round(state.epoch * tracks_train / max(state.elapsed_s, 1e-9), 3),
         "sessions": len(starts),
     }

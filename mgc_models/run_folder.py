@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from logging import Logger
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgc_models.errors import StoppedError
 from warehouse.store import replacing
+
+if TYPE_CHECKING:  # needs torch, which takes seconds to load
+    from mgc_models.distributed import Group
 
 RESULT = "result.json"
 RESUME = "resume.pt"
@@ -23,8 +26,8 @@ def is_finished(folder: Path) -> bool:
 
 
 @contextmanager
-def only_one(folder: Path, log: Logger, stop: Callable[[], str | None]) -> Iterator[None]:
-    """Let one process at a time work on a run; the kernel ends its turn even if it is killed.
+def only_one(folder: Path, log: Logger, stop: Callable[[], str | None], group: "Group | None" = None) -> Iterator[None]:
+    """Let one process, or group, at a time work on a run; the kernel ends its turn even if it is killed.
 
     On entry what a killed process left half-written is removed; after the block the resume state too, if the run is
     finished.
@@ -32,11 +35,17 @@ def only_one(folder: Path, log: Logger, stop: Callable[[], str | None]) -> Itera
     Raises:
         StoppedError: if `stop` gave a reason while waiting.
     """
+    if group is not None and not group.first:
+        group.from_first(None)
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as file:
         _wait_for_turn(file.fileno(), folder.name, log, stop)
         for leftover in folder.glob(".*.tmp"):
             leftover.unlink()
+        if group is not None:
+            group.from_first(None)
         yield
         if is_finished(folder):
             (folder / RESUME).unlink(missing_ok=True)

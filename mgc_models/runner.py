@@ -3,37 +3,36 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from mgc_models.banks import AudioBank, TokenBank, audio_bank, token_bank
-from mgc_models.data import Fold, TrackData, Tracks, read_tracks, split_rows
-from mgc_models.errors import DeviceError, ModelError, StoppedError
-from mgc_models.loop import LoopState, fit
-from mgc_models.models import DataSizes, build_model
+from mgc_models.data import TrackData
+from mgc_models.distributed import Group
+from mgc_models.errors import DeviceError, StoppedError
+from mgc_models.evaluate import validation
+from mgc_models.loading import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.loop import fit
+from mgc_models.models import build_model
+from mgc_models.optimisers import pretraining_as_training
 from mgc_models.preprocessing import keep_files
 from mgc_models.progress import EventLog
-from mgc_models.results import finish
+from mgc_models.results import finish, finish_pretraining
 from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
 from mgc_models.runtime import Runtime
-from mgc_models.spec import JobSpec, PretrainRun, RunSpec, required
-from mgc_models.tasks import classification_task
+from mgc_models.sections import LossSettings
+from mgc_models.spec import JobSpec, PretrainRun, RunSpec, Source, required
+from mgc_models.steps import TEMPERATURE
+from mgc_models.tasks import classification_task, pretraining_task
+from mgc_models.tracks import genre_graph, read_tracks, split_rows, without_fold
 from mgc_models.weights import load_pretrained
-from warehouse.shards import open_feature
+from mgc_models.weights_run import load_run
 from warehouse.store import Store
-
-
-@dataclass
-class FeatureCache:
-    """The features of the last run, kept on the device for the next one that uses the same."""
-
-    audio: tuple[tuple[str, ...], AudioBank] | None = None
-    text: tuple[tuple[str, ...], TokenBank] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,13 @@ class Worker:
     device: torch.device
     log: Logger
     stop: Callable[[], str | None]
-    cache: FeatureCache = field(default_factory=FeatureCache)
+    cache: Cache = field(default_factory=Cache)
+    group: Group = field(default_factory=Group)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where features come from and go to."""
+        return Shelf(self.store, self.device, self.cache)
 
 
 def choose_device(name: str) -> torch.device:
@@ -63,9 +68,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
-    """Train and evaluate one run, unless its result is there; resume it if it was begun.
+    """Train one run, and evaluate it, unless its result is there; resume it if it was begun.
 
-    Only one process works on a run: a second waits, and then finds the result.
+    Only one process, or group of processes, works on a run: a second waits, and then finds the result.
 
     Args:
         run: The run.
@@ -77,19 +82,18 @@ def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Work
         TrainingError: if the loss is not a finite number.
         StoppedError: if the worker should stop; the state is saved.
     """
-    if isinstance(run, PretrainRun):
-        raise ModelError(f"run {run.run_id}: pretraining has no model yet")
     folder = worker.store.run(run.run_id)
-    with only_one(folder, worker.log, worker.stop):
-        if is_finished(folder):
+    with only_one(folder, worker.log, worker.stop, worker.group):
+        if worker.group.from_first(is_finished(folder)):
             worker.log.info("run %s: finished by another process, nothing to do", run.run_id)
             return
-        write_json(folder / "spec.json", raw)
-        _train_and_evaluate(run, folder, worker)
+        if worker.group.first:
+            write_json(folder / "spec.json", raw)
+        _work(run, folder, worker)
 
 
-def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker) -> None:
-    events = EventLog(folder / "events.jsonl")
+def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
+    events = EventLog(folder / "events.jsonl", writes=worker.group.first)
     events.write("start", run_id=run.run_id)
     runtime = Runtime(
         device=worker.device,
@@ -99,88 +103,105 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker) -> None:
         checkpoint_every_s=worker.job.checkpoint_every_s,
         compile=worker.job.compile,
         stop=worker.stop,
+        group=worker.group,
     )
     try:
-        trained = _train(run, worker, runtime)
-        keep_files(run, worker.store)
-        finish(run, folder, *trained, runtime)
+        if isinstance(run, PretrainRun):
+            _pretrain(run, folder, worker, runtime)
+        else:
+            _train_and_evaluate(run, folder, worker, runtime)
     except (ValueError, RuntimeError) as error:
         events.write("stopped" if isinstance(error, StoppedError) else "failed", message=str(error))
         raise
 
 
-def _train(run: RunSpec, worker: Worker, runtime: Runtime) -> tuple[LoopState, TrackData, Fold, str]:
-    tracks = read_tracks(worker.store.root / run.data.tracks)
-    fold = split_rows(tracks, run.data.fold, run.settings.label_scope_policy)
-    data = _load_data(run, tracks, worker)
+def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) -> None:
+    settings = required(run.settings.pretrain, "pretrain")
+    sources = run.data.sources
+    parts = [_unlabelled_part(source, run.data.exclude_fold, worker.store) for source in sources]
+    rows = np.arange(sum(len(part.tracks.ids) for part in parts))
+    data = load_data(run.settings, parts, rows, worker.shelf)
     seed = seed_of(run)
-    _seed_everything(seed, worker.device)
-    model, init = _build(run, data, worker.device)
-    worker.log.info(
-        "run %s: %s, fold %d: %d tracks to train on, %d to test on; weights: %s; on %s",
-        run.run_id,
-        run.setting_id,
-        run.data.fold,
-        len(fold.train),
-        len(fold.test),
-        init,
-        worker.device,
-    )
-    task = classification_task(
-        data, torch.from_numpy(fold.train).to(worker.device), required(run.settings.loss, "loss")
-    )
-    return fit(run.run_id, model, task, required(run.settings.train, "train"), seed, runtime), data, fold, init
+    _seed_everything(seed, worker)
+    model = build_model(_pretrained_form(run), data_sizes(data))
+    init = load_pretrained(model, run.weights)
+    corpora = " and ".join(source.corpus for source in sources)
+    _announce(run, worker, f"{len(rows)} tracks of {corpora} to pretrain on; weights: {init}")
+    task = pretraining_task(data, settings, model)
+    state = fit(run.run_id, model.to(worker.device), task, pretraining_as_training(settings), seed, runtime)
+    if worker.group.first:
+        finish_pretraining(run, folder, state, data, init, runtime)
 
 
-def seed_of(run: RunSpec) -> int:
+def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> Part:
+    tracks = without_fold(read_tracks(store.root / source.tracks), exclude_fold)
+    return Part(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
+
+
+def _pretrained_form(run: PretrainRun) -> dict[str, Any]:
+    """Settings of the model; one that reconstructs nothing has no decoder."""
+    model = asdict(run.settings.model)
+    keeps = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0 or "decoder_layers" not in model
+    return model if keeps else {**model, "decoder_layers": 0}
+
+
+def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Runtime) -> None:
+    settings, loss = run.settings, required(run.settings.loss, "loss")
+    path = worker.store.root / run.data.tracks
+    single_label = loss.classification == "cross_entropy"
+    tracks = read_tracks(path)
+    fold = split_rows(tracks, run.data, settings.label_scope_policy, single_label=single_label)
+    tracks = tracks.single_label() if single_label else tracks
+    data = load_data(settings, [Part(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
+    seed = seed_of(run)
+    _seed_everything(seed, worker)
+    model, init = _build(run, path, data, worker)
+    parts = f"{len(fold.train)} tracks to train on, {len(fold.test)} to test on"
+    _announce(run, worker, f"fold {run.data.fold}: {parts}; weights: {init}")
+    task = classification_task(data, fold.train, loss)
+    validate = validation(run, data, fold, runtime) if len(fold.validation) else None
+    state = fit(run.run_id, model, task, required(settings.train, "train"), seed, runtime, validate)
+    if worker.group.first:
+        keep_files(run, worker.store)
+        finish(run, folder, state, data, fold, init, runtime)
+
+
+def _announce(run: RunSpec | PretrainRun, worker: Worker, what: str) -> None:
+    processes = f" by {worker.group.size} processes" if worker.group.size > 1 else ""
+    worker.log.info("run %s: %s, %s; on %s%s", run.run_id, run.setting_id, what, worker.device, processes)
+
+
+def seed_of(run: RunSpec | PretrainRun) -> int:
     """Seed of everything random in a run: of the setting's seed and the fold, so that settings are compared alike."""
-    digest = hashlib.sha256(json.dumps([run.settings.seed, run.data.fold]).encode()).digest()
+    fold = run.data.fold if isinstance(run, RunSpec) else run.data.exclude_fold
+    digest = hashlib.sha256(json.dumps([run.settings.seed, fold]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _seed_everything(seed: int, device: torch.device) -> None:
+def _seed_everything(seed: int, worker: Worker) -> None:
+    """Seed torch; all processes build the same model, and only then draw different dropout (see `loop.fit`)."""
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(device.type == "cpu")
-    if device.type == "cuda":
+    torch.use_deterministic_algorithms(worker.device.type == "cpu")
+    if worker.device.type == "cuda":
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
 
 
-def _build(run: RunSpec, data: TrackData, device: torch.device) -> tuple[nn.Module, str]:
+def _build(run: RunSpec, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
-    model = build_model(
-        asdict(run.settings.model),
-        DataSizes(
-            n_genres=data.labels.shape[1],
-            n_bands=data.audio.spec.width if data.audio else None,
-            n_frames=run.settings.audio.crop_frames if run.settings.audio else None,
-            vocab_size=data.tokens.vocab_size if data.tokens else None,
-        ),
-    )
-    init = load_pretrained(model, run.weights)
-    return model.to(device), init
+    sizes = data_sizes(data)
+    if getattr(run.settings.model, "wants_genre_graph", False):
+        sizes = replace(sizes, genre_graph=genre_graph(path, data.tracks, run.data.fold))
+    model = build_model(asdict(run.settings.model), sizes)
+    if run.pretrained is None:
+        init = load_pretrained(model, run.weights)
+    else:
+        init = load_run(model, worker.store.run(run.pretrained))
+    _add_temperature(model, required(run.settings.loss, "loss"))
+    return model.to(worker.device), init
 
 
-def _load_data(run: RunSpec, tracks: Tracks, worker: Worker) -> TrackData:
-    settings, cache = run.settings, worker.cache
-    where = (run.data.dataset, run.data.tracks)
-    if "audio" in settings.model.inputs:
-        feature = required(settings.audio, "audio").feature
-        key = (feature, *where)
-        if cache.audio is None or cache.audio[0] != key:
-            cache.audio = None  # first makes room for what follows
-            reader = open_feature(worker.store.feature(feature, run.data.dataset))
-            cache.audio = key, audio_bank(reader, tracks.ids, worker.device)
-    if "tokens" in settings.model.inputs:
-        text = required(settings.text, "text")
-        text_key = (text.feature, str(text.max_tokens), *where)
-        if cache.text is None or cache.text[0] != text_key:
-            reader = open_feature(worker.store.feature(text.feature, run.data.dataset))
-            cache.text = text_key, token_bank(reader, tracks.ids, text.max_tokens, worker.device)
-    return TrackData(
-        tracks=tracks,
-        labels=torch.from_numpy(tracks.labels).to(worker.device),
-        audio=cache.audio[1] if cache.audio and "audio" in settings.model.inputs else None,
-        tokens=cache.text[1] if cache.text and "tokens" in settings.model.inputs else None,
-        audio_settings=settings.audio,
-    )
+def _add_temperature(model: nn.Module, settings: LossSettings) -> None:
+    """Let the optimiser see a temperature that is learnt; it is no part of the stored weights."""
+    if settings.learnable_temperature:
+        model.register_parameter(TEMPERATURE, nn.Parameter(torch.tensor(settings.temperature).log()))

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from mgc_models.distributed import Group
 from mgc_models.progress import EventLog
 
 
@@ -22,6 +23,7 @@ class Runtime:
         checkpoint_every_s: Longest time between two resume states within an epoch.
         compile: Whether the training step goes through `torch.compile`.
         stop: Gives a reason to stop, or None.
+        group: The processes that train together.
     """
 
     device: torch.device
@@ -31,6 +33,7 @@ class Runtime:
     checkpoint_every_s: float
     compile: bool
     stop: Callable[[], str | None]
+    group: Group = field(default_factory=Group)
 
     def autocast(self) -> torch.autocast:
         """Context of a forward pass: bf16 on a CUDA device that has it, float32 elsewhere."""

@@ -1,47 +1,145 @@
-"""What the loop learns: today the classification of genres, with a contrastive term where both modalities are there."""
+"""What the loop learns: the classification of genres, and the self-supervised pretraining on audio and lyrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mgc_models.data import Batch, TrackData
-from mgc_models.loop import Task
-from mgc_models.losses import classification_loss, contrastive_loss
-from mgc_models.spec import LossSettings
+from mgc_models.errors import DataError, ModelError
+from mgc_models.losses import emotion_error, multi_label_losses, single_label_losses
+from mgc_models.sections import LossSettings, PretrainSettings
+from mgc_models.steps import Contrast, Draws, Outcome, Task
 
 
-def classification_task(data: TrackData, train_rows: Tensor, settings: LossSettings) -> Task:
+def classification_task(data: TrackData, train_rows: NDArray[np.int64], settings: LossSettings) -> Task:
     """Learn the genres of some tracks from random crops.
 
-    The loss is binary cross-entropy, plus `contrastive_weight` times thesis Eq. 4.18 for a model that gives an
-    embedding of both modalities (ALNet, thesis section 5.3: 0.05).
+    The loss is the cross-entropy, binary or categorical; plus `contrastive_weight` times thesis Eq. 4.18 where audio
+    and lyrics are read (ALNet, thesis section 5.3: 0.05); plus `emotion_weight` times the squared error of valence and
+    energy, over the tracks for which they are known.
 
     Args:
         data: Inputs and labels of all tracks.
-        train_rows: Which tracks to train on, int64 [n], on the device.
-        settings: Weight and temperature.
+        train_rows: Which tracks to train on, [n].
+        settings: Weights and temperature.
+
+    Raises:
+        DataError: if an emotion is to be learnt and no track has one.
     """
+    weights = {"classification_loss": 1.0}
+    if settings.emotion_weight:
+        if data.emotion is None:
+            raise DataError("loss.emotion_weight is above 0: expected a column emotion in the tracks file, found none")
+        weights["emotion_loss"] = settings.emotion_weight
+    contrasts = bool(settings.contrastive_weight and data.audio is not None and data.reads_lyrics)
+    contrast = Contrast(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
+    return Task(
+        samples=len(train_rows),
+        batches=partial(_random_crops, data, torch.from_numpy(train_rows)),
+        forward=partial(_classify, settings, contrasts),
+        # A loss of one part only is reported once.
+        weights=weights if contrasts or settings.emotion_weight else {"loss": 1.0},
+        contrast=contrast if contrasts else None,
+        randomise=partial(_augment, data),
+        counts_known=not settings.emotion_weight,
+    )
 
-    def batch(samples: Tensor, positions: Tensor) -> Batch:
-        rows = train_rows[samples]
-        return data.batch(rows, data.random_starts(rows, positions))
 
-    return Task(len(train_rows), batch, partial(_classification_losses, settings))
+def _random_crops(
+    data: TrackData, rows: Tensor, order: Tensor, positions: Tensor, slices: Sequence[slice]
+) -> Generator[Batch, None, None]:
+    chosen = rows[order]
+    return data.batches(chosen, data.random_starts(chosen, positions), slices)
 
 
-def _classification_losses(settings: LossSettings, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-    output = model(**batch.inputs)
-    classification = classification_loss(output.logits, batch.labels)
-    if not settings.contrastive_weight or output.audio_embedding is None or output.text_embedding is None:
-        return {"loss": classification}
-    contrastive, accuracy = contrastive_loss(output.audio_embedding, output.text_embedding, settings.temperature)
-    return {
-        "loss": classification + settings.contrastive_weight * contrastive,
-        "classification_loss": classification,
-        "contrastive_loss": contrastive,
-        "contrastive_accuracy": accuracy,
-        # Guessing is right for one track of every batch, also of a smaller last one.
-        "contrastive_chance": torch.full_like(accuracy, 1 / len(batch.labels)),
-    }
+def _augment(data: TrackData, batch: Batch, draws: Draws) -> Batch:
+    return data.augmented(batch, draws.uniform)
+
+
+def _classify(settings: LossSettings, contrasts: bool, call: Callable[..., Any], batch: Batch) -> Outcome:
+    output = call(**batch.inputs)
+    losses = multi_label_losses if settings.classification == "bce" else single_label_losses
+    classification = losses(output.logits, batch.labels).sum()
+    count = torch.full_like(classification.detach(), len(batch.labels))
+    sums = {"classification_loss": classification}
+    counts = {"classification_loss": count}
+    if settings.emotion_weight:
+        if output.emotion is None:
+            raise ModelError("loss.emotion_weight is above 0, and the model regresses no emotion; switch one of them")
+        sums["emotion_loss"], counts["emotion_loss"] = emotion_error(output.emotion, batch.targets["emotion"])
+    if not contrasts:
+        both = {"loss": classification}, {"loss": count}
+        return Outcome(*both) if len(sums) == 1 else Outcome(sums, counts)
+    if output.audio_embedding is None or output.text_embedding is None:
+        raise ModelError("loss.contrastive_weight is above 0, and the model gives no pair of embeddings; set it to 0")
+    return Outcome(sums, counts, output.audio_embedding, output.text_embedding)
+
+
+def pretraining_task(data: TrackData, settings: PretrainSettings, model: nn.Module) -> Task:
+    """Learn from all tracks without labels: thesis Eq. 4.19, L = L_c + lambda_r (L_a + lambda_t L_t).
+
+    The model offers `pretrain(inputs, audio_noise, text_noise, settings) -> PretrainOutput` and `patches(crop_frames)`
+    (see `models.jiang_mae`). The lyrics loss is the cross-entropy averaged over the masked tokens of the batch (Eq.
+    4.13); the audio loss that of every clip averaged over the batch. A part with weight 0 is left out, with its passes.
+
+    Args:
+        data: Inputs of all tracks.
+        settings: Weights, masks, temperature.
+        model: Whose patches are masked.
+    """
+    reconstructs = settings.reconstruction_weight > 0
+    contrasts = bool(settings.contrastive_weight and data.audio is not None and data.tokens is not None)
+    weights = {}
+    if reconstructs and data.audio is not None:
+        weights["audio_loss"] = settings.reconstruction_weight
+    if reconstructs and data.tokens is not None and settings.lyrics_weight:
+        weights["lyrics_loss"] = settings.reconstruction_weight * settings.lyrics_weight
+    if not weights and not contrasts:
+        raise ModelError("pretrain: with these weights and modalities nothing is left to learn")
+    rows = torch.arange(len(data.labels))
+    return Task(
+        samples=len(rows),
+        batches=partial(_random_crops, data, rows),
+        forward=partial(_pretrain, settings, tuple(weights)),
+        weights=weights,
+        contrast=Contrast(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
+        if contrasts
+        else None,
+        entry=_pretrain_call,
+        randomise=partial(_mask, data, _patches(data, model)),
+        counts_known="lyrics_loss" not in weights,
+    )
+
+
+def _pretrain_call(model: nn.Module) -> Callable[..., Any]:
+    return model.pretrain  # type: ignore[return-value]
+
+
+def _patches(data: TrackData, model: nn.Module) -> int:
+    return model.patches(data.crop_frames) if data.audio is not None else 0  # type: ignore[operator]
+
+
+def _mask(data: TrackData, patches: int, batch: Batch, draws: Draws) -> Batch:
+    """Add the noise that decides what is masked: the patches and tokens with the smallest numbers are kept."""
+    noise = {}
+    if data.audio is not None:
+        noise["audio_noise"] = draws.uniform(patches)
+    if data.tokens is not None:
+        noise["text_noise"] = draws.uniform(batch.inputs["tokens"].shape[1])
+    return data.augmented(batch.with_noise(noise), draws.uniform)
+
+
+def _pretrain(settings: PretrainSettings, names: Sequence[str], call: Callable[..., Any], batch: Batch) -> Outcome:
+    output = call(batch.inputs, batch.noise.get("audio_noise"), batch.noise.get("text_noise"), settings)
+    sums, counts = {}, {}
+    if "audio_loss" in names:
+        sums["audio_loss"] = output.audio_loss.float().sum()
+        counts["audio_loss"] = torch.full_like(sums["audio_loss"].detach(), len(batch.labels))
+    if "lyrics_loss" in names:
+        sums["lyrics_loss"], counts["lyrics_loss"] = output.lyrics_loss_sum.float(), output.lyrics_count
+    return Outcome(sums, counts, output.audio_embedding, output.text_embedding)

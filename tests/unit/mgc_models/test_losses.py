@@ -3,13 +3,13 @@ import math
 import pytest
 import torch
 
-from mgc_models.losses import classification_loss, contrastive_loss
+from mgc_models.losses import contrastive_loss, multi_label_losses
 
 
 def test_the_classification_loss_is_the_mean_cross_entropy_of_all_cells():
     logits, labels = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]])
     expected = (math.log(2) + math.log(1 + math.exp(2))) / 2
-    assert classification_loss(logits, labels).item() == pytest.approx(expected)
+    assert multi_label_losses(logits, labels).item() == pytest.approx(expected)
 
 
 def test_the_softmax_of_the_contrastive_loss_runs_over_lyrics():

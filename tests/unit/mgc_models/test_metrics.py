@@ -25,15 +25,23 @@ def test_example_based_metrics_are_those_of_scikit_learn(pair):
     found = score(labels, logits, -1.5)
     assert found.tracks_unlabelled == (~labelled).sum()
     if not labelled.any():
-        assert found.accuracy is found.precision is found.recall is found.f1 is found.map is found.loss is None
+        assert (
+            found.values["accuracy"]
+            is found.values["precision"]
+            is found.values["recall"]
+            is found.values["f1"]
+            is found.values["map"]
+            is found.values["loss"]
+            is None
+        )
         return
     # One column in front keeps scikit-learn from taking a single genre for a binary problem; it changes no set.
     true, guess = (np.pad(part[labelled], ((0, 0), (1, 0))) for part in (labels, predicted))
     settings = {"average": "samples", "zero_division": 0}
-    assert found.accuracy == pytest.approx(reference.jaccard_score(true, guess, **settings))
-    assert found.precision == pytest.approx(reference.precision_score(true, guess, **settings))
-    assert found.recall == pytest.approx(reference.recall_score(true, guess, **settings))
-    assert found.f1 == pytest.approx(reference.f1_score(true, guess, **settings))
+    assert found.values["accuracy"] == pytest.approx(reference.jaccard_score(true, guess, **settings))
+    assert found.values["precision"] == pytest.approx(reference.precision_score(true, guess, **settings))
+    assert found.values["recall"] == pytest.approx(reference.recall_score(true, guess, **settings))
+    assert found.values["f1"] == pytest.approx(reference.f1_score(true, guess, **settings))
 
 
 @given(labels_and_logits())
@@ -57,13 +65,18 @@ def test_map_is_the_mean_over_genres_that_occur(pair):
     if occurs.any():
         rows = labels.any(axis=1)
         expected = reference.average_precision_score(labels[rows][:, occurs], logits[rows][:, occurs], average="macro")
-        assert found.map == pytest.approx(expected)
+        assert found.values["map"] == pytest.approx(expected)
 
 
 def test_nothing_predicted_counts_as_precision_zero_and_the_threshold_itself_is_not_predicted():
     labels = np.array([[True, False], [True, True]])
     found = score(labels, np.array([[-1.5, -9], [4, 4]], dtype=np.float32), -1.5)
-    assert (found.accuracy, found.precision, found.recall, found.f1) == (0.5, 0.5, 0.5, 0.5)
+    assert (found.values["accuracy"], found.values["precision"], found.values["recall"], found.values["f1"]) == (
+        0.5,
+        0.5,
+        0.5,
+        0.5,
+    )
 
 
 def test_the_loss_is_finite_for_extreme_logits():

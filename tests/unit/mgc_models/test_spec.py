@@ -27,7 +27,7 @@ BAD = [
     ("settings.train.learning_rate", math.nan, "finite"),
     ("settings.train.milestones", 2, "list"),
     ("settings.train.milestones", [2, "4"], "whole number"),
-    ("settings.model.name", "resnet", "alnet, bert, inception_v4"),
+    ("settings.model.name", "resnet", "alnet, bert, "),
     ("settings.model.layers", 0, "at least 1"),
     ("settings.model.width", 1.0, "unknown"),
     ("settings.label_scope_policy", "drop", "drop_labels, drop_samples"),

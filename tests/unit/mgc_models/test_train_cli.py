@@ -13,8 +13,6 @@ from mgc_models.metrics import score
 from mgc_models.models import DataSizes, build_model
 from warehouse.shards import write_shard
 
-METRICS = {"accuracy", "precision", "recall", "f1", "map", "loss"}
-
 
 def run_here(job):
     return cli.main([str(job)])
@@ -47,7 +45,7 @@ def _check_results(store, run):
     labels = np.array([[genre in row for genre in range(4)] for row in predictions["labels"]])
     assert result["tracks_unlabelled"] == (~labels.any(axis=1)).sum() > 0
     again = score(labels, np.array(predictions["scores"], np.float32), -1.5)
-    assert result["scores"] == {name: getattr(again, name) for name in METRICS}
+    assert result["scores"] == again.values
     assert result["classes_scored"] == again.classes_scored < 4
     assert [entry["genre"] for entry in result["genre_ap"]] == GENRES
     assert result["genre_ap"][3] == {"genre": "polka", "average_precision": None, "positives": 0}
@@ -71,7 +69,7 @@ def test_a_result_depends_neither_on_the_runs_before_it_nor_on_where_features_li
     one, other = make_store(tmp_path / "one"), make_store(tmp_path / "other")
     run = make_run("run0", ALNET)
     assert run_here(write_job(one, [make_run("first", fold=2), make_run("second", INCEPTION, epochs=1), run])) == 0
-    monkeypatch.setattr("mgc_models.banks._free_bytes", lambda _device: 0)
+    monkeypatch.setattr("mgc_models.frames._free_bytes", lambda _device: 0)
     assert run_here(write_job(other, [run])) == 0
     assert kept_files(one) == kept_files(other)
 

@@ -102,6 +102,23 @@ def make_run(run_id="run0", model=BERT, fold=0, **train):
     }
 
 
+MAE = {"name": "jiang_mae", "modalities": ["audio", "lyrics"], "encoder_layers": 1, "joint_layers": 1} | {
+    "decoder_layers": 1, "hidden": 16, "heads": 2, "intermediate": 16, "decoder_hidden": 8, "decoder_heads": 2
+}  # fmt: skip
+
+
+def make_pretrain_run(run_id="pre0", model=MAE, sources=None, exclude_fold=None, **pretrain):
+    raw = make_run(run_id, model)
+    settings = {name: raw["settings"][name] for name in ("seed", "label_scope_policy", "model", "audio", "text")}
+    settings["pretrain"] = {
+        "epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "betas": [0.95, 0.999], "weight_decay": 5e-7,
+        "milestones": [1], "decay": 0.5, **pretrain,
+    }  # fmt: skip
+    sources = sources or [{"corpus": "m4a", "dataset": "music4all", "tracks": str(TRACKS), "corpus_hash": "tiny"}]
+    data = {"sources": sources, "exclude_fold": exclude_fold}
+    return raw | {"stage": "pretrain", "settings": settings, "data": data}
+
+
 def write_job(store, runs, name="job.json", **options):
     path = store.root / name
     path.write_text(json.dumps({"store": str(store.root), "device": "cpu", "runs": runs, "threads": 1, **options}))

@@ -1,0 +1,38 @@
+"""Progress of a run while it goes on: lines of the log, and events.jsonl."""
+
+from mgc_models.progress import duration
+from mgc_models.runtime import Runtime
+from mgc_models.sections import TrainSettings
+from mgc_models.state import LoopState
+
+
+def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Runtime) -> None:
+    """Say how far training is, how fast, and how long it will take; only the first process does.
+
+    Args:
+        state: Where the run stands.
+        samples: Of an epoch.
+        settings: Epochs and batch size.
+        runtime: Takes the line and the event.
+    """
+    if not runtime.group.first:
+        return
+    seen = state.epoch * samples + state.step * settings.batch_size
+    rate = seen / max(state.elapsed_s, 1e-9)
+    left = duration((settings.epochs * samples - seen) / rate)
+    if state.step:
+        steps = -(-samples // settings.batch_size)
+        progress = f"step {state.step}/{steps} of epoch {state.epoch + 1}/{settings.epochs}"
+        losses = _means_so_far(state, settings)
+    else:
+        progress, losses = f"epoch {state.epoch}/{settings.epochs}", state.history[-1]
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+    runtime.log.info("run %s: %s: %s; %.0f samples/s, %s left", state.run_id, progress, numbers, rate, left)
+    event = "step" if state.step else "epoch"
+    runtime.events.write(event, epoch=state.epoch, step=state.step, samples_per_s=round(rate, 3), **losses)
+
+
+def _means_so_far(state: LoopState, settings: TrainSettings) -> dict[str, float]:
+    sums = [] if state.sums is None else state.sums.tolist()
+    seen = state.step * settings.batch_size
+    return {name: value / seen for name, value in zip(state.names, sums, strict=True)}

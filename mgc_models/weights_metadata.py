@@ -1,0 +1,41 @@
+"""What inputs must go through before stored weights may see them."""
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from mgc_models.banks import TOKENIZER_FILE
+from mgc_models.data import TrackData
+from mgc_models.spec import PretrainRun, RunSpec, required
+
+
+def preprocessing(run: RunSpec | PretrainRun, data: TrackData) -> dict[str, Any]:
+    """The metadata of a run's `model.safetensors`: model, genres, and per input its feature and settings."""
+    settings = run.settings
+    content: dict[str, Any] = {"genres": list(data.tracks.genres), "model": asdict(settings.model)}
+    if settings.evaluate is not None and settings.loss is not None:
+        content["threshold_logit"] = settings.evaluate.threshold_logit
+        content["crops"] = settings.evaluate.crops
+        content["classification"] = settings.loss.classification
+    if data.audio:
+        spec = {"width": data.audio.spec.width, "settings": dict(data.audio.spec.settings)}
+        content["audio"] = {**asdict(required(settings.audio, "audio")), **spec, **_bands(data)}
+    if data.tokens:
+        tokenizer = {"tokenizer_file": TOKENIZER_FILE, "vocab_size": data.tokens.vocab_size}
+        section = asdict(required(settings.text, "text"))
+        content["text"] = {**section, **tokenizer, "settings": dict(data.tokens.spec.settings)}
+    if data.words:
+        content["words"] = {**asdict(required(settings.words, "words")), "settings": dict(data.words.spec.settings)}
+    if data.vectors:
+        spec = {"width": data.vectors.frames.spec.width, "settings": dict(data.vectors.frames.spec.settings)}
+        content["vectors"] = {**asdict(required(settings.vectors, "vectors")), **spec}
+    return content
+
+
+def _bands(data: TrackData) -> dict[str, list[float]]:
+    """Mean and standard deviation of every band, where they were computed from the training part."""
+    normaliser = data.normaliser
+    if normaliser is None or not isinstance(normaliser.mean, Tensor) or not isinstance(normaliser.std, Tensor):
+        return {}
+    return {"band_mean": normaliser.mean.tolist(), "band_std": normaliser.std.tolist()}
