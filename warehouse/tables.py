@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +199,24 @@ def _value_problem(field: pa.Field, values: pa.ChunkedArray) -> str:
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Table:
     by = table.key or [field.name for field in rows.schema if not pa.types.is_list(field.type)]
+    if _is_sorted(rows, by):  # a second copy of millions of rows for nothing
+        return rows
     order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in by])
     return rows.take(order)
+
+
+def _is_sorted(rows: pa.Table, by: Sequence[str]) -> bool:
+    """Whether no row belongs before its neighbour; False where a null leaves it open."""
+    if len(rows) < 2:
+        return True
+    in_order: Any = None
+    for column in reversed(by):
+        before, after = rows[column].slice(0, len(rows) - 1), rows[column].slice(1)
+        if in_order is None:
+            in_order = pc.less_equal(before, after)
+        else:
+            in_order = pc.or_(pc.less(before, after), pc.and_(pc.equal(before, after), in_order))
+    return bool(pc.all(in_order, skip_nulls=False).as_py())
 
 
 def _duplicate_key(rows: pa.Table, table: Table) -> str:

@@ -29,16 +29,17 @@ class Catalogues:
 
 
 def generate(folder: Path, scale: float, seed: int) -> Catalogues:
-    """Write `msd.parquet` (track_id, artist, title) and `song_lyrics.csv`, as Kaggle has it, into `folder`."""
+    """Write `unique_tracks.txt`, as the MSD has it, and `song_lyrics.csv`, as Kaggle has it, into `folder`."""
     songs, rows = max(1, round(MSD_SONGS * scale)), max(1, round(GENIUS_ROWS * scale))
     planted = {kind: round(count * scale) for kind, count in PLANTED.items()}
-    made = Catalogues(folder / "msd.parquet", folder / "song_lyrics.csv", planted)
+    made = Catalogues(folder / "unique_tracks.txt", folder / "song_lyrics.csv", planted)
     with duckdb.connect() as con:
         con.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false").fetchall()
         _load_words(con, seed)
         names = _names("k", "artists", scale, common_from=sum(planted.values()))
         con.execute(f"CREATE TABLE msd AS SELECT k, {names} FROM range({songs}) t(k)").fetchall()
-        con.execute(f"COPY ({_msd(planted)}) TO '{made.msd}' (FORMAT parquet)").fetchall()
+        plain = "FORMAT csv, HEADER false, DELIMITER '\t', QUOTE ''"
+        con.execute(f"COPY ({_msd(planted)}) TO '{made.msd}' ({plain})").fetchall()
         con.execute(f"COPY ({_genius(planted, rows, songs, scale)}) TO '{made.genius}' (FORMAT csv, HEADER)").fetchall()
     return made
 
@@ -79,7 +80,7 @@ def _msd(planted: dict[str, int]) -> str:
     """MSD's way of writing: version in brackets on the normalised pairs."""
     first, last = planted["exact"], planted["exact"] + planted["normalised"]
     title = f"CASE WHEN k >= {first} AND k < {last} THEN title || ' (LP Version)' ELSE title END"
-    return f"SELECT 'TR' || k AS track_id, artist, {title} AS title FROM msd ORDER BY k"
+    return f"SELECT concat_ws('<SEP>', 'TR' || k, 'SO' || k, artist, {title}) FROM msd ORDER BY k"
 
 
 def _genius(planted: dict[str, int], rows: int, songs: int, scale: float) -> str:

@@ -8,17 +8,31 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TypeVar
 
+from pipelines.parallel import available_cores
+
 KIB = 1024
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step took; core-seconds say more than seconds on a machine that others use."""
+    """What one step took; core-seconds say more than seconds on a machine that others use.
+
+    Attributes:
+        duration_s: Seconds on the clock.
+        core_s: Seconds that cores worked, worker processes included.
+        peak_bytes: Most memory of the process, and of its largest worker once for each core.
+    """
 
     duration_s: float
     core_s: float
     peak_bytes: int
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """One step after the other."""
+        return Cost(
+            self.duration_s + other.duration_s, self.core_s + other.core_s, max(self.peak_bytes, other.peak_bytes)
+        )
 
 
 def alone(step: Callable[..., T], *arguments: object) -> tuple[T, Cost]:
@@ -30,5 +44,8 @@ def alone(step: Callable[..., T], *arguments: object) -> tuple[T, Cost]:
 def _timed(step: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T, Cost]:
     started = time.perf_counter()
     result = step(*arguments)
-    duration_s, core_s = time.perf_counter() - started, time.process_time()
-    return result, Cost(duration_s, core_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB)
+    duration_s = time.perf_counter() - started
+    own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    core_s = sum(used.ru_utime + used.ru_stime for used in (own, workers))
+    peak = own.ru_maxrss + (available_cores() * workers.ru_maxrss if workers.ru_utime else 0)
+    return result, Cost(duration_s, core_s, peak * KIB)

@@ -18,6 +18,7 @@ from pipelines.datasets.about import load_about
 from pipelines.datasets.canonical import Tables, as_tracks
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.genius_rows import row_bytes, row_offsets
 from pipelines.datasets.rejects import Reject, rejects_frame
 from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
 from warehouse.sql_text import literal
@@ -39,9 +40,10 @@ FEW_DAMAGES = 20  # never too much, however small the file
 LONGEST_ROW_BYTES = 1 << 25
 TAIL_BYTES = 1 << 20
 READ_AS_LATIN_1 = "decoded_as_latin_1"
-# What no row of an undamaged file holds. A lyric with a row end in it has swallowed the rows around it.
+# What no row of an undamaged file holds. A lyric with a row end in it has swallowed the rows around it. No IN and no
+# list_contains: DuckDB 2.0 makes a join of them, and behind a join the rows are no longer in the order of the file.
 SUSPECT = rf"""
-    coalesce(tag, '') NOT IN {TAGS}
+    NOT regexp_full_match(coalesce(tag, ''), '{"|".join(TAGS)}')
     OR contains(concat(title, artist, features), '""') OR contains(concat(title, artist, features, lyrics), chr(0))
     OR regexp_matches(lyrics, '{ROW_END.decode()}')
 """
@@ -55,7 +57,8 @@ FEATURED = r"""
 # strlen counts bytes, length would decode.
 SONGS = f"""
     SELECT id, title, artist, tag, year, views, {FEATURED} AS featured_artists, language_cld3, language_ft, language,
-        coalesce(strlen(lyrics), 0) AS lyrics_bytes, coalesce({SUSPECT}, false) AS suspect
+        coalesce(strlen(lyrics), 0) AS lyrics_bytes, {row_bytes(COLUMNS)} AS csv_bytes,
+        coalesce({SUSPECT}, false) AS suspect
 """
 
 
@@ -77,7 +80,7 @@ class Songs:
     """The songs without their lyrics.
 
     Attributes:
-        frame: One row per readable row, in the order of the file.
+        frame: One row per readable row, in the order of the file, with its place in it where that can be told.
         raw_rows: Rows of the file, damaged ones included (a damage whose rows cannot be told counts as one).
         rejects: The damage, with its lines.
     """
@@ -124,7 +127,8 @@ def read(layout: Layout) -> Tables:
         Reject("duplicate_id", str(song), FILE, None, f"readable row {place}; the first row with this id is kept")
         for place, song in frame.filter(~first).select("place", "id").iter_rows()
     ]
-    frame = frame.filter(first).with_columns(pl.col("id").cast(pl.String).alias("track_id"))
+    # In the order of the tables, so that they are not sorted one by one.
+    frame = frame.filter(first).with_columns(pl.col("id").cast(pl.String).alias("track_id")).sort("track_id")
     rejects = [*songs.rejects, *repeated, *_unread_values(frame)]
     return Tables(_tracks(frame), rejects_frame(DATASET, "read", rejects), {FILE: songs.raw_rows}, _details(frame))
 
@@ -146,7 +150,12 @@ def read_songs(source: Path, mended: Path) -> Songs:
     if frame["suspect"].any() or not _is_last(source, frame):
         return _read_mended(source, mended)
     mended.unlink(missing_ok=True)
-    return Songs(frame.drop("suspect"), frame.height, [])
+    return Songs(_placed(frame.drop("suspect"), source), frame.height, [])
+
+
+def _placed(frame: pl.DataFrame, source: Path) -> pl.DataFrame:
+    offsets = row_offsets(source, frame["csv_bytes"]).alias("csv_offset")
+    return frame.with_columns(offsets, pl.when(offsets.is_not_null()).then("csv_bytes").alias("csv_bytes"))
 
 
 def lyrics_of(layout: Layout, ids: pl.Series) -> pl.DataFrame:
@@ -212,6 +221,8 @@ def _details(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("featured_artists").fill_null([]),
         *(pl.when(pl.col(name) != "").then(name).alias(name) for name in ("language_cld3", "language_ft")),
         "lyrics_bytes",
+        "csv_offset",
+        "csv_bytes",
         pl.len().over(same).cast(pl.Int32).alias("same_song_rows"),
     )
 
@@ -255,7 +266,10 @@ def _read_mended(source: Path, mended: Path) -> Songs:
     except duckdb.Error as error:
         raise DatasetError(f"{source} cannot be read: {error}. Copy the file from the download again.") from error
     lost = sum(one.reason != READ_AS_LATIN_1 for one in damage)
-    return Songs(frame.drop("suspect"), frame.height + lost, [_reject(one) for one in damage])
+    frame = frame.drop("suspect").with_columns(
+        pl.lit(None, pl.Int64).alias(name) for name in ("csv_offset", "csv_bytes")
+    )
+    return Songs(frame, frame.height + lost, [_reject(one) for one in damage])
 
 
 def _is_last(source: Path, frame: pl.DataFrame) -> bool:

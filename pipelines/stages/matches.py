@@ -30,7 +30,7 @@ def build_matches(store: Store, log: Log) -> bool:
     if is_current(store, OUTPUTS, inputs):
         return False
     log("Matching the Million Song Dataset with Genius by artist and title.")
-    pairs = _match(store).rename({"left_id": "track_id", "right_id": "matched_track_id"})
+    pairs = match_catalogues(store, KINDS).rename({"left_id": "track_id", "right_id": "matched_track_id"})
     sides = {"dataset": pl.lit(msd.DATASET), "matched_dataset": pl.lit(genius.DATASET)}
     return write_parts(store, OUTPUTS, {"corpus.matches": pairs.with_columns(**sides)}, inputs)
 
@@ -48,13 +48,14 @@ def matching_corpora() -> list[Corpus]:
     return [corpus for corpus in load_corpora() if corpus.matched_dataset == genius.DATASET]
 
 
-def _match(store: Store) -> pl.DataFrame:
+def match_catalogues(store: Store, kinds: tuple[str, ...]) -> pl.DataFrame:
+    """Pairs of the two catalogues as `match_tables` gives them, in bounded memory."""
     spill = store.root / "state" / "matching"
     with duckdb.connect(
         config={"threads": available_cores(), "memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)}
     ) as con:
         con.execute("SET enable_progress_bar = false").fetchall()
-        return match_tables(con, *(_relation(store, dataset) for dataset in DATASETS))
+        return match_tables(con, *(_relation(store, dataset) for dataset in DATASETS), kinds=kinds)
 
 
 def _relation(store: Store, dataset: str) -> str:

@@ -14,6 +14,7 @@ KEY_COLUMNS = (
     "artist_key",  # letters and digits alone, without accents, "The", guests and connectives
     "title_key",  # the same, without guests and versions that have the same words
     "artist_words",  # artist_key before its spaces were dropped
+    "artist_sorted",  # artist_words in alphabetical order
     "artist_other",  # words that make it another artist: "jr", "tribute"
     "title_head",  # title_key without track number, brackets and what follows a dash
     "title_tail",  # those brackets, or what follows the dash
@@ -21,6 +22,9 @@ KEY_COLUMNS = (
     "title_version",  # the bracket that makes it another song for a reader of lyrics: "(club remix)"
     "title_numbers",  # digits and roman numerals of title_head
 )
+
+TITLE_KEYS = tuple(name for name in KEY_COLUMNS if name.startswith("title_"))
+ROMAN = "[ivx]{2,}"
 
 
 def keyed(relation: str, keep: str = "*") -> str:
@@ -30,52 +34,99 @@ def keyed(relation: str, keep: str = "*") -> str:
         relation: Name of a table or view, or a query in parentheses, with the text columns `artist` and `title`.
         keep: The columns of it to keep beside the keys.
     """
-    sql = f"SELECT {keep}, {exact_key('artist')} AS exact_artist, {exact_key('title')} AS exact_title FROM {relation}"
-    for step in _steps():
+    exact = f"SELECT {keep}, {exact_key('artist')} AS exact_artist, {exact_key('title')} AS exact_title FROM {relation}"
+    return title_keyed(f"({artist_keyed(f'({exact})')})")
+
+
+def artist_keyed(relation: str) -> str:
+    """SQL of a relation with the keys that follow from its `exact_artist`."""
+    return _stepped(relation, _artist_steps())
+
+
+def title_keyed(relation: str) -> str:
+    """SQL of a relation with the keys that follow from its `exact_title`.
+
+    Three titles in four are words alone, of which none means anything to the matcher: those need no long look.
+    """
+    plain = f"SELECT *, {_plain_title(load_rules())} AS _title_is_plain FROM {relation}"
+    joined = _joined("exact_title")
+    known = {name: joined if name in ("title_key", "title_head") else "''" for name in TITLE_KEYS}
+    columns = ", ".join(f"{value} AS {name}" for name, value in known.items())
+    others = _stepped("(FROM _titles WHERE NOT _title_is_plain)", _title_steps())
+    return (
+        f"WITH _titles AS ({plain}) SELECT * EXCLUDE (_title_is_plain) FROM ("
+        f"SELECT *, {columns} FROM _titles WHERE _title_is_plain UNION ALL BY NAME {others})"
+    )
+
+
+def _stepped(relation: str, steps: tuple[dict[str, str], ...]) -> str:
+    sql = f"SELECT * FROM {relation}"
+    for step in steps:
         columns = ", ".join(f"{expression} AS {name}" for name, expression in step.items())
         sql = f"SELECT *, {columns} FROM ({sql})"
-    return f"SELECT * EXCLUDE ({', '.join(_intermediate())}) FROM ({sql})"
+    intermediate = [name for step in steps for name in step if name.startswith("_")]
+    return f"SELECT * EXCLUDE ({', '.join(intermediate)}) FROM ({sql})"
 
 
 @cache
-def _steps() -> tuple[dict[str, str], ...]:
+def _artist_steps() -> tuple[dict[str, str], ...]:
     """Columns by the order in which they build on each other."""
     rules = load_rules()
     return (
-        {"_artist": _clean("exact_artist", rules), "_title": _clean("exact_title", rules)},
-        {"_artist_lead": _without_guests("_artist", rules), "_title_lead": _without_guests("_title", rules)},
+        {"_artist": _clean("exact_artist", rules)},
+        {"_artist_lead": _without_guests("_artist", rules)},
+        {"_artist_lead_spaced": _spaced("_artist_lead")},
+        {"artist_words": _without_article(_words("_artist_lead_spaced", rules))},
+        {
+            "artist_other": _every(rules.other_artist, "artist_words"),
+            "artist_key": _or_else(_joined("artist_words"), "exact_artist"),
+            "artist_sorted": "array_to_string(list_sort(string_split(artist_words, ' ')), ' ')",
+        },
+    )
+
+
+@cache
+def _title_steps() -> tuple[dict[str, str], ...]:
+    """Columns by the order in which they build on each other."""
+    rules = load_rules()
+    return (
+        {"_title": _clean("exact_title", rules)},
+        {"_title_lead": _without_guests("_title", rules)},
         {"_title_core": _without_versions("_title_lead", rules)},
         {"_title_numberless": _without_track_number("_title_core")},
         {"_head": _head("_title_numberless"), "_tail": _tail("_title_numberless")},
         {"_version": _other_version("_title_core", "_head", rules)},
-        {f"{name}_spaced": _spaced(name) for name in ("_artist_lead", "_title_core", "_head", "_tail", "_version")},
+        {f"{name}_spaced": _spaced(name) for name in ("_title_core", "_head", "_tail", "_version")},
         {
-            "artist_words": _without_article(_words("_artist_lead_spaced", rules)),
             "_title_words": _words("_title_core_spaced", rules),
             "_head_words": _words("_head_spaced", rules),
             "title_tail": _words("_tail_spaced", rules),
             "title_version": _words("_version_spaced", rules),
         },
         {
-            "artist_other": _every(rules.other_artist, "artist_words"),
             "title_numbers": _numbers("_head_words"),
             "title_tail_numbers": _numbers("title_tail"),
-            "artist_key": _or_else(_joined("artist_words"), "exact_artist"),
             "title_key": _or_else(_joined(_without_bare_version("_title_words", rules)), "exact_title"),
             "title_head": _joined("_head_words"),
         },
     )
 
 
-def _intermediate() -> list[str]:
-    return [name for step in _steps() for name in step if name.startswith("_")]
+def _plain_title(rules: Rules) -> str:
+    """SQL of whether a title is small letters and single spaces, without a word that any step looks for."""
+    bare_version = "version|remaster|remastered"
+    meant = rf"\b(?:{rules.other_words}|{rules.featuring}|{rules.connectives}|{bare_version}|n|{ROMAN})\b"
+    return f"regexp_full_match(exact_title, '[a-z]+(?: [a-z]+)*') AND NOT regexp_matches(exact_title, '{meant}')"
 
 
 def exact_key(column: str) -> str:
     """SQL of the thesis' comparison: NFC, case-folded, trimmed, otherwise literal (papers.md section 7)."""
     # lower(upper(x)) folds the final sigma and the long s as str.casefold does; sharp s is folded by hand.
-    folded = f"replace(lower(upper(coalesce({column}, ''))), 'ß', 'ss')"
-    return f"trim(nfc_normalize({folded}), '{WHITESPACE}')"
+    folded = f"replace(lower(upper({column})), 'ß', 'ss')"
+    whole = f"trim(nfc_normalize({folded}), '{WHITESPACE}')"
+    is_ascii = f"strlen({column}) = length({column})"  # as many bytes as characters
+    simple = f"CASE WHEN regexp_matches({column}, '^[\\s\\v]|[\\s\\v]$') THEN {whole} ELSE lower({column}) END"
+    return f"CASE WHEN {column} IS NULL THEN '' WHEN {is_ascii} THEN {simple} ELSE {whole} END"
 
 
 def _clean(column: str, rules: Rules) -> str:
@@ -140,7 +191,7 @@ def _where_parted(column: str, then: str, otherwise: str) -> str:
 
 
 def _numbers(words: str) -> str:
-    return _every(r"(?:\d+|[ivx]{2,})", words)
+    return _every(rf"(?:\d+|{ROMAN})", words)
 
 
 def _every(pattern: str, words: str) -> str:

@@ -4,13 +4,20 @@ import duckdb
 import polars as pl
 
 from pipelines.transforms.matching.fuzzy import fuzzy_scores
-from pipelines.transforms.matching.keys import exact_key, keyed
+from pipelines.transforms.matching.keys import artist_keyed, exact_key, title_keyed
 from pipelines.transforms.matching.pairs import KINDS, check_exactness
 
 BATCH_PAIRS = 250_000  # candidate pairs scored at a time
 # A likeness of 0.8 (rules.toml, fuzzy.artist) is out of reach where the shorter has less than two thirds of the longer.
 LEAST_LENGTHS = 0.66
-_TEMPORARY = ("matching_left", "matching_right", "matching_sure", "matching_rest", "matching_candidates")
+_TEMPORARY = (
+    "matching_names",
+    "matching_left",
+    "matching_right",
+    "matching_sure",
+    "matching_rest",
+    "matching_candidates",
+)
 
 
 def _similar(column: str, least: float) -> str:
@@ -28,11 +35,14 @@ _SAME_TITLE = (  # and artists alike, or one a part of the other
     f"l.title_head = r.title_head AND ({_similar('artist_key', 0.80)} "
     "OR contains(l.artist_words, r.artist_words) OR contains(r.artist_words, l.artist_words))"
 )
+_ARTIST_TURNED = (  # "Castellan Orla"
+    f"l.artist_sorted = r.artist_sorted AND l.artist_key <> r.artist_key AND {_similar('title_head', 0.85)}"
+)
 _BOTH_BEGIN_ALIKE = (
     "left(l.artist_key, 4) = left(r.artist_key, 4) AND left(l.title_head, 5) = left(r.title_head, 5) "
     f"AND {_similar('artist_key', 0.85)} AND {_similar('title_head', 0.85)}"
 )
-_BLOCKS = (_SAME_ARTIST, _SAME_TITLE, _BOTH_BEGIN_ALIKE)  # pairs worth scoring are in one of these
+_BLOCKS = (_SAME_ARTIST, _SAME_TITLE, _ARTIST_TURNED, _BOTH_BEGIN_ALIKE)  # pairs worth scoring are in one of these
 
 
 def match_tables(
@@ -71,13 +81,22 @@ def match_tables(
 
 
 def _load(con: duckdb.DuckDBPyConnection, left: str, right: str, *, only_exact: bool) -> None:
-    """Keep the names of both sides, with their keys; rows without a name match nothing and are left out."""
+    """Keep the names of both sides, with their keys; rows without a name match nothing and are left out.
+
+    An artist has many songs, so the keys of artists are made once for each.
+    """
+    folded = f"{exact_key('artist')} AS exact_artist, {exact_key('title')} AS exact_title"
     for side, relation in (("left", left), ("right", right)):
-        names = f"SELECT CAST(track_id AS VARCHAR) AS track_id, artist, title FROM {relation}"
-        folded = f"{exact_key('artist')} AS exact_artist, {exact_key('title')} AS exact_title"
-        keys = f"SELECT *, {folded} FROM ({names})" if only_exact else keyed(f"({names})")
-        named = "exact_artist <> '' AND exact_title <> ''"
-        con.execute(f"CREATE OR REPLACE TEMP TABLE matching_{side} AS FROM ({keys}) WHERE {named}").fetchall()
+        columns = f"CAST(track_id AS VARCHAR) AS track_id, artist, title, {folded}"
+        names = f"FROM (SELECT {columns} FROM {relation}) WHERE exact_artist <> '' AND exact_title <> ''"
+        if only_exact:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE matching_{side} AS {names}").fetchall()
+            continue
+        con.execute(f"CREATE OR REPLACE TEMP TABLE matching_names AS {names}").fetchall()
+        artists = artist_keyed("(SELECT DISTINCT exact_artist FROM matching_names)")
+        keys = title_keyed(f"matching_names JOIN ({artists}) USING (exact_artist)")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE matching_{side} AS {keys}").fetchall()
+    con.execute("DROP TABLE IF EXISTS matching_names").fetchall()
 
 
 def _sure(con: duckdb.DuckDBPyConnection, kinds: tuple[str, ...], exact: str) -> pl.DataFrame:
@@ -98,7 +117,7 @@ def _sure(con: duckdb.DuckDBPyConnection, kinds: tuple[str, ...], exact: str) ->
 
 
 def _fuzzy(con: duckdb.DuckDBPyConnection) -> list[pl.DataFrame]:
-    rest = "FROM matching_left WHERE track_id NOT IN (SELECT left_id FROM matching_sure)"
+    rest = "FROM matching_left ANTI JOIN matching_sure ON track_id = left_id"
     con.execute(f"CREATE OR REPLACE TEMP TABLE matching_rest AS {rest}").fetchall()
     blocks = " UNION ".join(
         f"SELECT l.rowid AS l, r.rowid AS r FROM matching_rest l JOIN matching_right r ON {block}" for block in _BLOCKS

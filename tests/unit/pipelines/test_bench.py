@@ -7,19 +7,32 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipelines.bench import matching
 from pipelines.bench.__main__ import main
+from pipelines.bench.cost import Cost
 from pipelines.bench.language import generate
 from pipelines.bench.record import as_record, as_text
 
 
 def test_language_at_a_small_scale(tmp_path, capsys) -> None:
-    assert main(["--only", "language", "--scale", "0.003", "--folder", str(tmp_path), "--json"]) == 0
+    assert main(["--only", "language", "--scale", "0.001", "--folder", str(tmp_path), "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
     language = measured["language"]
-    assert (measured["scale"], measured["seed"]) == (0.003, 0)
-    assert (language["texts"], language["reference_texts"], language["different"]) == (328, 328, 0)
+    assert (measured["scale"], measured["seed"]) == (0.001, 0)
+    assert (language["texts"], language["reference_texts"], language["different"]) == (109, 109, 0)
     assert language["ratio"] == pytest.approx(language["core_s"] / language["reference_core_s"])
     assert language["whole"]["peak_bytes"] > 0
+
+
+def test_matching_at_a_small_scale_finds_what_was_planted(tmp_path, monkeypatch) -> None:
+    spent = iter(range(1, 9))
+    monkeypatch.setattr(matching, "alone", lambda step, *arguments: (step(*arguments), Cost(1, next(spent), 10**9)))
+    measured = matching.measure(tmp_path, scale=0.002, seed=0)
+    assert measured.planted["exact"] == 400
+    assert measured.found == measured.planted | {"cover": 0}
+    assert measured.cleaned >= 400
+    assert measured.exact == Cost(4, 3 + 4 + 5 + 7, 10**9)
+    assert measured.ratios == {"exact_core": 9.5, "all_kinds_core": 10, "exact_duration": 4, "all_kinds_duration": 4}
 
 
 def test_values_within_values_are_printed_and_kept() -> None:

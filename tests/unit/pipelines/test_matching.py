@@ -1,5 +1,6 @@
 """Names that are one song, names that are not, and what must hold for any text at all."""
 
+import random
 import unicodedata
 
 import duckdb
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.transforms.matching import KINDS, classify_pairs
+from pipelines.transforms.matching import KINDS, classify_pairs, keys
 from pipelines.transforms.matching.keys import keyed
 
 SIDES = ["left_artist", "left_title", "right_artist", "right_title"]
@@ -131,3 +132,18 @@ def keys_of(names: pl.DataFrame) -> pl.DataFrame:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(ValueError, match="missing: right_title"):
         classify_pairs(pl.DataFrame({name: ["x"] for name in SIDES[:3]}))
+
+
+WORDS = """
+    the and n a in version remaster lp album mix dubmix edit live at part two ii iv xi feat ft with demo made popular in
+    spanish love song rock roll instrumental don't x 2 1994 - ( ) & / é
+""".split()
+
+
+def test_plain_titles_go_a_short_way_to_the_same_keys(monkeypatch) -> None:
+    rng = random.Random(0)
+    titles = [" ".join(rng.choices(WORDS, k=rng.randint(1, 5))) for _ in range(3000)]
+    names = pl.DataFrame({"artist": titles, "title": titles})
+    short = keys_of(names)
+    monkeypatch.setattr(keys, "_plain_title", lambda _: "false")
+    assert keys_of(names).equals(short)
