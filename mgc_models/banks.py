@@ -12,8 +12,8 @@ from mgc_models.features.tokens import SpecialIds, load_tokenizer, special_ids
 from mgc_models.features.vocabulary import read_vocabulary
 from mgc_models.features.word_vectors import PAD
 from mgc_models.frames import FrameBank, frame_bank
-from mgc_models.stored import Stored
-from warehouse.shards import FeatureReader, FeatureSpec
+from mgc_models.stored import Reader, Stored
+from warehouse.shards import FeatureSpec
 
 TOKENIZER_FILE = "tokenizer.json"
 _MEND = "Delete the feature's folder and run the job again from its data part."
@@ -104,7 +104,7 @@ def token_bank(stored: Stored, max_tokens: int, device: torch.device) -> TokenBa
     )
 
 
-def _tokenizer(reader: FeatureReader) -> tuple[SpecialIds, int]:
+def _tokenizer(reader: Reader) -> tuple[SpecialIds, int]:
     """Special ids and size of the vocabulary that the tokens were made with."""
     spec, path = reader.spec, reader.folder / TOKENIZER_FILE
     if spec.dtype != "int32" or spec.width != 1:

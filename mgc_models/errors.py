@@ -41,3 +41,11 @@ class StoppedError(RuntimeError):
 
 class DeviceError(RuntimeError):
     """The device that a job asks for is not there."""
+
+
+class RunError(ValueError):
+    """A run that a prediction cannot use; the message names it, what it needs, and what could be used instead."""
+
+
+class SongError(ValueError):
+    """A song that cannot be classified; the message names the file and says why."""

@@ -2,12 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgc_models.errors import DataError
 from warehouse.shards import FeatureReader, FeatureSpec
+
+
+class Reader(Protocol):
+    """What gives the arrays of tracks: `FeatureReader`, or songs in memory."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the tokenizer or vocabulary of the feature lies."""
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """What the arrays are."""
+
+    def read(self, track_id: str, start: int = 0, length: int | None = None) -> NDArray:
+        """Part of a track, [length, width]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +40,7 @@ class Stored:
     """
 
     spec: FeatureSpec
-    readers: tuple[FeatureReader, ...]
+    readers: tuple[Reader, ...]
     track_ids: tuple[str, ...]
     owners: NDArray[np.int64]
     lengths: NDArray[np.int64]

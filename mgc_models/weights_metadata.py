@@ -26,7 +26,8 @@ def preprocessing(run: RunSpec | PretrainRun, data: TrackData) -> dict[str, Any]
         section = asdict(required(settings.text, "text"))
         content["text"] = {**section, **tokenizer, "settings": dict(data.tokens.spec.settings)}
     if data.words:
-        content["words"] = {**asdict(required(settings.words, "words")), "settings": dict(data.words.spec.settings)}
+        spec = {"width": data.words.spec.width, "settings": dict(data.words.spec.settings)}
+        content["words"] = {**asdict(required(settings.words, "words")), **spec}
     if data.vectors:
         spec = {"width": data.vectors.frames.spec.width, "settings": dict(data.vectors.frames.spec.settings)}
         content["vectors"] = {**asdict(required(settings.vectors, "vectors")), **spec}

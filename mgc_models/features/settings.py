@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 SPECS_FILE = Path(__file__).with_name("specs.toml")
+MIN_DURATION_S = 1.0  # shorter audio is no example
 
 
 @cache

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mgc_models.features.settings import MIN_DURATION_S
 from pipelines.currency import Outputs, content_hash, note_inputs, raw_is_current
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.rejects import Reject, rejects_frame
@@ -24,7 +25,6 @@ from warehouse.shards import FeatureSpec
 from warehouse.store import Store
 
 VERSION = 2
-MIN_DURATION_S = 1.0
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
 FEWEST_TRACKS_PER_SHARD, SHARDS_OF_A_SMALL_DATASET = 16, 8  # so that a small dataset keeps several cores busy
 AUDIT_SCHEMA = {

@@ -1,0 +1,1 @@
+"""Genres of songs by a trained model: `python -m mgc_models.predict --help`."""

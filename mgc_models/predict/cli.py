@@ -1,0 +1,159 @@
+"""The command line: `python -m mgc_models.predict song.mp3 --lyrics song.txt`.
+
+torch is loaded only when there is something to classify.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mgc_models.errors import DataError, DeviceError, ModelError, RunError, TrainingError
+from mgc_models.predict.listing import run_content, run_rows
+from mgc_models.predict.runs import FinishedRun, check_usable, choose_run, find_run, finished_runs
+from mgc_models.predict.songs import Song, pair_songs
+from warehouse.store import Store
+
+_DONE, _SOME_FAILED, _REFUSED = 0, 1, 2
+_DESCRIPTION = "Genres of songs, by a model that was trained in this repository."
+_HELP = """\
+examples:
+  python -m mgc_models.predict song.mp3 --lyrics song.txt           one song
+  python -m mgc_models.predict --lyrics song.txt --explain          lyrics alone, and which lines and words counted
+  python -m mgc_models.predict *.mp3 --lyrics-dir texts --json      many songs; texts holds a <name>.txt for <name>.mp3
+  python -m mgc_models.predict --list                               the runs that can be used
+
+which run: without --run, the run whose model was trained on what is given (audio, lyrics or both); if there is none,
+one that can do with it (jiang_mae hears or reads alone; models with word attention or word vectors do without lyrics).
+Of several: profile paper before sample; works in the order jiang2024, ru2023, nandy2021, wongchemelli2023; then the
+highest accuracy on its test part. The run is printed. A run on the sample corpus says so: its songs are made up, and
+its answers a demonstration.
+
+what is heard: the middle crop of a clip, as in evaluation; --crops all takes the mean over crops that follow each
+other. A clip shorter than a crop is padded with zeros, as in training. Models of nandy2021 look at the first 30 s.
+Lyrics are UTF-8 text, a line of the song per line; repeated lines are left out, as in training.
+
+exit status: 0 all songs are classified; 1 some could not be read, each with its reason in one line; 2 nothing was
+done: no such run, one that cannot take what is given, or a preprocessing that does not fit.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see `--help`.
+
+    Returns:
+        The exit status.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    store = Store(Path(options.store).expanduser().absolute())
+    songs = [] if options.list else _songs(parser, options)
+    try:
+        if options.list:
+            return _list(store, as_json=options.json)
+        return _predict(_run(options.run, songs, store), songs, options)
+    except (RunError, DeviceError, DataError, ModelError, TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _REFUSED
+
+
+def _songs(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[Song]:
+    try:
+        return pair_songs(options.audio, options.lyrics, options.lyrics_dir)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mgc_models.predict",
+        description=_DESCRIPTION,
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("audio", nargs="*", type=Path, metavar="SONG", help="audio files: MP3, WAV, FLAC, Ogg")
+    parser.add_argument(
+        "--lyrics", nargs="+", type=Path, default=[], metavar="TEXT", help="lyrics, in the order of the audio files"
+    )
+    parser.add_argument("--lyrics-dir", type=Path, metavar="FOLDER", help="holds <name>.txt for each <name>.mp3")
+    parser.add_argument("--run", metavar="RUN_ID", help="the run to use, or its folder (see --list)")
+    parser.add_argument("--list", action="store_true", help="list the runs that can be used, the preferred first")
+    parser.add_argument("--json", action="store_true", help="one JSON object per song and line, with all genres")
+    parser.add_argument(
+        "--explain", action="store_true", help="show the lines and words that counted, or each modality alone"
+    )
+    parser.add_argument("--top", type=_count, default=5, metavar="N", help="genres shown per song (default 5)")
+    parser.add_argument(
+        "--crops", choices=("centre", "all"), help="what is heard of a clip (default: as the run was evaluated, centre)"
+    )
+    parser.add_argument(
+        "--store",
+        default=os.environ.get("MGC_STORE", "warehouse/store"),
+        metavar="FOLDER",
+        help="where the runs are (default: $MGC_STORE, or warehouse/store)",
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:<n>")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return int(text)
+
+
+def _list(store: Store, *, as_json: bool) -> int:
+    runs, refused = finished_runs(store)
+    for line in (json.dumps(run_content(run)) for run in runs) if as_json else run_rows(runs):
+        print(line)
+    for reason in refused:
+        print(f"left out: {reason}", file=sys.stderr)
+    if any(run.demonstration for run in runs):
+        print("These runs were trained on the sample corpus, which is made up: a demonstration.", file=sys.stderr)
+    return _DONE
+
+
+def _run(name: str | None, songs: Sequence[Song], store: Store) -> FinishedRun:
+    """The run that is asked for or chosen; refuses one that cannot take any of the songs."""
+    given = frozenset().union(*(song.parts for song in songs))
+    runs, refused = finished_runs(store)
+    if name is None:
+        for reason in refused:
+            print(f"left out: {reason}", file=sys.stderr)
+        return choose_run(runs, given)
+    run = find_run(name, store)
+    check_usable(run, given, runs)
+    return run
+
+
+def _predict(run: FinishedRun, songs: Sequence[Song], options: argparse.Namespace) -> int:
+    """Classify the songs and print the answers as they come."""
+    from mgc_models.predict.answers import answer, as_row, failure_content, heading, in_detail  # noqa: PLC0415 - torch
+    from mgc_models.predict.classify import Failure, classify  # noqa: PLC0415
+    from mgc_models.predict.explain import explain  # noqa: PLC0415
+    from mgc_models.predict.trained import load_trained  # noqa: PLC0415
+    from mgc_models.runner import choose_device  # noqa: PLC0415
+
+    trained = load_trained(run, choose_device(options.device))
+    crops = options.crops or trained.metadata.crops
+    for line in heading(trained):
+        print(line, file=sys.stderr if options.json else sys.stdout)
+    width = max(len(song.name) for song in songs)
+    failed = 0
+    for found in classify(songs, trained, crops):
+        if isinstance(found, Failure):
+            failed += 1
+            if options.json:
+                print(json.dumps(failure_content(found, run), ensure_ascii=False))
+            print(f"failed: {found.reason}", file=sys.stderr)
+            continue
+        told = answer(found, trained, explain(found, trained, crops) if options.explain else {})
+        if options.json:
+            print(json.dumps(told.content, ensure_ascii=False))
+        elif len(songs) == 1 or options.explain:
+            print("\n".join(in_detail(told, options.top)))
+        else:
+            print(as_row(told, options.top, width))
+    return _SOME_FAILED if failed else _DONE

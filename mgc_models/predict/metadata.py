@@ -1,0 +1,146 @@
+"""What stored weights say of the inputs that they were trained on, checked against what this code makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mgc_models.errors import RunError
+from mgc_models.features.settings import feature_settings
+from mgc_models.features.vocabulary import FILE as VOCABULARY_FILE
+from mgc_models.sections import AudioSettings, TextSettings, VectorsSettings, WordsSettings
+from mgc_models.spec import ModelSettings
+from mgc_models.spec_parser import SpecError, parse
+from warehouse.shards import FeatureSpec
+from warehouse.store import file_sha256
+
+_SECTIONS: Mapping[str, tuple[str, type, str]] = {
+    "audio": ("audio", AudioSettings, "float16"),
+    "tokens": ("text", TextSettings, "int32"),
+    "words": ("words", WordsSettings, "int32"),
+    "word_vectors": ("vectors", VectorsSettings, "float16"),
+}
+_FILES = {"tokenizer_sha256": "tokenizer.json", "vocabulary_sha256": VOCABULARY_FILE}
+
+
+@dataclass(frozen=True)
+class Model:
+    """The settings of a model, told apart by their names."""
+
+    model: ModelSettings
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model.
+
+    Attributes:
+        section: Its settings: crop, tokens or words that are read.
+        spec: The feature that it is made of.
+        raw: All that the weights say of it.
+    """
+
+    section: Any
+    spec: FeatureSpec
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What stored weights say of themselves.
+
+    Attributes:
+        genres: Names, in the order of the logits.
+        model: Its settings.
+        threshold_logit: A genre is predicted when its logit is greater.
+        crops: What was heard of a clip in evaluation, `centre` or `all`.
+        single_label: Whether a track has one genre, the most probable.
+        inputs: What the model takes, by name of the input.
+    """
+
+    genres: tuple[str, ...]
+    model: ModelSettings
+    threshold_logit: float
+    crops: str
+    single_label: bool
+    inputs: Mapping[str, Input]
+
+
+def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
+    """Read the metadata of a run's weights.
+
+    Args:
+        raw: As stored.
+        folder: Of the run, with the tokenizer and vocabulary that the weights name.
+
+    Raises:
+        RunError: if something is missing, a feature is no longer made as it was, or another tokenizer or vocabulary
+            lies there.
+    """
+    where = folder / "model.safetensors"
+    try:
+        model = parse(Model, {"model": raw["model"]}, "").model
+        inputs = {name: _input(raw, name) for name in model.inputs}
+        metadata = Metadata(
+            genres=tuple(raw["genres"]),
+            model=model,
+            threshold_logit=float(raw["threshold_logit"]),
+            crops=raw["crops"],
+            single_label=raw["classification"] == "cross_entropy",
+            inputs=inputs,
+        )
+    except KeyError as error:
+        raise RunError(
+            f"{where}: its metadata lack {error}. The code that trained it is older: train it again."
+        ) from error
+    except (SpecError, TypeError) as error:
+        raise RunError(f"{where}: its metadata are not as this code writes them ({error}). Train it again.") from error
+    for one in inputs.values():
+        _check_feature(one.spec, where)
+        _check_files(one.spec, folder)
+    return metadata
+
+
+def _input(raw: Mapping[str, Any], name: str) -> Input:
+    key, kind, dtype = _SECTIONS[name]
+    found = raw[key]
+    section = parse(kind, {item.name: found[item.name] for item in fields(kind)}, key)
+    width = 1 if name == "tokens" else found["width"]
+    return Input(section, FeatureSpec(section.feature, dtype, width, found["settings"]), found)
+
+
+def _check_feature(spec: FeatureSpec, where: Path) -> None:
+    """Refuse a spectrogram that this code makes in another way."""
+    if spec.dtype != "float16" or "sample_rate_hz" not in spec.settings:
+        return
+    try:
+        ours = feature_settings(spec.name)
+    except KeyError as error:
+        raise RunError(f"{where}: trained on feature {spec.name}, which this code does not make") from error
+    names = sorted({*ours, *spec.settings})
+    differences = [
+        f"{name} = {spec.settings.get(name)!r}, here {ours.get(name)!r}"
+        for name in names
+        if spec.settings.get(name) != ours.get(name)
+    ]
+    if differences:
+        raise RunError(
+            f"{where}: trained on another {spec.name} than this code makes: {'; '.join(differences)}. Use the version "
+            "of the code that trained it, or train again."
+        )
+
+
+def _check_files(spec: FeatureSpec, folder: Path) -> None:
+    """Refuse another tokenizer or vocabulary than the one that the model was trained with."""
+    for key, name in _FILES.items():
+        expected, path = spec.settings.get(key), folder / name
+        if expected is None:
+            continue
+        if not path.is_file():
+            raise RunError(
+                f"{path}: missing, and the model reads lyrics with it. Training leaves it there; copy it too."
+            )
+        if (found := file_sha256(path)) != expected:
+            raise RunError(
+                f"{path}: not the one that the model was trained with: SHA-256 {found[:12]}…, expected {expected[:12]}…"
+            )

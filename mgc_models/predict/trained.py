@@ -1,0 +1,133 @@
+"""A trained model, ready to classify: its weights, and what turns songs into its inputs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from mgc_models.checkpoints import fits, read_weights
+from mgc_models.data import Normaliser
+from mgc_models.errors import ModelError, RunError, TokenizerError, WeightsError
+from mgc_models.features.tokens import load_tokenizer
+from mgc_models.features.vocabulary import Vocabulary, read_vocabulary
+from mgc_models.features.word_embedders import ContextualWordEmbedder, EmbedderOptions, open_embedder
+from mgc_models.models import DataSizes, build_model
+from mgc_models.models.genre_gcn import stored_graph
+from mgc_models.predict.metadata import Metadata, read_metadata
+from mgc_models.predict.runs import FinishedRun
+
+_OPENED = {"audio": "normaliser", "tokens": "tokenizer", "words": "vocabulary", "word_vectors": "embedder"}
+_NETWORKS = {"elmo": "MGC_ELMO_DIR", "bert": "MGC_BERT"}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model on its device.
+
+    Attributes:
+        run: Where it is from.
+        metadata: What it takes.
+        network: With its weights, not training.
+        device: Where it lies.
+    """
+
+    run: FinishedRun
+    metadata: Metadata
+    network: nn.Module
+    device: torch.device
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Of a model that reads tokens."""
+        try:
+            return load_tokenizer(self.run.folder / "tokenizer.json")
+        except TokenizerError as error:
+            raise RunError(str(error)) from error
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Of a model that reads words or their vectors."""
+        inputs = self.metadata.inputs
+        return read_vocabulary(self.run.folder, inputs["words" if "words" in inputs else "word_vectors"].spec)
+
+    @cached_property
+    def embedder(self) -> ContextualWordEmbedder:
+        """What gives words their vectors, of a model that reads those.
+
+        Raises:
+            RunError: if the network that gave them in training is not configured or not the same.
+        """
+        settings = self.metadata.inputs["word_vectors"].spec.settings
+        backend = settings["backend"]
+        variable = _NETWORKS.get(backend)
+        source = os.environ.get(variable) if variable else None
+        if variable and not source:
+            raise RunError(
+                f"run {self.run.run_id}: its words get their vectors from {settings['source']}. Set {variable} to it."
+            )
+        options = EmbedderOptions(
+            tuple(settings.get("bert_layers", ())), settings.get("bert_pooling", "first"), str(self.device)
+        )
+        try:
+            found = open_embedder(backend, source, self.vocabulary.word_vectors, options)
+        except (WeightsError, TokenizerError) as error:
+            raise RunError(str(error)) from error
+        if (found.layers, found.dimension) != (settings["layers"], settings["dimension"]):
+            raise RunError(
+                f"{variable} = {source}: {found.layers} layers of {found.dimension}; run {self.run.run_id} was trained "
+                f"on {settings['layers']} of {settings['dimension']}"
+            )
+        return found
+
+    @cached_property
+    def normaliser(self) -> Normaliser:
+        """Of a model that hears audio."""
+        raw = self.metadata.inputs["audio"].raw
+        if raw["standardise"] == "bands":
+            mean, std = (torch.tensor(raw[name], device=self.device) for name in ("band_mean", "band_std"))
+            return Normaliser(mean, std)
+        return Normaliser(raw["mean"], raw["std"])
+
+
+def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
+    """Load the model of a run.
+
+    Raises:
+        RunError: if the weights are missing or damaged, lack their metadata, or do not go with them or with this code.
+    """
+    try:
+        weights, raw = read_weights(run.folder / "model.safetensors")
+        metadata = read_metadata(raw, run.folder)
+        network = build_model(asdict(metadata.model), _sizes(metadata, weights))
+    except (WeightsError, ModelError) as error:
+        raise RunError(str(error)) from error
+    if not fits(network, weights):
+        raise RunError(
+            f"{run.folder / 'model.safetensors'}: the weights have other shapes than the model that their metadata "
+            "describe. Use the version of the code that trained it, or train again."
+        )
+    network.load_state_dict(weights)
+    trained = TrainedModel(run, metadata, network.to(device).eval(), device)
+    for name in metadata.inputs:
+        _ = getattr(trained, _OPENED[name])  # what cannot be opened is told before the first song is read
+    return trained
+
+
+def _sizes(metadata: Metadata, weights: Mapping[str, Tensor]) -> DataSizes:
+    """Sizes as training had them; tables that came from data are in the weights, so only their shapes matter."""
+    inputs = metadata.inputs
+    vectors = inputs["word_vectors"].spec.settings if "word_vectors" in inputs else {}
+    return DataSizes(
+        n_genres=len(metadata.genres),
+        n_bands=inputs["audio"].spec.width if "audio" in inputs else None,
+        n_frames=inputs["audio"].section.crop_frames if "audio" in inputs else None,
+        vocab_size=inputs["tokens"].raw["vocab_size"] if "tokens" in inputs else None,
+        word_table=next((table for name, table in weights.items() if name.endswith("words.weight")), None),
+        vector_layers=vectors.get("layers"),
+        vector_width=vectors.get("dimension"),
+        genre_graph=stored_graph(weights, metadata.genres),
+    )
