@@ -16,11 +16,11 @@ from mgc_models.data import TrackData
 from mgc_models.distributed import Group
 from mgc_models.errors import DeviceError, StoppedError
 from mgc_models.evaluate import validation
+from mgc_models.kept_files import keep_files
 from mgc_models.loading import Cache, Part, Shelf, data_sizes, load_data
 from mgc_models.loop import fit
 from mgc_models.models import build_model
 from mgc_models.optimisers import pretraining_as_training
-from mgc_models.kept_files import keep_files
 from mgc_models.progress import EventLog
 from mgc_models.results import finish, finish_pretraining
 from mgc_models.run_folder import RESUME, is_finished, only_one, write_json
