@@ -1,0 +1,98 @@
+"""What is timed: the loop of a real run, on features of a synthetic store."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mgc_models.bench.synthetic import DATASET, TRACKS_FILE, Sizes
+from mgc_models.data import Batch, TrackData
+from mgc_models.loading import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.models import build_model
+from mgc_models.optimisers import pretraining_as_training
+from mgc_models.sections import LossSettings, TrainSettings
+from mgc_models.spec import Settings, parse_settings, required
+from mgc_models.steps import Task
+from mgc_models.tasks import classification_task, pretraining_task
+from mgc_models.tracks import read_tracks
+from warehouse.store import Store
+
+STAGES = ("pretrain", "finetune")
+_PRESETS = Path(__file__).with_name("presets.toml")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what it is trained with, ready for `loop.fit`."""
+
+    model: nn.Module
+    task: Task
+    train: TrainSettings
+
+
+@cache
+def presets() -> Mapping[str, Mapping[str, Any]]:
+    """The presets by name."""
+    found: Mapping[str, Mapping[str, Any]] = tomllib.loads(_PRESETS.read_text(encoding="utf-8"))
+    return found
+
+
+def preset_sizes(preset: str, tracks: int | None) -> Sizes:
+    """Sizes of a preset's synthetic store; `tracks` replaces its number of tracks."""
+    return Sizes(**{**presets()[preset]["sizes"], **({"tracks": tracks} if tracks else {})})
+
+
+def preset_settings(preset: str, stage: str, batch_size: int | None) -> Settings:
+    """Settings of a stage; `batch_size` replaces the preset's."""
+    sections = {name: dict(values) for name, values in presets()[preset].items() if name != "sizes"}
+    for name in ("pretrain", "train"):
+        sections[name]["batch_size"] = batch_size or sections[name]["batch_size"]
+    common = {"seed": 0, "label_scope_policy": "drop_labels"}
+    if stage == "pretrain":
+        used = ("model", "audio", "text", "pretrain")
+        return parse_settings({**common, **{name: sections[name] for name in used}}, "pretrain")
+    rest = {"loss": {"classification": "bce"}, "evaluate": {"threshold_logit": -1.5, "crops": "centre"}}
+    used = ("model", "audio", "text", "train")
+    return parse_settings({**common, **{name: sections[name] for name in used}, **rest}, "evaluate")
+
+
+def build_case(store: Store, settings: Settings, stage: str, device: torch.device, cache: Cache) -> Case:
+    """Load features and build the model, as the runner does."""
+    torch.manual_seed(0)
+    tracks = read_tracks(store.root / TRACKS_FILE)
+    rows = np.arange(len(tracks.ids))
+    part = tracks.unlabelled() if stage == "pretrain" else tracks
+    data = load_data(settings, [Part(DATASET, part, TRACKS_FILE)], rows, Shelf(store, device, cache))
+    model = build_model(asdict(settings.model), data_sizes(data)).to(device)
+    return Case(model, _task(settings, stage, data, model), _train_settings(settings, stage))
+
+
+def _task(settings: Settings, stage: str, data: TrackData, model: nn.Module) -> Task:
+    if stage == "pretrain":
+        return pretraining_task(data, required(settings.pretrain, "pretrain"), model)
+    return classification_task(data, np.arange(len(data.tracks.ids)), LossSettings("bce"))
+
+
+def _train_settings(settings: Settings, stage: str) -> TrainSettings:
+    if stage == "pretrain":
+        return pretraining_as_training(required(settings.pretrain, "pretrain"))
+    return required(settings.train, "train")
+
+
+def without_data(task: Task) -> Task:
+    """The same task on one batch over and over: what a step costs when no data have to be made."""
+
+    def batches(order: Tensor, positions: Tensor, slices: Sequence[slice]) -> Iterable[Batch]:
+        first: Batch | None = None
+        for place in slices:
+            if first is None:
+                first = next(iter(task.batches(order, positions, [place])))
+            yield first
+
+    return replace(task, batches=batches)
