@@ -7,6 +7,7 @@ from contextlib import closing
 import torch
 from torch import Tensor, nn
 
+from mgc_models.compiled import compiled, compiles
 from mgc_models.data import Batch
 from mgc_models.distributed import Share
 from mgc_models.errors import StoppedError, TrainingError
@@ -55,8 +56,7 @@ def fit(
     """
     state = _start(run_id, model, settings, seed, runtime)
     restore(state, runtime)
-    call = task.entry(model)
-    learner = Learner(model, torch.compile(call) if runtime.compile else call, task, settings.accumulate, runtime)
+    learner = _learner(model, task, settings, runtime)
     with state_writer(runtime) as writer:
         while not _is_over(state, settings):
             _train_epoch(state, learner, settings, writer)
@@ -68,6 +68,15 @@ def fit(
     if state.best is not None and state.best.weights is not None:
         model.load_state_dict(state.best.weights)
     return state
+
+
+def _learner(model: nn.Module, task: Task, settings: TrainSettings, runtime: Runtime) -> Learner:
+    call = task.entry(model)
+    steps = settings.epochs * len(_spans(task, settings))
+    if not compiles(runtime, steps):
+        return Learner(model, call, task, settings.accumulate, runtime)
+    usual = settings.batch_size // (settings.accumulate * runtime.group.size)
+    return Learner(model, call, task, settings.accumulate, runtime, compiled(call, runtime), usual)
 
 
 def _start(run_id: str, model: nn.Module, settings: TrainSettings, seed: int, runtime: Runtime) -> LoopState:

@@ -102,6 +102,7 @@ def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
         resume_path=folder / RESUME,
         checkpoint_every_s=worker.job.checkpoint_every_s,
         compile=worker.job.compile,
+        precision=worker.job.precision,
         stop=worker.stop,
         group=worker.group,
     )

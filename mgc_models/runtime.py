@@ -21,7 +21,8 @@ class Runtime:
         events: Takes the learning curve while it grows.
         resume_path: The resume state.
         checkpoint_every_s: Longest time between two resume states within an epoch.
-        compile: Whether the training step goes through `torch.compile`.
+        compile: Whether the forward pass goes through `torch.compile`; None: where that pays.
+        precision: `auto`: bf16 on a CUDA device that has it; `float32` everywhere.
         stop: Gives a reason to stop, or None.
         group: The processes that train together.
     """
@@ -31,11 +32,12 @@ class Runtime:
     events: EventLog
     resume_path: Path
     checkpoint_every_s: float
-    compile: bool
+    compile: bool | None
     stop: Callable[[], str | None]
     group: Group = field(default_factory=Group)
+    precision: str = "auto"
 
     def autocast(self) -> torch.autocast:
-        """Context of a forward pass: bf16 on a CUDA device that has it, float32 elsewhere."""
-        enabled = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        """Context of a forward pass, in the precision that `precision` says."""
+        enabled = self.precision == "auto" and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -156,7 +156,8 @@ class JobSpec:
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
         runs: The runs as plain mappings, read one by one with `parse_run`.
         checkpoint_every_s: Longest time between two resume states within an epoch; 0 writes one at every step.
-        compile: Whether the training step goes through `torch.compile`.
+        compile: Whether the forward pass goes through `torch.compile`; None: on a CUDA device, for long runs.
+        precision: `auto`: bf16 on a CUDA device that has it; `float32` everywhere.
         threads: CPU threads of a process, or None for torch's own choice.
         workers: Processes that train side by side, for runs that are too small to fill a machine; a failed run then
             does not keep the others.
@@ -166,7 +167,8 @@ class JobSpec:
     device: str
     runs: tuple[Mapping[str, Any], ...]
     checkpoint_every_s: Annotated[float, Minimum(0)] = 60.0
-    compile: bool = False
+    compile: bool | None = None
+    precision: Literal["auto", "float32"] = "auto"
     threads: Annotated[int | None, Minimum(1)] = None
     workers: Annotated[int, Minimum(1)] = 1
 

@@ -94,13 +94,25 @@ class Task:
 
 @dataclass(frozen=True)
 class Learner:
-    """What a step works with: the model, its callable part, the task, and into how many parts a batch is divided."""
+    """What a step works with.
+
+    Attributes:
+        model: On the device.
+        call: What of it the task calls.
+        task: What is learnt.
+        parts: Into how many a batch is divided.
+        runtime: Device, precision, group.
+        fast: The same as `call`, compiled for `usual` samples; None: not compiled.
+        usual: Samples of all parts but those of a smaller last batch.
+    """
 
     model: nn.Module
     call: Callable[..., Any]
     task: Task
     parts: int
     runtime: Runtime
+    fast: Callable[..., Any] | None = None
+    usual: int = 0
 
     @property
     def group(self) -> Group:
@@ -155,8 +167,9 @@ def _places(share: Share, parts: int) -> list[Share]:
 
 
 def _forward(learner: Learner, batch: Batch) -> Outcome:
+    call = learner.fast if learner.fast is not None and len(batch.labels) == learner.usual else learner.call
     with learner.runtime.autocast():
-        return learner.task.forward(learner.call, batch)
+        return learner.task.forward(call, batch)
 
 
 def _first_pass(

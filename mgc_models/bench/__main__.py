@@ -6,6 +6,8 @@ import logging
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +15,8 @@ from typing import Any
 import torch
 
 from mgc_models.bench.cases import STAGES, build_case, preset_settings, preset_sizes, presets
-from mgc_models.bench.measure import LOG, Measured, measure
+from mgc_models.bench.measure import LOG, measure
+from mgc_models.bench.precision import compare
 from mgc_models.bench.synthetic import write_store
 from mgc_models.errors import DeviceError, TrainingError
 from mgc_models.loading import Cache
@@ -62,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=100, help="timed steps (default: 100)")
     parser.add_argument("--warmup", type=int, default=30, help="steps before them (default: 30)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="default: on CUDA devices")
+    parser.add_argument(
+        "--compare-precisions",
+        type=int,
+        metavar="EPOCHS",
+        help="instead of timing, train twice from equal weights, in float32 and in the device's own precision",
+    )
     parser.add_argument("--folder", help="where the synthetic store goes for the time (default: the system's)")
     parser.add_argument("--json", action="store_true", help="print a record to keep")
     parser.add_argument("--verbose", action="store_true", help="show the loop's progress lines")
@@ -75,33 +84,47 @@ def _measure_all(options: argparse.Namespace, device: torch.device, store: Store
     stages = {}
     for stage in [options.stage] if options.stage else STAGES:
         settings = preset_settings(options.preset, stage, options.batch_size)
-        case = build_case(store, settings, stage, device, cache)
+        build = partial(build_case, store, settings, stage, device, cache)
+        if options.compare_precisions:
+            stages[stage] = asdict(compare(build, device, options.compare_precisions))
+            continue
+        case = build()
         found = measure(case, device, warmup=options.warmup, steps=options.steps, compiled=compiled)
-        stages[stage] = {"batch_size": case.train.batch_size, **found.as_record()}
+        stages[stage] = {"batch_size": case.train.batch_size, **asdict(found)}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
     return {
         "preset": options.preset,
         "device": name,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "compiled": compiled,
+        "compiled": compiled and not options.compare_precisions,
         "stages": stages,
     }
 
 
 def _as_text(record: dict[str, Any]) -> str:
-    lines = [
-        f"{record['device']}, torch {record['torch']}, Python {record['python']}, preset {record['preset']}, "
-        f"{'compiled' if record['compiled'] else 'not compiled'}"
-    ]
+    how = "compiled" if record["compiled"] else "not compiled"
+    lines = [", ".join((record["device"], f"torch {record['torch']}", f"Python {record['python']}", how))]
     for stage, values in record["stages"].items():
-        found = Measured(**{name: values[name] for name in Measured.__dataclass_fields__})
-        used = "" if found.utilisation is None else f", {found.utilisation:.1%} of the device's peak"
-        memory = "" if found.peak_gib is None else f", {found.peak_gib:.1f} GiB"
-        lines.append(
-            f"{stage:9s} batch {values['batch_size']}: {found.samples_per_s:,.0f} samples/s, {found.step_ms:.2f} ms a "
-            f"step, {found.data_share:.1%} of it for data, {found.tflop_per_step:.3g} TFLOP a step{used}{memory}"
-        )
+        lines.append(_comparison(stage, values) if "losses" in values else _timing(stage, values))
+    return "\n".join(lines)
+
+
+def _timing(stage: str, values: dict[str, Any]) -> str:
+    used = "" if values["utilisation"] is None else f", {values['utilisation']:.1%} of the device's peak"
+    memory = "" if values["peak_gib"] is None else f", {values['peak_gib']:.1f} GiB"
+    return (
+        f"{stage:9s} batch {values['batch_size']}: {values['samples_per_s']:,.0f} samples/s, {values['step_ms']:.2f} "
+        f"ms a step, {values['data_share']:.1%} of it for data, {values['tflop_per_step']:.3g} TFLOP a step{used}"
+        f"{memory}"
+    )
+
+
+def _comparison(stage: str, values: dict[str, Any]) -> str:
+    lines = [f"{stage:9s} gradients of the first step differ by {values['gradient_difference']:.2e} of their norm"]
+    for number, epoch in enumerate(values["losses"], start=1):
+        shown = ", ".join(f"{name} {exact:.5g} / {own:.5g}" for name, (exact, own) in epoch.items())
+        lines.append(f"          epoch {number} (float32 / device): {shown}")
     return "\n".join(lines)
 
 

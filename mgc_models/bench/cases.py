@@ -1,7 +1,7 @@
 """What is timed: the loop of a real run, on features of a synthetic store."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -88,7 +88,7 @@ def _train_settings(settings: Settings, stage: str) -> TrainSettings:
 def without_data(task: Task) -> Task:
     """The same task on one batch over and over: what a step costs when no data have to be made."""
 
-    def batches(order: Tensor, positions: Tensor, slices: Sequence[slice]) -> Iterable[Batch]:
+    def batches(order: Tensor, positions: Tensor, slices: Sequence[slice]) -> Generator[Batch, None, None]:
         first: Batch | None = None
         for place in slices:
             if first is None:

@@ -3,12 +3,11 @@
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -47,10 +46,6 @@ class Measured:
     tflop_per_step: float
     utilisation: float | None
     peak_gib: float | None
-
-    def as_record(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass
@@ -115,22 +110,27 @@ def peak_flops(device: torch.device) -> float | None:
 
 def operations(case: Case, device: torch.device) -> int:
     """Floating-point operations of one step's multiplications and attention, forward and backward."""
-    with _runtime(device, lambda: None, compiled=False) as runtime:
+    with FlopCounterMode(display=False) as counter:
+        first_step(case, device)
+    case.model.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
+def first_step(case: Case, device: torch.device, precision: str = "auto") -> None:
+    """Fill the model's gradients with those of one batch, always the same."""
+    size = case.train.batch_size
+    with bench_runtime(device, lambda: None, compiled=False, precision=precision) as runtime:
         learner = Learner(case.model.train(), case.task.entry(case.model), case.task, 1, runtime)
-        size = case.train.batch_size
         order = torch.arange(size)
         batch = next(iter(case.task.batches(order, torch.zeros(size, dtype=torch.float64), [slice(0, size)])))
         draws = Draws(torch.Generator(device).manual_seed(0), size, slice(0, size))
-        with FlopCounterMode(display=False) as counter:
-            learn(learner, case.task.randomise(batch, draws), Share(0, size), size)
-    case.model.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
+        learn(learner, case.task.randomise(batch, draws), Share(0, size), size)
 
 
 def _time(case: Case, device: torch.device, warmup: int, steps: int, compiled: bool) -> float:
     clock = StepClock(device, warmup, steps)
     epochs = -(-(warmup + steps + 1) * case.train.batch_size // case.task.samples)
-    with _runtime(device, clock, compiled=compiled) as runtime:
+    with bench_runtime(device, clock, compiled=compiled) as runtime:
         try:
             fit("bench", case.model, case.task, replace(case.train, epochs=epochs), 0, runtime)
         except StoppedError as stopped:
@@ -139,7 +139,10 @@ def _time(case: Case, device: torch.device, warmup: int, steps: int, compiled: b
 
 
 @contextmanager
-def _runtime(device: torch.device, stop: Any, *, compiled: bool) -> Iterator[Runtime]:
+def bench_runtime(
+    device: torch.device, stop: Callable[[], str | None], *, compiled: bool, precision: str = "auto"
+) -> Iterator[Runtime]:
+    """A runtime with a folder of its own for the time, and no resume state before the end of an epoch."""
     with TemporaryDirectory(prefix="mgc-bench-") as name:
         folder = Path(name)
         yield Runtime(
@@ -150,4 +153,5 @@ def _runtime(device: torch.device, stop: Any, *, compiled: bool) -> Iterator[Run
             checkpoint_every_s=_BIG_S,
             compile=compiled,
             stop=stop,
+            precision=precision,
         )
