@@ -96,7 +96,7 @@ def _is_over(state: LoopState, settings: TrainSettings) -> bool:
     if state.epoch >= settings.epochs:
         return True
     waited = state.epoch - state.best.epoch if state.best else 0
-    return settings.stop_after is not None and waited >= settings.stop_after
+    return 0 < settings.stop_after <= waited
 
 
 def _reason_to_stop(runtime: Runtime) -> str | None:

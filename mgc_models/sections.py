@@ -131,7 +131,7 @@ class TrainSettings:
         encoder_learning_rate: Of the model's pretrained lyrics encoder; None: the same as all others.
         plateau: Lowers the rate when learning stalls, instead of milestones.
         keep: `last`: weights after the last epoch; `best`: of the epoch whose F-measure on the validation part is best.
-        stop_after: Epochs without a better validation score after which training ends; None: never.
+        stop_after: Epochs without a better validation score after which training ends; 0: never.
         accumulate: Parts that a batch is worked through in; changes the memory, not the loss.
     """
 
@@ -147,7 +147,7 @@ class TrainSettings:
     encoder_learning_rate: Annotated[float | None, Above(0)] = None
     plateau: PlateauSettings | None = None
     keep: Literal["last", "best"] = "last"
-    stop_after: Annotated[int | None, Minimum(1)] = None
+    stop_after: Annotated[int, Minimum(0)] = 0
     accumulate: Annotated[int, Minimum(1)] = 1
 
 
