@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mgc_models.checkpoints import fits, read_weights
 from mgc_models.data import Normaliser
 from mgc_models.errors import ModelError, RunError, TokenizerError, WeightsError
+from mgc_models.features.embedder_files import VARIABLES, embedder_identity, embedder_label
 from mgc_models.features.tokens import load_tokenizer
 from mgc_models.features.vocabulary import Vocabulary, read_vocabulary
 from mgc_models.features.word_embedders import ContextualWordEmbedder, EmbedderOptions, open_embedder
@@ -21,7 +22,6 @@ from mgc_models.predict.metadata import Metadata, read_metadata
 from mgc_models.predict.runs import FinishedRun
 
 _OPENED = {"audio": "normaliser", "tokens": "tokenizer", "words": "vocabulary", "word_vectors": "embedder"}
-_NETWORKS = {"elmo": "MGC_ELMO_DIR", "bert": "MGC_BERT"}
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,22 @@ class TrainedModel:
             RunError: if the network that gave them in training is not configured or not the same.
         """
         settings = self.metadata.inputs["word_vectors"].spec.settings
-        backend = settings["backend"]
-        variable = _NETWORKS.get(backend)
-        source = os.environ.get(variable) if variable else None
-        if variable and not source:
-            raise RunError(
-                f"run {self.run.run_id}: its words get their vectors from {settings['source']}. Set {variable} to it."
-            )
+        backend, label = settings["backend"], settings["source"]
+        source = os.environ.get(VARIABLES[backend]) if backend in VARIABLES else None
         options = EmbedderOptions(
-            tuple(settings.get("bert_layers", ())), settings.get("bert_pooling", "first"), str(self.device)
+            tuple(settings.get("bert_layers", ())), settings.get("bert_pooling", "first"), self.device.type
         )
         try:
-            found = open_embedder(backend, source, self.vocabulary.word_vectors, options)
+            found = embedder_label(backend, embedder_identity(backend, source) if source else "")
+            if found != label:
+                here = f"{found} ({source})" if source else "none"
+                raise RunError(
+                    f"run {self.run.run_id}: its words got their vectors from {label}, and here there is {here}. "
+                    f"Set {VARIABLES[backend]} to the network of training."
+                )
+            return open_embedder(backend, source, self.vocabulary.word_vectors, options)
         except (WeightsError, TokenizerError) as error:
             raise RunError(str(error)) from error
-        if (found.layers, found.dimension) != (settings["layers"], settings["dimension"]):
-            raise RunError(
-                f"{variable} = {source}: {found.layers} layers of {found.dimension}; run {self.run.run_id} was trained "
-                f"on {settings['layers']} of {settings['dimension']}"
-            )
-        return found
 
     @cached_property
     def normaliser(self) -> Normaliser:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mgc_models.errors import TokenizerError, WeightsError
-from mgc_models.features.elmo_files import elmo_files
+from mgc_models.features.embedder_files import VARIABLES, embedder_identity, embedder_label
 from mgc_models.features.principal_words import STOP_WORDS_FILE
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.vocabulary import FILE, read_vocabulary
@@ -81,27 +81,14 @@ def choose_backend(weights: Mapping[str, str]) -> Backend:
         return Backend(name, None, name, "")
     if name not in weights:
         raise DatasetError(
-            f"[principal_vectors] backend = {name!r} in specs.toml: expected {_VARIABLES[name]} to be set. "
+            f"[principal_vectors] backend = {name!r} in specs.toml: expected {VARIABLES[name]} to be set. "
             "Set it, or choose backend = 'auto'."
         )
-    identity = content_hash([file_sha256(file) for file in _files(name, weights[name])])
-    return Backend(name, weights[name], f"{name}(sha256:{identity[:8]})", identity)
-
-
-_VARIABLES = {"elmo": "MGC_ELMO_DIR", "bert": "MGC_BERT"}
-
-
-def _files(name: str, source: str) -> list[Path]:
-    from mgc_models.hub import bert_folder, weights_file  # noqa: PLC0415
-
     try:
-        if name == "bert":
-            folder = bert_folder(source)
-            vocabulary = [folder / file for file in ("tokenizer.json", "vocab.txt") if (folder / file).is_file()]
-            return [folder / "config.json", weights_file(folder), *vocabulary]
-        return elmo_files(Path(source).expanduser())
+        identity = embedder_identity(name, weights[name])
     except WeightsError as error:
         raise DatasetError(str(error)) from error
+    return Backend(name, weights[name], embedder_label(name, identity), identity)
 
 
 def build_principal_vectors(store: Store, feature: LyricFeature, weights: Mapping[str, str], log: Log) -> bool:

@@ -36,8 +36,9 @@ def store(tmp_path_factory, songs):
 
 
 @pytest.fixture
-def predict(store, capfd):
+def predict(store, capfd, monkeypatch):
     """Run the command; gives its exit status, lines and complaints."""
+    monkeypatch.delenv("MGC_BERT", raising=False)
 
     def run(*arguments, root=None):
         status = main([*map(str, arguments), "--store", str(root or store.root), "--device", "cpu"])
@@ -248,7 +249,12 @@ def _unknown_setting(folder):
     (folder / "spec.json").write_text(json.dumps(spec))
 
 
+def _from_a_network(raw):
+    raw["vectors"]["settings"] |= {"backend": "bert", "source": "bert(sha256:0123abcd)"}
+
+
 MISFITS = {
+    "no network": ("wong", lambda f: _change(f, _from_a_network), "from bert(sha256:0123abcd), and here there is none"),
     "another feature": ("alnet", lambda f: _change(f, _other_band), "another fbank_16k than this code makes: shift_ms"),
     "no genres": ("alnet", lambda f: _change(f, lambda raw: raw.pop("genres")), "its metadata lack 'genres'"),
     "other shapes": ("alnet", lambda f: _change(f, _fewer_genres), "the weights have other shapes"),
