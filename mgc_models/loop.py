@@ -17,7 +17,7 @@ from mgc_models.resume import StateWriter, restore, save, state_writer
 from mgc_models.runtime import Runtime
 from mgc_models.sections import TrainSettings
 from mgc_models.state import Best, LoopState
-from mgc_models.steps import Draws, Learner, Task, learn
+from mgc_models.steps import TEMPERATURE, Draws, Learner, Task, learn
 
 Validate = Callable[[nn.Module], float]
 VALIDATION = "validation_f1"
@@ -55,6 +55,9 @@ def fit(
         StoppedError: if `runtime.stop` gave a reason.
     """
     state = _start(run_id, model, settings, seed, runtime)
+    if not runtime.group.first:
+        # Built alike, the processes from here on drop out differently.
+        torch.manual_seed((seed + runtime.group.rank) % (1 << 63))
     restore(state, runtime)
     learner = _learner(model, task, settings, runtime)
     with state_writer(runtime) as writer:
@@ -162,7 +165,8 @@ def _train_step(state: LoopState, learner: Learner, batch: Batch, share: Share, 
     draws = Draws(_generator(state, learner.runtime), total, share.computed)
     state.optimiser.zero_grad(set_to_none=True)
     losses = learn(learner, learner.task.randomise(batch, draws), share, total)
-    learner.group.add_all(_gradients(learner.model))
+    if learner.group.size > 1:
+        learner.group.add_all(_gradients(learner.model))
     state.optimiser.step()
     # Summed on the device: asking for a number here would make the accelerator wait at every step.
     weighted = torch.stack([value.double() for value in losses.values()]) * total
@@ -180,6 +184,10 @@ def _generator(state: LoopState, runtime: Runtime) -> torch.Generator:
 
 
 def _gradients(model: nn.Module) -> Sequence[Tensor]:
+    """The gradients of all that was used; the same parameters in every process, in one order."""
+    temperature = getattr(model, TEMPERATURE, None)
+    if temperature is not None and temperature.grad is None:
+        temperature.grad = torch.zeros_like(temperature)  # another process has it
     return [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 

@@ -38,6 +38,10 @@ Each run is trained on all folds but one, evaluated on that one, and leaves in <
   events.jsonl         one line per epoch while the run goes on
 A finished run is skipped. An interrupted one goes on from resume.pt, to the same weights as if it had not been.
 
+Under `torchrun` (python -m torch.distributed.run --standalone --nproc-per-node=N -m mgc_models.train JOB.json) the
+processes train each run together: every one computes its part of each batch, and the first writes and reports. The
+result is that of one process, to rounding.
+
 exit status: 0 all runs are finished; 1 a run failed or was stopped; 2 the job cannot be read or asks for something
 unknown. The reason is the last line of the log.
 """
@@ -86,6 +90,8 @@ def _execute(
     store = Store(Path(job.store))
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
     log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))
+    if _processes() > 1:
+        return _execute_together(functools.partial(_attempts, job, runs, store, log), len(runs), stop)
     if not todo:
         return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
@@ -103,6 +109,24 @@ def _execute(
     return _DONE if all(attempt(number) for number in todo) else _FAILED
 
 
+def _execute_together(
+    hire: Callable[[Callable[[], str | None]], Callable[[int], bool]], count: int, stop: Callable[[], str | None]
+) -> int:
+    """All runs, one after the other, each by all processes; what is finished is found out together."""
+    from mgc_models.distributed import leave_group  # noqa: PLC0415
+
+    attempt = hire(stop)
+    try:
+        return _DONE if all(attempt(number) for number in range(count)) else _FAILED
+    finally:
+        leave_group()
+
+
+def _processes() -> int:
+    """How many processes `torchrun` started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def _attempts(
     job: JobSpec,
     runs: Sequence[RunSpec | PretrainRun],
@@ -113,6 +137,7 @@ def _attempts(
     """What attempts the run of a number; it tells the log why one fails, and gives whether it is finished."""
     import torch  # noqa: PLC0415
 
+    from mgc_models.distributed import join_group, own_device  # noqa: PLC0415
     from mgc_models.runner import Worker, choose_device, execute_run  # noqa: PLC0415
 
     if job.threads:
@@ -121,7 +146,8 @@ def _attempts(
 
     def execute(number: int) -> None:
         if not workers:
-            workers.append(Worker(store, job, choose_device(job.device), log, stop))
+            device = choose_device(own_device(job.device))
+            workers.append(Worker(store, job, device, log, stop, group=join_group(device)))
         log.info("run %s: %d of %d", runs[number].run_id, number + 1, len(runs))
         execute_run(runs[number], job.runs[number], workers[0])
 
@@ -156,16 +182,18 @@ def _attempts(
 
 @contextlib.contextmanager
 def _logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
-    if "DAGSTER_PIPES_CONTEXT" in os.environ:
+    rank = int(os.environ.get("RANK", "0"))
+    if "DAGSTER_PIPES_CONTEXT" in os.environ and rank == 0:
         from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - absent on a bare GPU machine
 
         with open_dagster_pipes() as context:
             yield context.log
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    process = f"process {rank}: " if rank else ""
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {process}%(message)s", "%H:%M:%S"))
     LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)
+    LOG.setLevel(logging.ERROR if rank else logging.INFO)  # the first process tells what is the same for all
     try:
         yield LOG
     finally:

@@ -4,8 +4,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import socket
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +139,23 @@ def start(job, target=None):
     process.log = log
     process.start()
     return process
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_group(job, size=2):
+    """The processes that `torchrun` would start for a job."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size)}
+    return [start(job, target=partial(run_in_group, {**place, "RANK": str(rank)})) for rank in range(size)]
+
+
+def run_in_group(place, job, log):
+    os.environ.update(place)
+    run_job(job, log)
 
 
 def run_job(job, log):

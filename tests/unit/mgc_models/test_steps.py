@@ -1,0 +1,162 @@
+"""The gradients of a batch are the same whole, in parts, and over several processes."""
+
+import logging
+import multiprocessing
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from jiang_mae_tiny import PRETRAIN, batch, tiny_model
+from tiny_job import free_port
+
+from mgc_models.data import Batch
+from mgc_models.distributed import Group, Share, join_group, leave_group
+from mgc_models.progress import EventLog
+from mgc_models.runtime import Runtime
+from mgc_models.steps import TEMPERATURE, Contrast, Learner, Outcome, Task, learn
+from mgc_models.tasks import _pretrain
+
+SIZE = 4
+
+
+def one_runtime(group=None):
+    return Runtime(
+        device=torch.device("cpu"),
+        log=logging.getLogger("test"),
+        events=EventLog(Path(os.devnull)),
+        resume_path=Path(os.devnull),
+        checkpoint_every_s=60.0,
+        compile=False,
+        stop=lambda: None,
+        group=group or Group(),
+    )
+
+
+def pretraining(direction="both"):
+    """The thesis' loss on four pairs; the counts of masked tokens differ between samples."""
+    model = tiny_model(lyrics_masking="tokens").train()
+    model.register_parameter(TEMPERATURE, torch.nn.Parameter(torch.tensor(0.1).log()))
+    inputs, audio_noise, text_noise = batch(SIZE)
+    samples = Batch(inputs, torch.zeros(SIZE, 0), {}, {"audio_noise": audio_noise, "text_noise": text_noise})
+    names = ("audio_loss", "lyrics_loss")
+    task = Task(
+        samples=SIZE,
+        batches=lambda *_: iter(()),
+        forward=lambda call, part: _pretrain(PRETRAIN, names, call, part),
+        weights={"audio_loss": 1.0, "lyrics_loss": 20.0},
+        contrast=Contrast(3.0, 0.05, direction),
+        entry=lambda module: module.pretrain,
+        counts_known=False,
+    )
+    return model, task, samples
+
+
+def gradients(model, task, samples, parts=1, group=None):
+    runtime = one_runtime(group)
+    learner = Learner(model, task.entry(model), task, parts, runtime)
+    share = runtime.group.share(SIZE)
+    losses = learn(learner, samples.part(share.computed), share, SIZE)
+    found = {}
+    for name, parameter in model.named_parameters():
+        grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        found[name] = runtime.group.add(grad).clone()
+    return {name: value.item() for name, value in losses.items()}, found
+
+
+def assert_same(one, other):
+    assert one[0] == pytest.approx(other[0], rel=1e-5)
+    for name, grad in one[1].items():
+        torch.testing.assert_close(grad, other[1][name], rtol=1e-3, atol=2e-5 * (1 + grad.abs().max().item()), msg=name)
+
+
+@pytest.mark.parametrize("direction", ["lyrics", "audio", "both"])
+@pytest.mark.parametrize("parts", [2, 3, 9])
+def test_a_batch_in_parts_gives_the_losses_and_gradients_of_the_whole(parts, direction):
+    whole, divided = (gradients(*pretraining(direction), parts=count) for count in (1, parts))
+    assert_same(whole, divided)
+    assert whole[1][TEMPERATURE].abs() > 1e-4
+    assert whole[0]["contrastive_chance"] == 1 / SIZE
+
+
+def test_parts_without_the_others_embeddings_would_give_another_contrastive_loss():
+    """What the two passes are for: with candidates from the own part alone the loss is far from the whole batch's."""
+    model, task, samples = pretraining()
+    whole = gradients(model, task, samples)[0]["contrastive_loss"]
+    half = samples.part(slice(0, 2))
+    learner = Learner(model, task.entry(model), task, 1, one_runtime())
+    assert learn(learner, half, Share(0, 2), 2)["contrastive_loss"].item() < 0.8 * whole
+
+
+def test_dropout_drops_the_same_in_both_passes():
+    """Were the masks of the passes different, the embeddings of the first would not be those of the second."""
+    seen = []
+
+    def forward(call, part):
+        vector = call(part.inputs["x"])
+        seen.append(vector.detach().clone())
+        return Outcome({}, {}, vector, vector * 2 + 1)
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 6), torch.nn.Dropout(0.5))
+    task = Task(SIZE, lambda *_: iter(()), forward, {}, Contrast(1.0, 0.1, "lyrics"))
+    samples = Batch({"x": torch.randn(SIZE, 5)}, torch.zeros(SIZE, 1))
+    before = torch.get_rng_state()
+    gradients(model, task, samples, parts=2)
+    assert len(seen) == 4
+    assert torch.equal(seen[0], seen[2])
+    assert torch.equal(seen[1], seen[3])
+    assert not torch.equal(before, torch.get_rng_state())
+
+
+def test_running_statistics_see_every_part_once():
+    model = torch.nn.BatchNorm1d(5)
+    task = Task(
+        SIZE,
+        lambda *_: iter(()),
+        lambda call, part: Outcome({}, {}, call(part.inputs["x"]), part.inputs["x"]),
+        {},
+        Contrast(1.0, 0.1, "lyrics"),
+    )
+    gradients(model, task, Batch({"x": torch.randn(SIZE, 5)}, torch.zeros(SIZE, 1)), parts=2)
+    assert model.num_batches_tracked == 2
+
+
+def test_shares_cover_a_batch_once_and_an_empty_one_computes_something():
+    for total in range(1, 12):
+        shares = [Group(rank, 4).share(total) for rank in range(4)]
+        assert [shares[0].first, shares[-1].last] == [0, total]
+        assert all(one.last == other.first for one, other in pairwise(shares))
+        assert max(s.last - s.first for s in shares) - min(s.last - s.first for s in shares) <= 1
+        assert all(share.computed.stop > share.computed.start for share in shares)
+
+
+def _process(rank, size, port, parts, path):
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": str(size)}
+    group = join_group(torch.device("cpu"))
+    losses, grads = gradients(*pretraining(), parts=parts, group=group)
+    assert group.from_first(rank) == 0
+    assert group.largest(float(rank), 0.0) == [size - 1.0, 0.0]
+    torch.save({"losses": losses, "gradients": grads}, path.with_name(f"{path.name}.{rank}"))
+    leave_group()
+
+
+@pytest.mark.parametrize(("size", "parts"), [(2, 1), (3, 2), (5, 1)])
+def test_several_processes_give_the_losses_and_gradients_of_one(tmp_path, size, parts):
+    """With five processes, one has no sample of its own."""
+    port = free_port()
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=_process, args=(rank, size, port, parts, tmp_path / "out")) for rank in range(size)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * size
+    whole = gradients(*pretraining())
+    for rank in range(size):
+        found = torch.load(tmp_path / f"out.{rank}", weights_only=True)
+        assert_same(whole, (found["losses"], found["gradients"]))
