@@ -28,6 +28,7 @@ def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Run
         progress, losses = f"epoch {state.epoch}/{settings.epochs}", state.history[-1]
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
     runtime.log.info("run %s: %s: %s; %.0f samples/s, %s left", state.run_id, progress, numbers, rate, left)
+    runtime.scalars(seen, {**losses, "samples_per_s": rate})
     event = "step" if state.step else "epoch"
     runtime.events.write(event, epoch=state.epoch, step=state.step, samples_per_s=round(rate, 3), **losses)
 

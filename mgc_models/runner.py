@@ -29,6 +29,7 @@ from mgc_models.sections import LossSettings
 from mgc_models.spec import JobSpec, PretrainRun, RunSpec, Source, required
 from mgc_models.steps import TEMPERATURE
 from mgc_models.tasks import classification_task, pretraining_task
+from mgc_models.tensorboard import scalar_writer
 from mgc_models.tracks import genre_graph, read_tracks, split_rows, without_fold
 from mgc_models.weights import load_pretrained
 from mgc_models.weights_run import load_run
@@ -105,6 +106,7 @@ def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
         precision=worker.job.precision,
         stop=worker.stop,
         group=worker.group,
+        **({"scalars": scalar_writer(folder, worker.log)} if worker.group.first else {}),
     )
     try:
         if isinstance(run, PretrainRun):

@@ -9,6 +9,7 @@ import torch
 
 from mgc_models.distributed import Group
 from mgc_models.progress import EventLog
+from mgc_models.tensorboard import Scalars
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Runtime:
         precision: `auto`: bf16 on a CUDA device that has it; `float32` everywhere.
         stop: Gives a reason to stop, or None.
         group: The processes that train together.
+        scalars: Takes the same numbers as the log, for TensorBoard.
     """
 
     device: torch.device
@@ -36,6 +38,7 @@ class Runtime:
     stop: Callable[[], str | None]
     group: Group = field(default_factory=Group)
     precision: str = "auto"
+    scalars: Scalars = lambda _step, _values: None
 
     def autocast(self) -> torch.autocast:
         """Context of a forward pass, in the precision that `precision` says."""
