@@ -1,5 +1,7 @@
 """The Dagster code location, as a table of contents: assets, jobs and resources; nothing is implemented here."""
 
+import functools
+import operator
 import os
 import warnings
 
@@ -7,8 +9,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.assets import corpora, datasets, features, genres, preflight, raw, tracks
+from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
-from pipelines.assets.training import training_assets
+from pipelines.assets.training import EXTRA, SMALL_RUNS, WORK, training_assets
 from pipelines.plan import load_plan
 from pipelines.resources import MgcResource
 from pipelines.settings import PROFILES
@@ -19,6 +22,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features")
 REPORT_GROUPS = ("results", "report")
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
+EXTRAS = tuple(f"{work}{EXTRA}" for work in ("jiang2024", "ru2023"))
 RUN_CONFIG = {
     # INFO keeps a line per asset and epoch; DEBUG would add seven per step.
     "loggers": {"console": {"config": {"log_level": "INFO"}}},
@@ -30,18 +34,34 @@ RUN_CONFIG = {
 
 def work_selection(work: str) -> dg.AssetSelection:
     """Training of one work, with the data below and the report above."""
-    return dg.AssetSelection.tag("mgc/work", work) | dg.AssetSelection.groups(*DATA_GROUPS, *REPORT_GROUPS)
+    below_and_above = dg.AssetSelection.groups(*DATA_GROUPS, *REPORT_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
+    return (dg.AssetSelection.tag(WORK, work) | below_and_above) - extra_selection()
+
+
+def extra_selection() -> dg.AssetSelection:
+    """What goes beyond the sources, and is left to jobs of its own."""
+    first, *others = (dg.AssetSelection.tag(WORK, name) for name in EXTRAS)
+    return functools.reduce(operator.or_, others, first)
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """`full_repro` and its parts."""
+    """`full_repro` and its parts, and beside it the jobs of the rows that are ours."""
+    report = dg.AssetSelection.groups(*REPORT_GROUPS)
     selections = {
-        "full_repro": dg.AssetSelection.all(),
+        "full_repro": dg.AssetSelection.all() - extra_selection(),
         "data": dg.AssetSelection.groups(*DATA_GROUPS),
         **{work: work_selection(work) for work in WORKS},
-        "report": dg.AssetSelection.groups(*REPORT_GROUPS) | dg.AssetSelection.assets(preflight.CONFIGURATION),
+        "report": (report | dg.AssetSelection.assets(preflight.CONFIGURATION)) - extra_selection(),
+        **{name: extra_job_selection(name) for name in EXTRAS},
     }
     return [dg.define_asset_job(name, selection, config=RUN_CONFIG) for name, selection in selections.items()]
+
+
+def extra_job_selection(name: str) -> dg.AssetSelection:
+    """Rows of ours of one work with everything that they rest on, and the report above."""
+    own = dg.AssetSelection.tag(WORK, name)
+    above = dg.AssetSelection.groups(*REPORT_GROUPS) - extra_selection()
+    return own.upstream() | above | dg.AssetSelection.groups(*DATA_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
@@ -52,7 +72,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
     data = [asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)]
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]
-    return [*data, *training, *results_assets([asset.key for asset in training], data_keys)]
+    keys = [asset.key for asset in training]
+    return [*data, *training, inpainting_asset(plan, set(keys)), *results_assets(keys, data_keys)]
 
 
 def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:

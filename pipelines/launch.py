@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterPipesExecutionError
 
+from pipelines.parallel import available_cores
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
@@ -18,8 +19,9 @@ WORKER = "mgc_models.train"
 # processes on two cores was measured 25 times as slow.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Steps of the tiny models are too small to share: on two quiet cores one thread trained them 1.7 times as fast as two.
-# It also gives the same bits on machines with any number of cores.
+# It also gives the same bits on machines with any number of cores. The cores are filled by runs side by side.
 TINY_PROFILES = ("sample", "smoke")
+MOST_WORKERS = 8  # each holds the features of its run in memory
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
 
@@ -28,15 +30,28 @@ def is_finished(store: Store, run_id: str) -> bool:
     return (store.run(run_id) / "result.json").exists()
 
 
+def are_tiny(runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the models are so small that a run does not fill a core."""
+    return all(run["profile"] in TINY_PROFILES for run in runs)
+
+
 def write_job(store: Store, name: str, runs: Sequence[Mapping[str, Any]]) -> Path:
     """Write the job file that the worker reads; returns its path."""
     path = store.root / "jobs" / f"{name}.json"
     job: dict[str, Any] = {"store": str(store.root), "device": "auto", "runs": list(runs)}
-    if all(run["profile"] in TINY_PROFILES for run in runs):
-        job["threads"] = 1
+    if are_tiny(runs):
+        job |= {"threads": 1, "workers": min(available_cores(), MOST_WORKERS)}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1))
     return path
+
+
+def worker_command(module: str, job: Path, processes: int) -> list[str]:
+    """The command that starts a worker: by itself, or once per accelerator through torchrun."""
+    if processes == 1:
+        return [sys.executable, "-m", module, str(job)]
+    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, "-m", *launcher, "-m", module, str(job)]
 
 
 def launch(
@@ -45,8 +60,17 @@ def launch(
     store: Store,
     name: str,
     runs: Sequence[Mapping[str, Any]],
+    processes: int = 1,
 ) -> int:
     """Train what is not yet finished of `runs` in one child process, its progress going to Dagster's log as it comes.
+
+    Args:
+        context: Of the step.
+        pipes: Starts the child.
+        store: Where runs lie.
+        name: Of the job file.
+        runs: RUN mappings, pretrainings before what starts from them.
+        processes: Accelerators that share every batch; runs of tiny models take one.
 
     Returns:
         Number of runs trained by this call; 0 when all were finished before.
@@ -56,24 +80,36 @@ def launch(
         dagster.Failure: when the worker stopped with an error, which it has logged.
     """
     pending = [run for run in runs if not is_finished(store, run["run_id"])]
-    if not pending:
-        return 0
-    job = write_job(store, name, pending)
-    command = [sys.executable, "-m", WORKER, str(job)]
-    try:
-        pipes.run(context=context.op_execution_context, command=command, env=ENVIRONMENT | os.environ)
-    except DagsterPipesExecutionError as error:
-        raise _as_failure(error, name, job) from error
+    if pending:
+        job = write_job(store, name, pending)
+        shared = 1 if are_tiny(pending) else processes
+        start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
     return len(pending)
 
 
-def _as_failure(error: Exception, name: str, job: Path) -> Exception:
+def start(
+    context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, command: Sequence[str], what: str
+) -> None:
+    """Run a worker to its end.
+
+    Raises:
+        dagster.RetryRequested: once, when it was killed by a signal.
+        dagster.Failure: when it stopped with an error.
+    """
+    try:
+        pipes.run(context=context.op_execution_context, command=list(command), env=ENVIRONMENT | os.environ)
+    except DagsterPipesExecutionError as error:
+        raise _as_failure(error, command, what) from error
+
+
+def _as_failure(error: Exception, command: Sequence[str], what: str) -> Exception:
     found = EXIT_CODE.search(str(error))
     code = int(found.group(1)) if found else 1
     if code < 0:
         return dg.RetryRequested(max_retries=1, seconds_to_wait=1)
+    alone = " ".join(["python", *command[1:]])
     return dg.Failure(
-        description=f"Training {name} stopped with exit code {code}; the reason is in the log lines above. "
-        f"To see it alone: python -m {WORKER} {job}",
+        description=f"{what} stopped with exit code {code}; the reason is in the log lines above. "
+        f"To see it alone: {alone}",
         allow_retries=False,
     )

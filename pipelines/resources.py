@@ -9,7 +9,7 @@ from warehouse.store import Store, StoreError
 
 
 class MgcResource(dg.ConfigurableResource):
-    """Datasets, pretrained weights, profile and store.
+    """Datasets, pretrained weights, profile, store and accelerators.
 
     Each field is the value of the environment variable named beside it in `from_environment`; empty means unset.
     """
@@ -26,6 +26,7 @@ class MgcResource(dg.ConfigurableResource):
     elmo_dir: str = ""
     profile: str = ""
     store: str = ""
+    gpus: str = ""
 
     @classmethod
     def from_environment(cls) -> "MgcResource":

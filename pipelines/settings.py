@@ -39,12 +39,14 @@ class Settings:
         weights: Local path or hub name per pretrained source (keys of `WEIGHT_VARIABLES`).
         profile: `sample` (tiny models), `paper` (the works' own settings) or `smoke` (one epoch, to try the machinery).
         store: Folder that everything produced goes to.
+        gpus: Accelerators that share a run, through torchrun; tiny profiles always use one.
     """
 
     datasets: Mapping[str, Path] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     profile: str = "sample"
     store: Path = Path(DEFAULT_STORE)
+    gpus: int = 1
 
     @property
     def data_kind(self) -> str:
@@ -60,7 +62,7 @@ def from_values(values: Mapping[str, str]) -> Settings:
     """Read settings from a mapping of `MGC_*` names to values; empty values count as unset.
 
     Raises:
-        SettingsError: for an unknown profile, or a path that does not exist.
+        SettingsError: for an unknown profile, a path that does not exist, or a number of accelerators that is none.
     """
     datasets = {name: Path(values[var]).expanduser() for name, var in DATASET_VARIABLES.items() if values.get(var)}
     for name, path in datasets.items():
@@ -80,7 +82,10 @@ def from_values(values: Mapping[str, str]) -> Settings:
                 f"{' or a hub name' if name in HUB_SOURCES else ''}, or unset it to start from random weights."
             )
     store = Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
-    return Settings(datasets, weights, profile, store)
+    gpus = values.get("MGC_GPUS") or "1"
+    if not gpus.isdecimal() or int(gpus) < 1:
+        raise SettingsError(f"MGC_GPUS is {gpus!r}; expected the number of accelerators that share a run, 1 or more.")
+    return Settings(datasets, weights, profile, store, int(gpus))
 
 
 def from_environment() -> Settings:

@@ -1,17 +1,27 @@
-"""From corpus and folds to what the plan's runs train on."""
+"""From corpora, folds and features to the runs of a setting."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from mgc_models.spec import Settings as RunSettings
+from mgc_models.spec_parser import parse
 from pipelines.corpora import load_corpus
-from pipelines.plan import Setting, TrainingData, blocked
+from pipelines.plan import Plan, Pretraining, Setting, Source, TrainingData, blocked, pretrain_runs, runs_for
+from pipelines.plan.models import GENRE_GRAPHS
 from pipelines.plan.status import missing_datasets
 from pipelines.settings import Settings
-from pipelines.transforms.training_inputs import write_training_inputs
+from pipelines.transforms.training_inputs import TrainingInputs, write_training_inputs
 from warehouse.store import Store
 from warehouse.tables import table_files
+
+# Where the settings name the stored feature behind each input of a model.
+SECTIONS = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
+
+Run = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,18 +31,66 @@ class NotTrainable:
     reason: str
 
 
+def features_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stored features that a run with these settings reads."""
+    parsed: RunSettings = parse(RunSettings, settings, "")
+    return tuple(sorted({settings[SECTIONS[name]]["feature"] for name in parsed.model.inputs}))
+
+
 def training_data(store: Store, settings: Settings, setting: Setting) -> TrainingData | NotTrainable:
     """Write the training inputs of a setting's corpus and split if they are not there, and say where they are."""
-    if missing := missing_datasets(setting.datasets, settings):
-        return NotTrainable(missing)
-    corpus, scheme = load_corpus(setting.data["corpus"]), setting.data["scheme"]
-    if not table_files(store, "corpus.folds"):
-        return NotTrainable(f"corpus {corpus.name} has not been built yet (`dagster job execute -j data`)")
-    inputs = write_training_inputs(store, corpus, scheme)
-    if inputs.path is None:
-        return NotTrainable(inputs.status)
-    rows = pq.read_table(store.root / inputs.path, columns=["fold", "labels"]).to_pylist()
-    labelled = Counter(row["fold"] for row in rows if row["labels"])
-    data = TrainingData(corpus.name, corpus.dataset, scheme, inputs.corpus_hash, inputs.path.as_posix(), dict(labelled))
+    corpus, scheme = setting.data["corpus"], setting.data["scheme"]
+    graph = setting.model in GENRE_GRAPHS
+    inputs = _inputs(store, settings, setting, corpus, scheme, graph=graph)
+    if isinstance(inputs, NotTrainable):
+        return inputs
+    labelled = Counter(fold for fold, labels in _folds(store, inputs) if labels)
+    dataset = load_corpus(corpus).dataset
+    data = TrainingData(corpus, dataset, scheme, inputs.corpus_hash, inputs.place, dict(labelled))
     reason = blocked(setting, data)
     return NotTrainable(reason) if reason else data
+
+
+def runs_of(store: Store, settings: Settings, plan: Plan, setting: Setting) -> list[Run] | NotTrainable:
+    """The runs of a setting on the data as they are; none for a setting that is only pretrained."""
+    pretraining = plan.pretraining(setting)
+    before = pretraining_runs_of(store, settings, plan, pretraining) if pretraining else []
+    if isinstance(before, NotTrainable) or not setting.repetitions:
+        return before if isinstance(before, NotTrainable) else []
+    data = training_data(store, settings, setting)
+    if isinstance(data, NotTrainable):
+        return data
+    pretrained = [run["run_id"] for run in before]
+    return runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind, pretrained)
+
+
+def pretraining_runs_of(
+    store: Store, settings: Settings, plan: Plan, pretraining: Pretraining
+) -> list[Run] | NotTrainable:
+    """The runs of a pretraining on the data as they are."""
+    sources = []
+    for name in pretraining.corpora:
+        scheme = pretraining.scheme if name == pretraining.setting.data["corpus"] else ""
+        inputs = _inputs(store, settings, pretraining.setting, name, scheme)
+        if isinstance(inputs, NotTrainable):
+            return inputs
+        sources.append(Source(name, load_corpus(name).dataset, inputs.place, inputs.corpus_hash))
+    return pretrain_runs(plan, pretraining, sources, settings.weights, settings.data_kind)
+
+
+def _inputs(
+    store: Store, settings: Settings, setting: Setting, corpus: str, scheme: str, *, graph: bool = False
+) -> TrainingInputs | NotTrainable:
+    if missing := missing_datasets(setting.datasets, settings):
+        return NotTrainable(missing)
+    if not table_files(store, f"corpus.{corpus}") or not table_files(store, "corpus.folds"):
+        return NotTrainable(f"corpus {corpus} has not been built yet (`dagster job execute -j data`)")
+    features = features_of(setting.settings)
+    bert = settings.weights.get("bert")
+    inputs = write_training_inputs(store, load_corpus(corpus), scheme, features=features, graph=graph, bert=bert)
+    return NotTrainable(inputs.status) if inputs.status else inputs
+
+
+def _folds(store: Store, inputs: TrainingInputs) -> list[tuple[int, list[int]]]:
+    table = pq.read_table(store.root / inputs.place, columns=["fold", "labels"])
+    return list(zip(table["fold"].to_pylist(), table["labels"].to_pylist(), strict=True))

@@ -1,4 +1,4 @@
-"""One view per printed table: each printed row on a line, printed and reproduced numbers side by side."""
+"""One view per table: each row on a line, printed and reproduced numbers side by side."""
 
 from collections.abc import Mapping
 
@@ -26,8 +26,8 @@ def report_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
         ContractError: if two tables, or two metrics of one table, would share a name.
     """
     found = connection.execute(
-        "SELECT r.work, r.table_id, list(DISTINCT r.metric), any_value(p.table_title) FROM report.results r "
-        "LEFT JOIN report.published p USING (work, table_id, row_id, metric) GROUP BY ALL ORDER BY ALL"
+        "SELECT work, table_id, list(DISTINCT metric), any_value(table_title) FROM report.results "
+        "GROUP BY work, table_id ORDER BY ALL"
     ).fetchall()
     taken = {name.partition(".")[2] for name in load_contract() if name.startswith("report.")}
     statements = []
@@ -39,7 +39,7 @@ def report_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
                 f"and that name is taken. Rename the table in pipelines/experiments."
             )
         taken.add(name.casefold())
-        statements += _view(name, work, table_id, _ordered(name, metrics), title or name)
+        statements += _view(name, work, table_id, _ordered(name, metrics), title)
     return statements
 
 
@@ -66,7 +66,7 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
         f"WHERE work = {literal(work)} AND table_id = {literal(table_id)} "
         f"GROUP BY row_id ORDER BY min(row_order), row_id"
     )
-    about = literal(f"{title}: printed numbers beside ours, one line per printed row.")
+    about = literal(f"{title}: printed numbers beside ours, one line per row.")
     comments = _column_comments(view, metrics)
     return [f"CREATE VIEW {view} AS {select}", f"COMMENT ON VIEW {view} IS {about}", *comments]
 

@@ -1,16 +1,19 @@
 """What every table asset shares: its specification from the contract, its materialisation, its skip rule."""
 
 import base64
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pyarrow.parquet as pq
 
 from warehouse.contract import load_contract
 from warehouse.store import Store
-from warehouse.tables import check_table, stored_inputs, table_files
+from warehouse.tables import check_table, read_table, stored_inputs, table_files, write_table
 
 OWNERS = ["team:data"]
 KINDS = {"parquet"}
@@ -132,6 +135,23 @@ def table_results(
 def is_current(store: Store, parts: Mapping[str, str], inputs: str) -> bool:
     """Whether every table part (table name -> part) was written from `inputs`."""
     return all(stored_inputs(store, name, part=part) == inputs for name, part in parts.items())
+
+
+def write_if_changed(store: Store, frames: Mapping[str, pl.DataFrame]) -> bool:
+    """Write tables whose rows differ from those that are there; returns whether any did."""
+    changed = False
+    for name, frame in frames.items():
+        contract = json.dumps([(column.name, column.type) for column in load_contract()[name].columns])
+        inputs = hashlib.sha256((contract + frame.write_ndjson()).encode()).hexdigest()
+        if stored_inputs(store, name) != inputs:
+            write_table(store, name, frame, inputs=inputs)
+            changed = True
+    return changed
+
+
+def frame_of(store: Store, name: str) -> pl.DataFrame:
+    """A table as a frame."""
+    return pl.DataFrame(read_table(store, name))
 
 
 def picture(path: Path) -> dg.MetadataValue:

@@ -1,14 +1,14 @@
 """Groups results and report: run tables, printed beside ours, significance, learning curves, catalogue, HTML page."""
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import OWNERS, picture, table_assets, table_key, table_result
-from pipelines.plan import Plan, PlanError, load_plan
+from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
+from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
+from pipelines.assets.training import current_plan
 from pipelines.report.build import write_report
 from pipelines.report.figures import drawn_from, learning_curves
 from pipelines.resources import MgcResource
@@ -18,72 +18,44 @@ from pipelines.transforms.results import results
 from pipelines.transforms.runs import RunFileError, gather_runs
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
-from warehouse.store import Store, replacing
-from warehouse.tables import read_table, stored_inputs, table_hash, write_table
+from warehouse.store import replacing
+from warehouse.tables import table_hash
 
 RUN_TABLES = ("run.runs", "run.epochs", "run.fold_scores", "run.genre_ap", "run.timings")
 RESULT_TABLES = ("report.results", "report.significance")
 FIGURE_KEY = dg.AssetKey(["figures", "learning_curves"])
 CATALOGUE_KEY = dg.AssetKey(["catalogue"])
 REPORT_KEY = dg.AssetKey(["report", "html"])
-FIGURE_VERSION = "1"
+FIGURE_VERSION = "2"
 
 
 def results_assets(
-    evaluate_keys: Sequence[dg.AssetKey], data_keys: Sequence[dg.AssetKey] = ()
+    training_keys: Sequence[dg.AssetKey], data_keys: Sequence[dg.AssetKey] = ()
 ) -> list[dg.AssetsDefinition]:
     """The assets after training.
 
     Args:
-        evaluate_keys: The training assets that the run tables gather.
+        training_keys: The training assets that the run tables gather.
         data_keys: Assets that the catalogue and the page show besides results, so that they come first.
     """
     return [
-        run_tables(evaluate_keys),
+        run_tables(training_keys),
         published_table(),
         result_tables(),
-        learning_curve_picture(),
+        *analyses_assets(),
+        learning_curve_pictures(),
         catalogue(data_keys),
         report_page(data_keys),
     ]
 
 
-def configured_plan(mgc: MgcResource) -> Plan:
-    """The plan of the configured profile.
-
-    Raises:
-        dagster.Failure: with one message when an experiment file cannot be used.
-    """
-    try:
-        return load_plan(mgc.settings().profile)
-    except PlanError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
-
-
-def write_if_changed(store: Store, frames: Mapping[str, pl.DataFrame]) -> bool:
-    """Write tables whose rows differ from those that are there; returns whether any did."""
-    changed = False
-    for name, frame in frames.items():
-        contract = json.dumps([(column.name, column.type) for column in load_contract()[name].columns])
-        inputs = hashlib.sha256((contract + frame.write_ndjson()).encode()).hexdigest()
-        if stored_inputs(store, name) != inputs:
-            write_table(store, name, frame, inputs=inputs)
-            changed = True
-    return changed
-
-
-def frame_of(store: Store, name: str) -> pl.DataFrame:
-    """A table as a frame."""
-    return pl.DataFrame(read_table(store, name))
-
-
-def run_tables(evaluate_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """`run.*`: what the finished runs of the current plan left in their folders."""
 
-    @table_assets(RUN_TABLES, group="results", deps=evaluate_keys, name="run_tables")
+    @table_assets(RUN_TABLES, group="results", deps=training_keys, name="run_tables")
     def gather(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
         store = mgc.open_store()
-        planned = planned_runs(store, configured_plan(mgc), mgc.settings())
+        planned = planned_runs(store, current_plan(mgc.settings().profile), mgc.settings())
         try:
             tables = gather_runs(store, planned.all_runs())
         except RunFileError as error:
@@ -102,7 +74,7 @@ def published_table() -> dg.AssetsDefinition:
     @table_assets(("report.published",), group="report", name="published", kinds={"toml"})
     def write_published(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
         store = mgc.open_store()
-        frame = published(configured_plan(mgc))
+        frame = published(current_plan(mgc.settings().profile))
         changed = write_if_changed(store, {"report.published": frame})
         numbers = frame["printed_mean"].count()
         context.log.info("%d printed numbers of %d works", numbers, frame["work"].n_unique())
@@ -113,16 +85,18 @@ def published_table() -> dg.AssetsDefinition:
 
 def result_tables() -> dg.AssetsDefinition:
     """`report.results` and `report.significance`."""
-    upstream = [table_key(name) for name in ("run.runs", "run.fold_scores", "report.published")]
+    upstream = [table_key(name) for name in (*FINISHED_FROM, "report.published")]
 
     @table_assets(RESULT_TABLES, group="report", deps=upstream, name="results")
     def write_results(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store, settings, plan = mgc.open_store(), mgc.settings(), configured_plan(mgc)
-        reasons = planned_runs(store, plan, settings).reasons
-        frames = results(plan, settings, frame_of(store, "run.runs"), frame_of(store, "run.fold_scores"), reasons)
+        store, settings = mgc.open_store(), mgc.settings()
+        plan = current_plan(settings.profile)
+        planned = planned_runs(store, plan, settings)
+        found = finished_of(store, plan, planned)
+        frames = results(plan, settings, found, planned.reasons)
         changed = write_if_changed(store, dict(zip(RESULT_TABLES, frames, strict=True)))
         rows = frames[0].unique(["work", "table_id", "row_id"])
-        context.log.info("%d printed rows, %d of them done", rows.height, rows.filter(status="done").height)
+        context.log.info("%d rows, %d of them done", rows.height, rows.filter(status="done").height)
         comparison = dg.MetadataValue.md(comparison_table(frames[0]))
         yield table_result(store, RESULT_TABLES[0], metadata={"printed beside ours": comparison}, skipped=not changed)
         yield table_result(store, RESULT_TABLES[1], skipped=not changed)
@@ -148,8 +122,8 @@ def with_spread(mean: float | None, sd: float | None) -> str:
     return f"{mean:.4g}" if sd is None else f"{mean:.4g} ± {sd:.2g}"
 
 
-def learning_curve_picture() -> dg.AssetsDefinition:
-    """The learning curves of all finished runs."""
+def learning_curve_pictures() -> dg.AssetsDefinition:
+    """The learning curves of all finished runs, a picture per work."""
 
     @dg.asset(
         key=FIGURE_KEY,
@@ -158,16 +132,19 @@ def learning_curve_picture() -> dg.AssetsDefinition:
         kinds={"matplotlib"},
         owners=OWNERS,
         code_version=FIGURE_VERSION,
-        description="Mean training losses per epoch with their range over folds, one line per setting.",
+        description="Mean losses per epoch of pretraining and training with their range over folds, by setting.",
     )
     def draw(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
-        path = store.figures / "learning_curves.png"
+        runs, epochs = frame_of(store, "run.runs"), frame_of(store, "run.epochs")
         inputs = f"{FIGURE_VERSION} {table_hash(store, 'run.runs')} {table_hash(store, 'run.epochs')}"
-        current = drawn_from(path) == inputs
-        if not current:
-            learning_curves(frame_of(store, "run.runs"), frame_of(store, "run.epochs"), path, inputs)
-        return dg.MaterializeResult(metadata={"picture": picture(path), "unchanged": current})
+        paths = [store.figures / f"learning_curves_{work}.png" for work in sorted(runs["work"].unique())]
+        stale = [path for path in paths if drawn_from(path) != inputs]
+        for path in stale:
+            own = runs.filter(work=path.stem.removeprefix("learning_curves_"))
+            learning_curves(own, epochs, path, inputs)
+        shown: dict[str, dg.MetadataValue] = {path.stem: picture(path) for path in paths}
+        return dg.MaterializeResult(metadata={**shown, "unchanged": not stale})
 
     return draw
 
@@ -177,7 +154,7 @@ def catalogue(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=CATALOGUE_KEY,
-        deps=[*data_keys, *(table_key(name) for name in (*RUN_TABLES, *RESULT_TABLES, "report.published"))],
+        deps=[*data_keys, *map(table_key, (*RUN_TABLES, *RESULT_TABLES, "report.published")), *ANALYSES],
         group_name="report",
         kinds={"duckdb"},
         owners=OWNERS,
@@ -203,7 +180,7 @@ def report_page(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=REPORT_KEY,
-        deps=[*data_keys, *(table_key(name) for name in RESULT_TABLES), table_key("run.runs"), FIGURE_KEY],
+        deps=[*data_keys, *map(table_key, RESULT_TABLES), table_key("run.runs"), FIGURE_KEY, *ANALYSES],
         group_name="report",
         kinds={"html"},
         owners=OWNERS,
@@ -211,7 +188,7 @@ def report_page(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def write_page(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
-        written = write_report(store, configured_plan(mgc), mgc.settings().data_kind)
+        written = write_report(store, current_plan(mgc.settings().profile), mgc.settings().data_kind)
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.report), "unchanged": not written})
 
     return write_page

@@ -1,18 +1,26 @@
-"""Group training: one asset per setting of the plan whose model exists; its folds are trained in one child process."""
+"""Group training: one asset per pretraining and per setting of the plan whose model exists, in child processes."""
 
 import json
+from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
+from typing import Any
 
 import dagster as dg
 
 from pipelines.assets.common import table_key
-from pipelines.launch import launch
-from pipelines.plan import IMPLEMENTED, Plan, Setting, runs_for
+from pipelines.launch import TINY_PROFILES, is_finished, launch
+from pipelines.plan import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
 from pipelines.resources import MgcResource
-from pipelines.training_data import NotTrainable, training_data
+from pipelines.training_data import NotTrainable, Run, pretraining_runs_of, runs_of
+from pipelines.transforms.planned import PlannedRuns, planned_runs
 from warehouse.store import Store
 
-UPSTREAM = ("corpus.folds", "genre.frequency", "feature.shards", "feature.index")
+UPSTREAM = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "feature.index")
+SMALL_RUNS = dg.AssetKey(["training", "small_runs"])
+GROUP = "training"
+OWNERS = ["team:models"]
+WORK, EXTRA = "mgc/work", "_extra"
+POOL = "gpu"
 
 
 def evaluate_key(setting_id: str) -> dg.AssetKey:
@@ -20,13 +28,31 @@ def evaluate_key(setting_id: str) -> dg.AssetKey:
     return dg.AssetKey(["evaluate", setting_id])
 
 
+def pretrain_key(name: str) -> dg.AssetKey:
+    """Key of the asset that pretrains."""
+    return dg.AssetKey(["pretrain", name])
+
+
 def training_assets(plan: Plan) -> list[dg.AssetsDefinition]:
-    """One asset per setting whose model exists."""
-    return [evaluate_asset(plan, setting) for setting in plan.settings.values() if setting.model in IMPLEMENTED]
+    """One asset per pretraining and per setting whose model exists, and the one that trains small runs together."""
+    settings = [setting for setting in plan.settings.values() if setting.model in IMPLEMENTED]
+    pretrainings = [one for one in plan.pretrainings.values() if one.setting.model in IMPLEMENTED]
+    return [
+        small_runs_asset(),
+        *(pretrain_asset(plan, pretraining) for pretraining in pretrainings),
+        *(evaluate_asset(plan, setting) for setting in settings if setting.repetitions),
+    ]
+
+
+def job_of(plan: Plan, settings: Sequence[Setting]) -> str:
+    """The job that trains for some settings: that of their work, or of its rows of ours if it is for these alone."""
+    own = all(plan.is_extra(setting) for setting in settings)
+    tables = [table for setting in settings for table in plan.tables_of(setting) if table.is_extra == own]
+    return f"{tables[0].work}{EXTRA if own else ''}"
 
 
 def printed_in(plan: Plan, setting: Setting) -> str:
-    """The printed rows that a setting stands behind, in words."""
+    """The rows that a setting stands behind, in words."""
     rows = [" ".join(row).strip() for row, setting_id in plan.setting_of.items() if setting_id == setting.setting_id]
     return "; ".join(rows)
 
@@ -36,46 +62,152 @@ def scores_table(store: Store, run_ids: list[str]) -> str:
     scores = [json.loads((store.run(run_id) / "result.json").read_text())["scores"] for run_id in run_ids]
     lines = ["| metric | mean | sd |", "|---|---|---|"]
     for metric in scores[0]:
-        values = [fold[metric] for fold in scores if fold[metric] is not None]
+        values = [run[metric] for run in scores if run[metric] is not None]
         if values:
             spread = f"{stdev(values):.4f}" if len(values) > 1 else ""
             lines.append(f"| {metric} | {mean(values):.4f} | {spread} |")
     return "\n".join(lines)
 
 
+def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.MaterializeResult:
+    """Materialisation of an asset whose runs are all finished."""
+    run_ids = [run["run_id"] for run in runs]
+    return dg.MaterializeResult(
+        metadata={
+            "status": "done",
+            "runs_trained_now": trained,
+            "unchanged": trained == 0,
+            "run_ids": run_ids,
+            **more,
+        }
+    )
+
+
+def not_run_result(context: dg.AssetExecutionContext, name: str, reason: str) -> dg.MaterializeResult:
+    """Materialisation of an asset that cannot be trained with this configuration."""
+    context.log.warning("%s: not run: %s", name, reason)
+    return dg.MaterializeResult(metadata={"status": f"not run: {reason}"})
+
+
+def small_runs_asset() -> dg.AssetsDefinition:
+    """The asset that trains all tiny runs of a job at once."""
+
+    @dg.asset(
+        key=SMALL_RUNS,
+        deps=[table_key(name) for name in UPSTREAM],
+        group_name=GROUP,
+        kinds={"pytorch"},
+        owners=OWNERS,
+        pool=POOL,
+        description="Profiles sample and smoke: trains every run of the job's settings in one child process, side by "
+        "side on all cores, because each takes about a second and a process of its own would take three more. The "
+        "assets of the settings then find their runs finished. Profile paper: nothing is done here.",
+    )
+    def small_runs(
+        context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
+    ) -> dg.MaterializeResult:
+        settings, store = mgc.settings(), mgc.open_store()
+        if settings.profile not in TINY_PROFILES:
+            return dg.MaterializeResult(metadata={"status": f"not needed for profile {settings.profile}"})
+        planned = planned_runs(store, current_plan(settings.profile), settings)
+        runs = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
+        pending = sum(not is_finished(store, run["run_id"]) for run in runs)
+        try:
+            launch(context, pipes, store, "small_runs", runs)
+        except dg.Failure as failure:
+            # What failed is tried again by its own asset, which then fails with the reason; the others go on.
+            context.log.warning("%s", failure.description)
+        left = sum(not is_finished(store, run["run_id"]) for run in runs)
+        return dg.MaterializeResult(
+            metadata={
+                "status": "done" if not left else f"{left} runs are not finished",
+                "runs_trained_now": pending - left,
+                "unchanged": pending == 0,
+            }
+        )
+
+    return small_runs
+
+
+def current_plan(profile: str) -> Plan:
+    """The plan of a profile.
+
+    Raises:
+        dagster.Failure: with one message when an experiment file cannot be used.
+    """
+    try:
+        return load_plan(profile)
+    except PlanError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list[Run]:
+    """The runs of the assets that a job holds; pretrainings first."""
+    keys = set(selected)
+    wanted = [runs for name, runs in planned.pretrain.items() if pretrain_key(name) in keys]
+    wanted += [runs for name, runs in planned.runs.items() if evaluate_key(name) in keys]
+    return list({run["run_id"]: run for runs in wanted for run in runs}.values())
+
+
+def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
+    """The asset that pretrains for every setting that asks for the same."""
+    users = [plan.settings[name] for name, own in plan.pretraining_of.items() if own == pretraining.name]
+    without = f", once without each test fold of {pretraining.scheme}" if pretraining.scheme else ""
+
+    @dg.asset(
+        key=pretrain_key(pretraining.name),
+        deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS],
+        group_name=GROUP,
+        kinds={"pytorch"},
+        owners=OWNERS,
+        tags={WORK: job_of(plan, users)},
+        pool=POOL,
+        description=f"Pretrains on {' and '.join(pretraining.corpora)}{without}. "
+        f"For {', '.join(setting.setting_id for setting in users)}.",
+    )
+    def pretrain(
+        context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
+    ) -> dg.MaterializeResult:
+        settings, store = mgc.settings(), mgc.open_store()
+        runs = pretraining_runs_of(store, settings, plan, pretraining)
+        if isinstance(runs, NotTrainable):
+            return not_run_result(context, pretraining.name, runs.reason)
+        name = f"pretrain_{pretraining.name}"
+        return done_result(runs, launch(context, pipes, store, name, runs, settings.gpus))
+
+    return pretrain
+
+
 def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
-    """The asset that trains and evaluates one setting on all its folds."""
+    """The asset that trains and evaluates one setting on all its folds or with all its seeds."""
+    pretraining = plan.pretraining(setting)
+    before = [pretrain_key(pretraining.name)] if pretraining else []
+    data = setting.data
+    repeated = f"with seeds {data['seeds']} on" if "seeds" in data else f"on {data['folds']} folds of"
 
     @dg.asset(
         key=evaluate_key(setting.setting_id),
-        deps=[table_key(name) for name in UPSTREAM],
-        group_name="training",
+        deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS, *before],
+        group_name=GROUP,
         kinds={"pytorch"},
-        owners=["team:models"],
-        tags={"mgc/work": setting.work},
-        pool="gpu",
-        description=f"Trains and evaluates {setting.setting_id} on {setting.folds} folds of "
-        f"{setting.data['corpus']} ({setting.data['scheme']}). Printed in: {printed_in(plan, setting)}.",
+        owners=OWNERS,
+        tags={WORK: job_of(plan, [setting])},
+        pool=POOL,
+        description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
+        f"Shown in: {printed_in(plan, setting)}.",
     )
     def evaluate(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
         settings, store = mgc.settings(), mgc.open_store()
-        data = training_data(store, settings, setting)
-        if isinstance(data, NotTrainable):
-            context.log.warning("%s: not run: %s", setting.setting_id, data.reason)
-            return dg.MaterializeResult(metadata={"status": f"not run: {data.reason}"})
-        runs = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
-        trained = launch(context, pipes, store, setting.setting_id, runs)
-        run_ids = [run["run_id"] for run in runs]
-        return dg.MaterializeResult(
-            metadata={
-                "status": "done",
-                "runs_trained_now": trained,
-                "unchanged": trained == 0,
-                "run_ids": run_ids,
-                "scores": dg.MetadataValue.md(scores_table(store, run_ids)),
-            }
-        )
+        runs = runs_of(store, settings, plan, setting)
+        if isinstance(runs, NotTrainable):
+            return not_run_result(context, setting.setting_id, runs.reason)
+        needed = pretraining_runs_of(store, settings, plan, pretraining) if pretraining else []
+        needed = [] if isinstance(needed, NotTrainable) else needed
+        # The pretraining is finished, unless this asset was started without it.
+        trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], settings.gpus)
+        scores = dg.MetadataValue.md(scores_table(store, [run["run_id"] for run in runs]))
+        return done_result(runs, trained, scores=scores)
 
     return evaluate

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from warehouse.store import replacing
 
+INPUTS = "mgc.inputs"
 MOST_BARS = 120  # as many as Figure 5.1 shows
 IN_SCOPE, OUTSIDE = "#2a6f97", "#c9cdd2"
 
@@ -59,7 +60,8 @@ def genre_map(
     save(figure, path)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG; equal figures give equal bytes."""
+def save(figure: Figure, path: Path, inputs: str | None = None) -> None:
+    """Write a PNG; equal figures give equal bytes. `inputs` is kept in the file (see `report.figures.drawn_from`)."""
+    kept = {} if inputs is None else {INPUTS: inputs}
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None, **kept})

@@ -6,8 +6,8 @@ a row stands.
 
 from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.resolve import load_plan
-from pipelines.plan.runs import TrainingData, runs_for
-from pipelines.plan.schema import Metric, Plan, PlanError, Printed, PrintedTable, Row, Setting
+from pipelines.plan.runs import Source, TrainingData, pretrain_runs, runs_for
+from pipelines.plan.schema import Metric, Plan, PlanError, Pretraining, Printed, PrintedTable, Row, Setting
 from pipelines.plan.status import blocked, row_status
 
 __all__ = [
@@ -15,13 +15,16 @@ __all__ = [
     "Metric",
     "Plan",
     "PlanError",
+    "Pretraining",
     "Printed",
     "PrintedTable",
     "Row",
     "Setting",
+    "Source",
     "TrainingData",
     "blocked",
     "load_plan",
+    "pretrain_runs",
     "row_status",
     "runs_for",
 ]

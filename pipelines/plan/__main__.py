@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from pipelines.plan.listing import as_text, plan_rows, summary, used_settings
+from pipelines.plan.listing import as_text, plan_rows, totals, used_settings
 from pipelines.plan.resolve import load_plan
 from pipelines.plan.schema import PlanError
 from pipelines.settings import PROFILES, SettingsError, from_environment
@@ -49,21 +49,23 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
         raise PlanError(f"Unknown work {work!r}; there are {', '.join(sorted({t.work for t in plan.tables}))}.")
     store = Store(configured.store)
     planned = planned_runs(store, plan, configured)
-    finished = {name: sum(is_finished(store, run["run_id"]) for run in runs) for name, runs in planned.runs.items()}
+    behind = planned.behind(plan)
+    finished = {name: sum(is_finished(store, run["run_id"]) for run in runs) for name, runs in behind.items()}
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)
     settings = used_settings(plan, tables)
     if not as_json:
-        return as_text(rows, summary(settings))
+        return as_text(rows, totals(plan, tables))
     details = {
         setting.setting_id: {
             "model": setting.model,
             "data": setting.data,
             "settings": setting.settings,
-            "run_ids": [run["run_id"] for run in planned.runs.get(setting.setting_id, [])],
+            "run_ids": [run["run_id"] for run in behind.get(setting.setting_id, [])],
         }
         for setting in settings
     }
-    return json.dumps({"rows": rows, "settings": details, "totals": summary(settings)}, indent=2, ensure_ascii=False)
+    content = {"rows": rows, "settings": details, "totals": totals(plan, tables)}
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 if __name__ == "__main__":

@@ -6,3 +6,6 @@ IMPLEMENTED: dict[str, tuple[str, ...]] = {
     "alnet": ("inception_v4", "bert"),
 }
 """Model name -> the pretrained weights it can start from, keys of `pipelines.settings.WEIGHT_VARIABLES`."""
+
+GENRE_GRAPHS: frozenset[str] = frozenset({"ru_mgc"})
+"""Models that take the correlation of the genres, of the training part of their split."""

@@ -6,18 +6,48 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.plan.schema import ALTERNATIVES, MARKS, UNITS, Base, Metric, PlanError, Printed, PrintedTable, Row
+from pipelines.plan.schema import (
+    ALTERNATIVES,
+    INITS,
+    MARKS,
+    STAGES,
+    UNITS,
+    Base,
+    Metric,
+    PlanError,
+    Printed,
+    PrintedTable,
+    Row,
+)
 from pipelines.settings import DATASET_VARIABLES
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 TABLE_KEYS = {"work": str, "table_id": str, "title": str, "source": str, "datasets": list, "metrics": dict, "row": list}
-TABLE_OPTIONAL = {"reference_row": str, "alternative": str}
+TABLE_OPTIONAL = {
+    "reference_row": str,
+    "alternative": str,
+    "stage": str,
+    "extra": bool,
+    "extra_metrics": dict,
+    "importance": dict,
+}
+IMPORTANCE_KEYS = {"multimodal": str, "audio": str, "lyrics": str}
 ROW_KEYS = {"id": str, "label": str, "printed": dict}
-ROW_OPTIONAL = {"base": str, "set": dict, "datasets": list, "genre": str, "quoted": str}
+ROW_OPTIONAL = {
+    "base": str,
+    "set": dict,
+    "datasets": list,
+    "genre": str,
+    "quoted": str,
+    "data": dict,
+    "init": str,
+    "mask_ratio": float,
+}
 BASE_KEYS = {"data": dict, "settings": dict}
-DATA_KEYS = {"corpus": str, "scheme": str, "folds": int}
+DATA_KEYS = {"corpus": str, "scheme": str}
+REPETITION_KEYS = {"folds": int, "seeds": list}
 COST_KEYS = {"gpu_hours_pretraining": float, "gpu_hours_per_fold": float}
 
 
@@ -67,15 +97,29 @@ def read_base(path: Path, root: Path = EXPERIMENTS) -> Base:
     where = path.relative_to(root).as_posix()
     document = load_toml(path, where)
     check_keys(document, where, BASE_KEYS, {"cost": dict})
-    check_keys(document["data"], f"{where}: [data]", DATA_KEYS)
+    check_data(document["data"], f"{where}: [data]")
     check_keys(document.get("cost", {}), f"{where}: [cost]", {}, COST_KEYS)
     settings = document["settings"]
     if not isinstance(settings.get("model"), dict) or not isinstance(settings["model"].get("name"), str):
         raise PlanError(f"{where}: [settings.model] has no name; expected the name of a model.")
-    if document["data"]["folds"] < 1:
-        raise PlanError(f"{where}: [data] folds is {document['data']['folds']}; expected 1 or more.")
     work = path.parent.parent.name
     return Base(f"{work}_{path.stem}", document["data"], document.get("cost", {}), settings, where)
+
+
+def check_data(data: Mapping[str, Any], where: str) -> None:
+    """Rules of [data]: a corpus, a scheme, and either folds that are each tested once or seeds on one split.
+
+    Raises:
+        PlanError: as `check_keys`, and for both or neither of folds and seeds.
+    """
+    check_keys(data, where, DATA_KEYS, REPETITION_KEYS)
+    if ("folds" in data) == ("seeds" in data):
+        raise PlanError(f"{where}: expected either folds or seeds, and not both.")
+    if data.get("folds", 1) < 1:
+        raise PlanError(f"{where}: folds is {data['folds']}; expected 1 or more.")
+    seeds = data.get("seeds", [0])
+    if not seeds or not all(has_type(seed, int) and seed >= 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise PlanError(f"{where}: seeds is {seeds!r}; expected whole numbers from 0, each once.")
 
 
 def read_table(path: Path, root: Path = EXPERIMENTS) -> PrintedTable:
@@ -89,9 +133,13 @@ def read_table(path: Path, root: Path = EXPERIMENTS) -> PrintedTable:
     check_keys(document, where, TABLE_KEYS, TABLE_OPTIONAL)
     if document["work"] != path.parent.name:
         raise PlanError(f"{where}: work is {document['work']!r}; expected {path.parent.name!r}, the folder's name.")
-    metrics = tuple(read_metric(name, value, where) for name, value in document["metrics"].items())
+    extra = document.get("extra", False)
+    metrics = tuple(read_metric(name, value, where, is_extra=extra) for name, value in document["metrics"].items())
+    own = document.get("extra_metrics", {})
+    beside = tuple(read_metric(name, value, where, is_extra=True) for name, value in own.items())
     rows = tuple(
-        read_row(value, where, metrics, read_datasets(document["datasets"], where)) for value in document["row"]
+        read_row(value, where, () if extra else metrics, read_datasets(document["datasets"], where))
+        for value in document["row"]
     )
     check_table(document, where, rows)
     return PrintedTable(
@@ -99,11 +147,14 @@ def read_table(path: Path, root: Path = EXPERIMENTS) -> PrintedTable:
         table_id=document["table_id"],
         title=document["title"],
         source=document["source"],
-        metrics=metrics,
+        metrics=metrics + beside,
         rows=rows,
         reference_row=document.get("reference_row"),
         alternative=document.get("alternative", ALTERNATIVES[0]),
         path=where,
+        stage=document.get("stage", STAGES[0]),
+        is_extra=extra,
+        importance=document.get("importance", {}),
     )
 
 
@@ -120,23 +171,32 @@ def check_table(document: Mapping[str, Any], where: str, rows: tuple[Row, ...]) 
         raise PlanError(f"{where}: reference_row {document['reference_row']!r} is no row; rows are {', '.join(ids)}.")
     if document.get("alternative", ALTERNATIVES[0]) not in ALTERNATIVES:
         raise PlanError(f"{where}: alternative {document['alternative']!r}; expected {' or '.join(ALTERNATIVES)}.")
+    if document.get("stage", STAGES[0]) not in STAGES:
+        raise PlanError(f"{where}: stage {document['stage']!r}; expected {' or '.join(STAGES)}.")
+    if importance := document.get("importance"):
+        check_keys(importance, f"{where}: importance", IMPORTANCE_KEYS)
+        if unknown := sorted(set(importance.values()) - set(ids)):
+            raise PlanError(f"{where}: importance: {unknown[0]!r} is no row; rows are {', '.join(ids)}.")
+    if twice := sorted(document["metrics"].keys() & document.get("extra_metrics", {}).keys()):
+        raise PlanError(f"{where}: metric {twice[0]!r} is in [metrics] and in [extra_metrics]; keep one of them.")
 
 
-def read_metric(name: str, value: Any, where: str) -> Metric:
-    """Read one entry of [metrics]."""
+def read_metric(name: str, value: Any, where: str, *, is_extra: bool = False) -> Metric:
+    """Read one entry of [metrics] or [extra_metrics]."""
     if not isinstance(value, dict):
         raise PlanError(f"{where}: metric {name!r} is {value!r}; expected {{ label = …, unit = … }}.")
     check_keys(value, f"{where}: metric {name!r}", {"label": str, "unit": str})
     if value["unit"] not in UNITS:
         raise PlanError(f"{where}: metric {name!r} has unit {value['unit']!r}; expected one of {', '.join(UNITS)}.")
-    return Metric(name, value["label"], value["unit"])
+    return Metric(name, value["label"], value["unit"], is_extra)
 
 
 def read_row(value: Any, where: str, metrics: tuple[Metric, ...], datasets: tuple[str, ...]) -> Row:
-    """Read one [[row]]."""
+    """Read one [[row]]; `metrics` are those that the source prints."""
     if not isinstance(value, dict):
         raise PlanError(f"{where}: row is {value!r}; expected a table, [[row]].")
     where = f"{where}: row {value.get('id', '(no id)')!r}"
+    value = {"printed": {}} | value
     check_keys(value, where, ROW_KEYS, ROW_OPTIONAL)
     if not IDENTIFIER.fullmatch(value["id"]):
         raise PlanError(f"{where}: expected lower-case letters, digits and _ in the id.")
@@ -147,6 +207,10 @@ def read_row(value: Any, where: str, metrics: tuple[Metric, ...], datasets: tupl
         raise PlanError(f"{where}: missing metric {', '.join(missing)} in printed; write [] where a dash is printed.")
     if unknown := sorted(value["printed"].keys() - names):
         raise PlanError(f"{where}: unknown metric {', '.join(unknown)}; the table's are {', '.join(sorted(names))}.")
+    if value.get("init", INITS[0]) not in INITS:
+        raise PlanError(f"{where}: init {value['init']!r}; expected {' or '.join(INITS)}.")
+    if not 0 < value.get("mask_ratio", 0.5) < 1:
+        raise PlanError(f"{where}: mask_ratio is {value['mask_ratio']}; expected a number between 0 and 1.")
     return Row(
         row_id=value["id"],
         label=value["label"],
@@ -156,6 +220,9 @@ def read_row(value: Any, where: str, metrics: tuple[Metric, ...], datasets: tupl
         printed={name: read_printed(value["printed"][name], f"{where}: {name}") for name in value["printed"]},
         genre=value.get("genre"),
         quoted=value.get("quoted"),
+        data=value.get("data", {}),
+        init=value.get("init", INITS[0]),
+        mask_ratio=value.get("mask_ratio"),
     )
 
 

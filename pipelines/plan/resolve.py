@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mgc_models.spec import Settings, SpecError
-from mgc_models.spec_parser import parse
+from mgc_models.spec import SpecError, parse_settings
+from pipelines.plan.identity import canonical_json
 from pipelines.plan.models import IMPLEMENTED
-from pipelines.plan.reading import EXPERIMENTS, has_type, load_toml, read_base, read_table
-from pipelines.plan.schema import Base, Plan, PlanError, PrintedTable, Row, Setting
+from pipelines.plan.reading import EXPERIMENTS, REPETITION_KEYS, check_data, has_type, load_toml, read_base, read_table
+from pipelines.plan.schema import INITS, Base, Plan, PlanError, Pretraining, PrintedTable, Row, Setting
+
+AFTER_PRETRAINING = ("train", "loss", "evaluate")
+"""Sections of the settings that a pretraining has nothing to do with."""
+TEST_PART = 2  # of a scheme with train, validation and test
 
 
 def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
@@ -33,12 +37,47 @@ def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
         setting_of[table.work, table.table_id, row.row_id] = setting.setting_id if setting else None
         if setting:
             settings.setdefault(setting.setting_id, setting)
-    return Plan(profile, tables, settings, setting_of)
+    return Plan(profile, tables, settings, setting_of, *share_pretrainings(settings))
 
 
 def rows_in_order(tables: tuple[PrintedTable, ...]) -> Iterator[tuple[PrintedTable, Row]]:
-    """Every row of every table."""
-    return ((table, row) for table in tables for row in table.rows)
+    """Every row of every table, the printed tables first: a setting that ours share with them is named by them."""
+    return ((table, row) for table in sorted(tables, key=lambda table: table.is_extra) for row in table.rows)
+
+
+def share_pretrainings(settings: Mapping[str, Setting]) -> tuple[dict[str, Pretraining], dict[str, str]]:
+    """Train equal pretrainings once.
+
+    Returns:
+        Pretrainings by name, and the name of the pretraining of every setting that has one.
+    """
+    names: dict[str, str] = {}
+    pretrainings: dict[str, Pretraining] = {}
+    pretraining_of: dict[str, str] = {}
+    for setting in settings.values():
+        found = pretraining(setting)
+        if found is not None:
+            key = canonical_json([found.settings, setting.init, found.scheme and setting.data, found.folds])
+            pretraining_of[setting.setting_id] = names.setdefault(key, found.name)
+            pretrainings.setdefault(names[key], found)
+    return pretrainings, pretraining_of
+
+
+def pretraining(setting: Setting) -> Pretraining | None:
+    """The pretraining that a setting asks for; None without one."""
+    section = setting.settings.get("pretrain")
+    if not section or not section["enabled"]:
+        return None
+    apart = bool(section.get("exclude_test_fold"))
+    tested = (TEST_PART,) if "seeds" in setting.data else tuple(range(setting.data["folds"]))
+    return Pretraining(
+        name=setting.setting_id,
+        work=setting.work,
+        settings={part: value for part, value in setting.settings.items() if part not in AFTER_PRETRAINING},
+        setting=setting,
+        scheme=setting.data["scheme"] if apart else "",
+        folds=tested if apart else (None,),
+    )
 
 
 def check_unique(tables: tuple[PrintedTable, ...]) -> None:
@@ -88,23 +127,55 @@ def resolve(
     if row.base is None:
         return None
     where = f"{table.path}: row {row.row_id!r}"
-    base = bases.get(f"{table.work}_{row.base}")
-    if base is None:
-        available = ", ".join(name.removeprefix(f"{table.work}_") for name in bases if name.startswith(table.work))
-        raise PlanError(f"{where}: unknown base {row.base!r}; {table.work}/base has {available}.")
+    base = find_base(row.base, table.work, bases, where)
     settings: dict[str, Any] = copy.deepcopy(dict(base.settings))
     for key, value in row.differences.items():
         set_value(settings, key, value, f"{where}: set")
     model = settings["model"]["name"]
     apply_profile(settings, overrides.get(model, {}), row, where)
-    check_settings(settings, where)
+    check_settings(settings, table.stage, where)
+    data = row_data(base, row, where)
+    wanted = (settings, data, table.stage, row.init)
     for setting in known.values():
-        if (setting.work, setting.settings, setting.data) == (table.work, settings, base.data):
+        if (setting.settings, setting.data, setting.stage, setting.init) == wanted:
             return setting
-    setting_id = base.name if not row.differences else f"{base.name}_{row.row_id}"
+    plain = not row.differences and data == base.data and row.init == INITS[0]
+    setting_id = base.name if plain else f"{base.name}_{row.row_id}"
     if setting_id in known:
         raise PlanError(f"{where}: setting id {setting_id!r} already stands for other settings; rename the row.")
-    return Setting(setting_id, table.work, base.name, model, settings, base.data, row.datasets, base.cost)
+    return Setting(
+        setting_id, table.work, base.name, model, settings, data, row.datasets, base.cost, table.stage, row.init
+    )
+
+
+def find_base(name: str, work: str, bases: Mapping[str, Base], where: str) -> Base:
+    """The base of a row: `mae` of its own work, or `jiang2024/mae` of another.
+
+    Raises:
+        PlanError: if there is no such base.
+    """
+    owner, _, file = name.rpartition("/")
+    owner = owner or work
+    base = bases.get(f"{owner}_{file}")
+    if base is None:
+        available = ", ".join(found.removeprefix(f"{owner}_") for found in bases if found.startswith(f"{owner}_"))
+        raise PlanError(f"{where}: unknown base {name!r}; {owner}/base has {available or 'none'}.")
+    return base
+
+
+def row_data(base: Base, row: Row, where: str) -> Mapping[str, Any]:
+    """[data] of a base with a row's differences; folds and seeds replace each other.
+
+    Raises:
+        PlanError: as `check_data`.
+    """
+    if not row.data:
+        return base.data
+    kept = {key: value for key, value in base.data.items() if key not in REPETITION_KEYS}
+    repeated = {key: base.data[key] for key in REPETITION_KEYS if key in base.data}
+    data = kept | (repeated if not REPETITION_KEYS.keys() & row.data.keys() else {}) | dict(row.data)
+    check_data(data, f"{where}: data")
+    return data
 
 
 def apply_profile(settings: dict[str, Any], overrides: Mapping[str, Any], row: Row, where: str) -> None:
@@ -155,11 +226,11 @@ def set_value(settings: dict[str, Any], key: str, value: Any, where: str) -> Non
     settings[last] = float(value) if isinstance(current, float) else value
 
 
-def check_settings(settings: Mapping[str, Any], where: str) -> None:
+def check_settings(settings: Mapping[str, Any], stage: str, where: str) -> None:
     """Let the models' own specification check the settings of models that exist."""
     if settings["model"]["name"] not in IMPLEMENTED:
         return
     try:
-        parse(Settings, settings, "")
+        parse_settings(settings, stage)
     except SpecError as error:
         raise PlanError(f"{where}: {error}") from error

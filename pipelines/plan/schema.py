@@ -1,14 +1,16 @@
 """What an experiment plan consists of: tables of printed rows, and the settings that stand behind them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-UNITS = {"percent": 100.0, "share": 1.0, "nats": 1.0}
-"""Printed units, each with the factor from our scores (shares of one, nats) to the printed number."""
+UNITS = {"percent": 100.0, "share": 1.0, "nats": 1.0, "plain": 1.0}
+"""Printed units, each with the factor from our scores (shares of one, nats, plain numbers) to the printed number."""
 MARKS = ("*", "**", "***", "-")
 """Significance marks that the sources print; `-` is tested and not significant."""
 ALTERNATIVES = ("reference_better", "row_better")
+EVALUATE, PRETRAIN = STAGES = ("evaluate", "pretrain")
+INITS = ("configured", "random")
 
 
 class PlanError(ValueError):
@@ -23,11 +25,13 @@ class Metric:
         name: Our name of the metric, as in `run.fold_scores`.
         label: The name as printed.
         unit: Unit of the printed numbers, a key of `UNITS`.
+        is_extra: Whether the source prints no such column, and it is ours beside it.
     """
 
     name: str
     label: str
     unit: str
+    is_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Row:
         printed: Printed number per metric name.
         genre: The genre whose score the row gives, spelt as the dataset spells it; None for a score over all genres.
         quoted: The work a quoted figure comes from.
+        data: Entries of [data] that differ from the base.
+        init: `random` where the row starts from random weights even if pretrained ones are configured.
+        mask_ratio: Share of patches hidden from a model that is judged by how it fills them in; None for all others.
     """
 
     row_id: str
@@ -62,6 +69,18 @@ class Row:
     printed: Mapping[str, Printed]
     genre: str | None = None
     quoted: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    init: str = INITS[0]
+    mask_ratio: float | None = None
+
+    def printed_number(self, metric: Metric) -> Printed:
+        """What the source prints for a metric; nothing for one of ours."""
+        return self.printed.get(metric.name, Printed())
+
+    def score_name(self, metric: Metric) -> str:
+        """Name of the score that the row shows: of one genre, of one masking ratio, or of all."""
+        about = self.genre if self.mask_ratio is None else f"{self.mask_ratio:g}"
+        return metric.name if about is None else f"{metric.name}/{about}"
 
 
 @dataclass(frozen=True)
@@ -73,11 +92,15 @@ class PrintedTable:
         table_id: Name within the work; empty where the work has only one.
         title: What the table shows.
         source: Where it stands.
-        metrics: Its columns, in printed order.
+        metrics: Its columns, in printed order, then ours beside them.
         rows: Its rows, in printed order.
         reference_row: The row that significance tests compare with; None where none is meant.
         alternative: `reference_better`, or `row_better` where the source tests the opposite direction.
         path: Name of the file, below the experiments folder.
+        stage: `evaluate`, or `pretrain` for a table about pretrained models that are not trained further.
+        is_extra: Whether the source has no such table, and its rows are ours.
+        importance: The rows of the models with both modalities, with audio and with lyrics alone, where the importance
+            of modalities is made of them; else empty.
     """
 
     work: str
@@ -89,6 +112,9 @@ class PrintedTable:
     reference_row: str | None
     alternative: str
     path: str
+    stage: str = EVALUATE
+    is_extra: bool = False
+    importance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,7 +128,7 @@ class Base:
 
     Attributes:
         name: `<work>_<file name>`, also the id of the setting without differences.
-        data: corpus, scheme and number of folds.
+        data: corpus, scheme, and the number of folds or the seeds.
         cost: Rough GPU-hours at paper size; empty where no estimate is given.
         settings: Nested settings.
         path: Name of the file, below the experiments folder.
@@ -125,9 +151,11 @@ class Setting:
         base: The base it was resolved from.
         model: Name of the model.
         settings: Nested, resolved, validated settings.
-        data: corpus, scheme and number of folds.
+        data: corpus, scheme, and the number of folds or the seeds.
         datasets: Datasets it needs.
         cost: Rough GPU-hours at paper size.
+        stage: `evaluate`, or `pretrain` where only its pretraining is wanted.
+        init: `random`, or `configured` where it starts from whatever pretrained weights are configured.
     """
 
     setting_id: str
@@ -138,11 +166,48 @@ class Setting:
     data: Mapping[str, Any]
     datasets: tuple[str, ...]
     cost: Mapping[str, float]
+    stage: str = EVALUATE
+    init: str = INITS[0]
 
     @property
-    def folds(self) -> int:
-        """Number of folds it is trained on."""
-        return int(self.data["folds"])
+    def repetitions(self) -> tuple[tuple[int, int], ...]:
+        """(fold, seed) of each of its runs: every fold with the setting's seed, or fold 0 with every seed."""
+        if self.stage == PRETRAIN:
+            return ()
+        if "seeds" in self.data:
+            return tuple((0, seed) for seed in self.data["seeds"])
+        return tuple((fold, self.settings["seed"]) for fold in range(self.data["folds"]))
+
+    @property
+    def split(self) -> str:
+        """`folds`: each is tested once. `train_validation_test`: folds 0, 1 and 2 of the scheme are the parts."""
+        return "train_validation_test" if "seeds" in self.data else "folds"
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A pretraining, shared by every setting that asks for the same.
+
+    Attributes:
+        name: setting_id of the first setting that asks for it.
+        work: The work of that setting.
+        settings: What it is made of: seed, model, inputs and [pretrain].
+        setting: The first setting.
+        scheme: The scheme whose test fold is left out, with one pretraining per fold; empty where nothing is.
+        folds: Folds that are left out in turn; (None,) for one pretraining on everything.
+    """
+
+    name: str
+    work: str
+    settings: Mapping[str, Any]
+    setting: Setting
+    scheme: str
+    folds: tuple[int | None, ...]
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Corpora it sees, all tracks of each."""
+        return tuple(self.settings["pretrain"]["corpora"])
 
 
 @dataclass(frozen=True)
@@ -154,14 +219,35 @@ class Plan:
         tables: In order of work and table.
         settings: By setting_id, in order of first use.
         setting_of: setting_id by (work, table_id, row_id); None for quoted figures.
+        pretrainings: By name, in order of first use.
+        pretraining_of: Name of the pretraining by setting_id, of the settings that have one.
     """
 
     profile: str
     tables: tuple[PrintedTable, ...]
     settings: Mapping[str, Setting]
     setting_of: Mapping[tuple[str, str, str], str | None]
+    pretrainings: Mapping[str, Pretraining]
+    pretraining_of: Mapping[str, str]
 
     def setting(self, table: PrintedTable, row: Row) -> Setting | None:
         """The setting behind a row; None for a quoted figure."""
         setting_id = self.setting_of[table.work, table.table_id, row.row_id]
         return None if setting_id is None else self.settings[setting_id]
+
+    def pretraining(self, setting: Setting) -> Pretraining | None:
+        """The pretraining that a setting starts from; None without one."""
+        name = self.pretraining_of.get(setting.setting_id)
+        return None if name is None else self.pretrainings[name]
+
+    def tables_of(self, setting: Setting) -> list[PrintedTable]:
+        """The tables that a setting stands behind."""
+        return [
+            table
+            for table in self.tables
+            if any(self.setting_of[table.work, table.table_id, row.row_id] == setting.setting_id for row in table.rows)
+        ]
+
+    def is_extra(self, setting: Setting) -> bool:
+        """Whether a setting stands behind tables of ours only."""
+        return all(table.is_extra for table in self.tables_of(setting))

@@ -10,6 +10,7 @@ from pipelines.settings import DATASET_VARIABLES, Settings
 DONE = "done"
 NOT_IMPLEMENTED = "not implemented"
 NOT_RUN = "not run: "
+SPLIT_PARTS = ("train", "validation", "test")
 
 
 def missing_datasets(datasets: tuple[str, ...], settings: Settings) -> str:
@@ -27,10 +28,11 @@ def blocked(setting: Setting, data: TrainingData) -> str:
         setting: A setting.
         data: Its corpus and split.
     """
-    empty = [fold for fold in range(setting.folds) if not data.fold_tracks.get(fold)]
+    parts = len(SPLIT_PARTS) if "seeds" in setting.data else setting.data["folds"]
+    empty = [fold for fold in range(parts) if not data.fold_tracks.get(fold)]
     if empty:
         labelled = sum(data.fold_tracks.values())
-        left = f"{len(empty)} of {setting.folds} folds empty"
+        left = f"{len(empty)} of {parts} folds empty"
         return f"corpus {data.corpus} has {labelled} labelled tracks, which leave {left}"
     return ""
 
@@ -48,7 +50,7 @@ def row_status(
         row: The row.
         setting: Its setting; None for a quoted figure.
         settings: The configuration.
-        finished: Number of finished runs per setting_id.
+        finished: Number of finished runs per setting_id; where it is only pretrained, those of its pretraining.
         reasons: Why a setting cannot be trained, by setting_id; absent or empty when it can.
     """
     if missing := missing_datasets(row.datasets, settings):
@@ -57,5 +59,5 @@ def row_status(
         return NOT_IMPLEMENTED
     if reason := reasons.get(setting.setting_id):
         return f"{NOT_RUN}{reason}"
-    count = finished.get(setting.setting_id, 0)
-    return DONE if count == setting.folds else f"{NOT_RUN}{count} of {setting.folds} runs are finished"
+    count, wanted = finished.get(setting.setting_id, 0), len(setting.repetitions) or 1
+    return DONE if count == wanted else f"{NOT_RUN}{count} of {wanted} runs are finished"

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.plan.schema import Plan, Printed, PrintedTable, Row
+from pipelines.plan.schema import Metric, Plan, Printed, PrintedTable, Row
 from pipelines.plan.status import DONE
 from pipelines.report.markup import Markup, escape, join, table, tag
 
 Line = Mapping[str, Any]
 Cells = Mapping[tuple[str, str, str, str], Line]
-UNIT_SIGNS = {"percent": " (%)", "share": "", "nats": " (nats)"}
-DECIMALS = {"percent": 2, "share": 3, "nats": 4}
+UNIT_SIGNS = {"percent": " (%)", "share": "", "nats": " (nats)", "plain": ""}
+DECIMALS = {"percent": 2, "share": 3, "nats": 4, "plain": 4}
+OURS = "Ours, beyond the source."
 
 
 def results_sections(plan: Plan, results: Sequence[Line]) -> Markup:
@@ -36,6 +37,7 @@ def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     return join(
         [
             tag("h3", printed.title, id=printed.name),
+            *([tag("p", OURS, class_="extra")] if printed.is_extra else []),
             tag("p", note, " ", tag("code", f"report.{printed.name}"), class_="source"),
             table(header, [table_row(printed, row, cells) for row in printed.rows]),
         ]
@@ -47,16 +49,16 @@ def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
     shown = tag("span", status, class_="status done" if status == DONE else "status")
-    numbers = [number_cell(row.printed[m.name], line, m.unit) for m, line in zip(printed.metrics, lines, strict=True)]
+    numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]
     return [row.label, *numbers, shown]
 
 
-def number_cell(printed: Printed, line: Line | None, unit: str) -> Markup:
-    """The printed number, and ours below it."""
-    above = number(printed.mean, printed.sd, printed.mark, printed_digits(printed.mean, unit))
-    shown = [tag("span", above, class_="printed", title="printed")]
+def number_cell(printed: Printed, line: Line | None, metric: Metric) -> Markup:
+    """The printed number, and ours below it; ours alone where the source has no such number."""
+    above = number(printed.mean, printed.sd, printed.mark, printed_digits(printed.mean, metric.unit))
+    shown = [] if metric.is_extra else [tag("span", above, class_="printed", title="printed")]
     if line and line["ours_mean"] is not None:
-        below = number(line["ours_mean"], line["ours_sd"], line["stars"], DECIMALS[unit])
+        below = number(line["ours_mean"], line["ours_sd"], line["stars"], DECIMALS[metric.unit])
         shown.append(tag("span", below, class_="ours", title="ours"))
     return join(shown)
 

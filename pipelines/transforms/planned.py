@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pipelines.plan import Plan
 from pipelines.plan.models import IMPLEMENTED
-from pipelines.plan.runs import runs_for
-from pipelines.plan.schema import Plan
 from pipelines.settings import Settings
-from pipelines.training_data import NotTrainable, training_data
+from pipelines.training_data import NotTrainable, Run, pretraining_runs_of, runs_of
 from warehouse.store import Store
 
 
@@ -17,16 +15,23 @@ class PlannedRuns:
     """Runs of the settings that can be trained, and why the others cannot.
 
     Attributes:
-        runs: RUN mappings by setting_id, in fold order.
+        runs: RUN mappings by setting_id, in the order of folds and seeds.
         reasons: By setting_id, why a setting whose model exists has no runs.
+        pretrain: RUN mappings by name of the pretraining.
     """
 
-    runs: Mapping[str, list[dict[str, Any]]]
+    runs: Mapping[str, list[Run]]
     reasons: Mapping[str, str]
+    pretrain: Mapping[str, list[Run]]
 
-    def all_runs(self) -> list[dict[str, Any]]:
-        """Every run once, in plan order."""
-        return list({run["run_id"]: run for runs in self.runs.values() for run in runs}.values())
+    def all_runs(self) -> list[Run]:
+        """Every run once, pretrainings before what starts from them, else in plan order."""
+        runs = [run for group in (*self.pretrain.values(), *self.runs.values()) for run in group]
+        return list({run["run_id"]: run for run in reversed(runs)}.values())[::-1]
+
+    def behind(self, plan: Plan) -> dict[str, list[Run]]:
+        """By setting_id, the runs whose results a row shows: fine-tunings, or the pretraining where there are none."""
+        return {name: runs or self.pretrain[plan.pretraining_of[name]] for name, runs in self.runs.items()}
 
 
 def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
@@ -34,14 +39,20 @@ def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
 
     Writes the training-inputs files that the runs read, where they are not there yet.
     """
-    runs: dict[str, list[dict[str, Any]]] = {}
+    runs: dict[str, list[Run]] = {}
+    pretrain: dict[str, list[Run]] = {}
     reasons: dict[str, str] = {}
     for setting in plan.settings.values():
         if setting.model not in IMPLEMENTED:
             continue
-        data = training_data(store, settings, setting)
-        if isinstance(data, NotTrainable):
-            reasons[setting.setting_id] = data.reason
+        pretraining = plan.pretraining(setting)
+        if pretraining and pretraining.name not in pretrain:
+            found = pretraining_runs_of(store, settings, plan, pretraining)
+            if not isinstance(found, NotTrainable):
+                pretrain[pretraining.name] = found
+        group = runs_of(store, settings, plan, setting)
+        if isinstance(group, NotTrainable):
+            reasons[setting.setting_id] = group.reason
         else:
-            runs[setting.setting_id] = runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind)
-    return PlannedRuns(runs, reasons)
+            runs[setting.setting_id] = group
+    return PlannedRuns(runs, reasons, pretrain)

@@ -19,14 +19,15 @@ def published(plan: Plan) -> pl.DataFrame:
                 "row_order": order,
                 "row_label": row.label,
                 "metric": metric.name,
-                "printed_mean": row.printed[metric.name].mean,
-                "printed_sd": row.printed[metric.name].sd,
-                "printed_stars": row.printed[metric.name].mark,
+                "printed_mean": row.printed_number(metric).mean,
+                "printed_sd": row.printed_number(metric).sd,
+                "printed_stars": row.printed_number(metric).mark,
                 "printed_unit": metric.unit,
                 "citation": f"{table.source}: {row.label}, {metric.label}",
             }
             for table in plan.tables
             for order, row in enumerate(table.rows, start=1)
             for metric in table.metrics
+            if not metric.is_extra
         ],
     )

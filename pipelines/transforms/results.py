@@ -2,7 +2,6 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -10,62 +9,28 @@ import polars as pl
 from pipelines.plan.schema import UNITS, Metric, Plan, PrintedTable, Row, Setting
 from pipelines.plan.status import DONE, row_status
 from pipelines.settings import Settings
+from pipelines.transforms.finished import NOTHING, FinishedRuns
 from pipelines.transforms.frames import typed_frame
 from pipelines.transforms.significance import SignedRankTest, signed_rank_test
 
 
-@dataclass(frozen=True)
-class FinishedRuns:
-    """The finished runs of one setting, in fold order.
-
-    Attributes:
-        run_ids: Their ids.
-        init: What their weights started from.
-        scores: Per metric name, the score of each fold; None where it is undefined.
-    """
-
-    run_ids: tuple[str, ...]
-    init: str
-    scores: Mapping[str, tuple[float | None, ...]]
-
-
-NOTHING = FinishedRuns((), "", {})
-
-
-def finished_runs(runs: pl.DataFrame, fold_scores: pl.DataFrame) -> dict[str, FinishedRuns]:
-    """Group `run.runs` and `run.fold_scores` by setting_id."""
-    values = {(row["run_id"], row["metric"]): row["value"] for row in fold_scores.iter_rows(named=True)}
-    metrics = sorted(fold_scores["metric"].unique().to_list())
-    found: dict[str, FinishedRuns] = {}
-    for (setting_id,), group in runs.sort("setting_id", "fold").group_by("setting_id", maintain_order=True):
-        ids = tuple(group["run_id"].to_list())
-        found[str(setting_id)] = FinishedRuns(
-            ids,
-            "; ".join(sorted(group["init"].unique().to_list())),
-            {metric: tuple(values.get((run_id, metric)) for run_id in ids) for metric in metrics},
-        )
-    return found
-
-
 def results(
-    plan: Plan, settings: Settings, runs: pl.DataFrame, fold_scores: pl.DataFrame, reasons: Mapping[str, str]
+    plan: Plan, settings: Settings, found: Mapping[str, FinishedRuns], reasons: Mapping[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Set ours beside every printed number.
 
-    Ours are mean and sample standard deviation over the folds in which the metric is defined, in the printed unit, and
-    null unless every run of the row's setting is finished.
+    Ours are mean and sample standard deviation over the folds (or seeds) in which the metric is defined, in the printed
+    unit, and null unless every run of the row's setting is finished.
 
     Args:
         plan: The plan, with the printed numbers.
         settings: The configuration; decides which tables' datasets are there.
-        runs: `run.runs`, the finished runs of this plan only.
-        fold_scores: `run.fold_scores` of these runs.
+        found: The finished runs of this plan by setting_id (`finished_runs`).
         reasons: Why a setting cannot be trained, by setting_id.
 
     Returns:
         `report.results` and `report.significance`.
     """
-    found = finished_runs(runs, fold_scores)
     finished = {setting_id: len(group.run_ids) for setting_id, group in found.items()}
     lines: list[dict[str, Any]] = []
     tests: list[dict[str, Any]] = []
@@ -83,8 +48,11 @@ def results(
                 lines.append(
                     {
                         **common,
+                        "table_title": table.title,
                         "row_order": order,
                         "row_label": row.label,
+                        "unit": metric.unit,
+                        "is_extra": metric.is_extra,
                         **printed_columns(row, metric),
                         **our_columns(row, metric, done.get(row.row_id, NOTHING)),
                         **context_columns(plan, plan.setting(table, row), settings, done.get(row.row_id, NOTHING)),
@@ -105,14 +73,13 @@ def identity(table: PrintedTable, row: Row) -> dict[str, str]:
 
 def printed_columns(row: Row, metric: Metric) -> dict[str, Any]:
     """What the source prints."""
-    printed = row.printed[metric.name]
+    printed = row.printed_number(metric)
     return {"printed_mean": printed.mean, "printed_sd": printed.sd, "printed_stars": printed.mark}
 
 
 def row_scores(row: Row, metric: Metric, runs: FinishedRuns) -> tuple[float | None, ...]:
-    """Scores of a row by fold; a row about one genre has the score of that genre, named `<metric>/<genre>`."""
-    name = metric.name if row.genre is None else f"{metric.name}/{row.genre}"
-    return runs.scores.get(name, (None,) * len(runs.run_ids))
+    """Scores of a row by fold or seed."""
+    return runs.scores.get(row.score_name(metric), (None,) * len(runs.run_ids))
 
 
 def our_columns(row: Row, metric: Metric, runs: FinishedRuns) -> dict[str, Any]:

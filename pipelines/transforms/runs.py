@@ -9,22 +9,25 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.plan.runs import canonical_json
+from pipelines.plan.identity import canonical_json
+from pipelines.plan.schema import PRETRAIN
 from pipelines.transforms.frames import typed_frame
 from warehouse.store import Store
 
-RESULT_KEYS = {
+PRETRAIN_KEYS = {
     "run_id": str,
     "parameters": int,
     "init": str,
     "tracks_train": int,
+    "versions": dict,
+    "epochs": list,
+}
+EVALUATE_KEYS = PRETRAIN_KEYS | {
     "tracks_test": int,
     "tracks_unlabelled": int,
-    "versions": dict,
     "scores": dict,
     "classes_scored": int,
     "genre_ap": list,
-    "epochs": list,
 }
 TIMING_KEYS = {"device": str, "started_at": str, "duration_wall_s": float, "sessions": int}
 
@@ -74,7 +77,7 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
     Raises:
         RunFileError: for a result or timing file that is damaged or belongs to another run.
     """
-    finished = [(run, read_result(store, run["run_id"])) for run in runs if is_finished(store, run["run_id"])]
+    finished = [(run, read_result(store, run)) for run in runs if is_finished(store, run["run_id"])]
     ids = [(run["run_id"], result) for run, result in finished]
     return RunTables(
         runs=typed_frame("run.runs", [run_row(run, result) for run, result in finished]),
@@ -86,11 +89,12 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
             [
                 {"run_id": run_id, "metric": metric, "value": value, "classes_scored": classes_of(metric, result)}
                 for run_id, result in ids
-                for metric, value in result["scores"].items()
+                for metric, value in result.get("scores", {}).items()
             ],
         ),
         genre_ap=typed_frame(
-            "run.genre_ap", [{"run_id": run_id, **genre} for run_id, result in ids for genre in result["genre_ap"]]
+            "run.genre_ap",
+            [{"run_id": run_id, **genre} for run_id, result in ids for genre in result.get("genre_ap", [])],
         ),
         timings=typed_frame("run.timings", [read_timing(store, run_id) for run_id, _ in ids]),
     )
@@ -98,37 +102,50 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
 
 def classes_of(metric: str, result: Mapping[str, Any]) -> int | None:
     """Number of classes behind a macro mean; None for a metric that is not one."""
-    return int(result["classes_scored"]) if metric == "map" else None
+    return int(result["classes_scored"]) if metric.rpartition("/")[2] == "map" else None
 
 
 def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """One row of `run.runs`: what was asked (the run) and what came of it (the result)."""
-    copied = ("run_id", "parameters", "init", "tracks_train", "tracks_test", "tracks_unlabelled")
     return {
-        **{key: run[key] for key in ("work", "setting_id", "stage", "profile", "data_kind")},
-        **{key: run["data"][key] for key in ("corpus", "scheme", "fold", "corpus_hash")},
-        **{key: result[key] for key in copied},
+        **{key: run[key] for key in ("work", "setting_id", "stage", "profile", "data_kind", "pretrained")},
+        **data_columns(run),
+        **{key: result[key] for key in ("run_id", "parameters", "init", "tracks_train")},
+        **{key: result.get(key) for key in ("tracks_test", "tracks_unlabelled")},
         "seed": run["settings"]["seed"],
         "settings_json": canonical_json(run["settings"]),
         "versions_json": canonical_json(result["versions"]),
     }
 
 
-def read_result(store: Store, run_id: str) -> dict[str, Any]:
+def data_columns(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was trained on; a pretraining names all its corpora, and the fold that it leaves out."""
+    data = run["data"]
+    if run["stage"] != PRETRAIN:
+        return {key: data[key] for key in ("corpus", "scheme", "fold", "corpus_hash")}
+    return {
+        "corpus": " + ".join(source["corpus"] for source in data["sources"]),
+        "scheme": None,
+        "fold": data.get("exclude_fold"),
+        "corpus_hash": " + ".join(source["corpus_hash"] for source in data["sources"]),
+    }
+
+
+def read_result(store: Store, run: Mapping[str, Any]) -> dict[str, Any]:
     """Read and check the result of a finished run.
 
     Raises:
         RunFileError: if it is no JSON, lacks a key, or is another run's.
     """
-    path = result_path(store, run_id)
-    result = read_json(path, RESULT_KEYS)
-    if result["run_id"] != run_id:
-        raise RunFileError(f"{path}: holds run {result['run_id']!r}; expected {run_id!r}. {mend(path)}")
+    path = result_path(store, run["run_id"])
+    result = read_json(path, PRETRAIN_KEYS if run["stage"] == PRETRAIN else EVALUATE_KEYS)
+    if result["run_id"] != run["run_id"]:
+        raise RunFileError(f"{path}: holds run {result['run_id']!r}; expected {run['run_id']!r}. {mend(path)}")
     for key, columns in (
         ("genre_ap", {"genre", "average_precision", "positives"}),
         ("epochs", {"epoch", "metric", "value"}),
     ):
-        if any(not isinstance(row, dict) or row.keys() != columns for row in result[key]):
+        if any(not isinstance(row, dict) or row.keys() != columns for row in result.get(key, [])):
             raise RunFileError(f"{path}: {key} is not a list of {', '.join(sorted(columns))}. {mend(path)}")
     return result
 

@@ -176,8 +176,8 @@ def test_touching_a_file_changes_no_table(store: Store, tmp_path: Path) -> None:
 def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
     build_corpus(store, M4A, "real")
     build_corpus_genres(store, M4A, "real")
-    inputs = write_training_inputs(store, M4A, "random5")
-    table = pq.read_table(store.root / inputs.path)
+    inputs = write_training_inputs(store, M4A, "random5", features=())
+    table = pq.read_table(store.root / inputs.place)
     assert (inputs.tracks, inputs.status) == (6, "")
     assert table.schema.metadata[b"genres"] == b'["rock", "pop", "\'; DROP TABLE", "jazz"]'
     rows = {row["track_id"]: row for row in table.to_pylist()}
@@ -185,15 +185,15 @@ def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
     assert rows["ccc2"]["labels"] == []
     assert not rows["ccc2"]["kept_by_drop_samples"]
     assert sorted({row["fold"] for row in rows.values()}) == [0, 1, 2, 3, 4]
-    before = (store.root / inputs.path).read_bytes()
-    assert write_training_inputs(store, M4A, "random5") == inputs
-    assert (store.root / inputs.path).read_bytes() == before
+    before = (store.root / inputs.place).read_bytes()
+    assert write_training_inputs(store, M4A, "random5", features=()) == inputs
+    assert (store.root / inputs.place).read_bytes() == before
 
 
 def test_a_corpus_with_too_few_tracks_says_so(store: Store) -> None:
     write_table(store, "corpus.m4a", read_frame(store, "corpus.m4a"))
-    inputs = write_training_inputs(store, M4A, "random5")
-    assert inputs.path is None
+    inputs = write_training_inputs(store, M4A, "random5", features=())
+    assert inputs.place == ""
     assert inputs.status == "corpus m4a holds 0 labelled tracks, 5 folds need at least 5"
 
 

@@ -200,7 +200,7 @@ def test_a_mistake_in_a_profile_is_named(old: str, new: str, expected: str, expe
 
 def test_a_base_without_folds_or_with_a_stray_key_is_refused(experiments: Path) -> None:
     edit(experiments / "jiang2024" / "base" / "bert.toml", lambda text: text.replace("folds = 5", "fold = 5"))
-    with pytest.raises(PlanError, match=r"base/bert\.toml: \[data\]: missing folds"):
+    with pytest.raises(PlanError, match=r"base/bert\.toml: \[data\]: unknown key fold"):
         load_plan("sample", experiments)
 
 

@@ -49,7 +49,7 @@ def test_rows_with_equal_settings_share_one(
 ) -> None:
     monkeypatch.setenv("MGC_STORE", str(tmp_path))
     assert main(["--work", "jiang2024"]) == 0
-    assert "22 settings, 18 pretrainings, 110 runs" in capsys.readouterr().out
+    assert "Printed rows: 22 settings, 18 pretrainings, 110 fine-tunings" in capsys.readouterr().out
     plan = load_plan("paper")
     default = [row for row, setting_id in plan.setting_of.items() if setting_id == "jiang2024_mae"]
     assert [table for _, table, _ in default] == [f"table_6_{number}" for number in range(1, 10)]

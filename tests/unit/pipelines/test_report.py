@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipelines.assets import report
+from pipelines.assets import analyses, report
 from pipelines.plan import TrainingData, load_plan, runs_for
 from pipelines.resources import MgcResource
 from pipelines.transforms.planned import PlannedRuns
@@ -44,6 +44,8 @@ def write_run(store: Store, run: dict[str, Any], level: float) -> None:
         "epochs": [{"epoch": epoch, "metric": "loss", "value": 1 / epoch} for epoch in (1, 2, 3)],
     }
     timing = {"device": "cpu", "started_at": "2026-11-20T12:00:00+00:00", "duration_wall_s": 1, "sessions": 1}
+    tracks = {"track_id": ["a", "b"], "scores": [[1.0, -9.0], [-9.0, -9.0]], "labels": [[0], [1]]}
+    pl.DataFrame(tracks).write_parquet(folder / "predictions.parquet")
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "timing.json").write_text(json.dumps(timing))
 
@@ -51,8 +53,9 @@ def write_run(store: Store, run: dict[str, Any], level: float) -> None:
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> PlannedRuns:
     plan = load_plan("sample")
-    runs = PlannedRuns({name: runs_for(plan, name, DATA, {}, "sample") for name in SETTINGS}, {})
-    monkeypatch.setattr(report, "planned_runs", lambda *_: runs)
+    runs = PlannedRuns({name: runs_for(plan, name, DATA, {}, "sample") for name in SETTINGS}, {}, {})
+    for module in (report, analyses):
+        monkeypatch.setattr(module, "planned_runs", lambda *_: runs)
     return runs
 
 

@@ -38,6 +38,9 @@ def results(*rows):
             {
                 "work": work,
                 "table_id": table_id,
+                "table_title": "Baselines",
+                "unit": "percent",
+                "is_extra": False,
                 "row_id": row_id,
                 "row_order": order,
                 "row_label": row_id.upper(),

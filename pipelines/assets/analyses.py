@@ -1,0 +1,151 @@
+"""Groups results and report: what is made of several runs together: modality importance, intervals, bar figures."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
+from pipelines.assets.inpainting import INPAINTING
+from pipelines.assets.training import WORK, current_plan
+from pipelines.figures.bars import printed_beside_ours
+from pipelines.figures.importance import importance_chart
+from pipelines.plan import Plan
+from pipelines.report.figures import drawn_from
+from pipelines.resources import MgcResource
+from pipelines.transforms import bootstrap, importance
+from pipelines.transforms.finished import FinishedRuns, finished_runs
+from pipelines.transforms.planned import PlannedRuns, planned_runs
+from pipelines.transforms.runs import RunFileError
+from warehouse.store import Store
+from warehouse.tables import stored_inputs, table_hash, write_table
+
+FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING)
+IMPORTANCE_FIGURE = dg.AssetKey(["figures", "jiang2024_figure_6_1"])
+BAR_FIGURES = {"accuracy": "ru2023_accuracy", "f1": "ru2023_f_measure"}
+BOOTSTRAP_JOB = "jiang2024_extra"
+ANALYSES = [
+    table_key(importance.NAME),
+    table_key(bootstrap.NAME),
+    IMPORTANCE_FIGURE,
+    *(dg.AssetKey(["figures", name]) for name in BAR_FIGURES.values()),
+]
+VERSION = "1"
+
+
+def analyses_assets() -> list[dg.AssetsDefinition]:
+    """The assets of this module."""
+    return [importance_table(), importance_figure(), bootstrap_table(), bar_figures()]
+
+
+def finished_of(store: Store, plan: Plan, planned: PlannedRuns) -> dict[str, FinishedRuns]:
+    """What the finished runs behind each setting came to, from the tables."""
+    return finished_runs(plan, planned, *(frame_of(store, name) for name in FINISHED_FROM))
+
+
+def importance_table() -> dg.AssetsDefinition:
+    """`report.modality_importance`."""
+    upstream = [table_key(name) for name in (*FINISHED_FROM, "run.genre_ap", "genre.coarse")]
+
+    @table_assets((importance.NAME,), group="report", deps=upstream, name="modality_importance")
+    def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store, settings = mgc.open_store(), mgc.settings()
+        plan = current_plan(settings.profile)
+        found = finished_of(store, plan, planned_runs(store, plan, settings))
+        frame = importance.modality_importance(
+            plan, found, frame_of(store, "run.genre_ap"), frame_of(store, "genre.coarse")
+        )
+        changed = write_if_changed(store, {importance.NAME: frame})
+        context.log.info("Importance of modalities for %d genres", frame.filter(level="genre").height)
+        yield table_result(store, importance.NAME, skipped=not changed)
+
+    return write
+
+
+def importance_figure() -> dg.AssetsDefinition:
+    """Figure 6.1."""
+
+    @dg.asset(
+        key=IMPORTANCE_FIGURE,
+        deps=[table_key(importance.NAME)],
+        group_name="report",
+        kinds={"matplotlib"},
+        owners=OWNERS,
+        description="Importance of audio and lyrics for each coarse genre, and their ratio (Jiang 2024, Figure 6.1).",
+    )
+    def draw(mgc: MgcResource) -> dg.MaterializeResult:
+        store = mgc.open_store()
+        path = figure_path(store, IMPORTANCE_FIGURE)
+        inputs = f"{VERSION} {table_hash(store, importance.NAME)}"
+        current = drawn_from(path) == inputs
+        if not current:
+            rows = frame_of(store, importance.NAME).filter(work="jiang2024", level="coarse")
+            importance_chart(rows.sort("genre"), path, inputs)
+        return dg.MaterializeResult(metadata={"picture": picture(path), "unchanged": current})
+
+    return draw
+
+
+def bootstrap_table() -> dg.AssetsDefinition:
+    """`report.bootstrap`; takes minutes at full size, and so belongs to the job of our own rows."""
+
+    @table_assets((bootstrap.NAME,), group="report", deps=[table_key(name) for name in FINISHED_FROM], name="bootstrap")
+    def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store, settings = mgc.open_store(), mgc.settings()
+        inputs = hashlib.sha256(json.dumps([VERSION, table_hash(store, "run.runs")]).encode()).hexdigest()
+        current = stored_inputs(store, bootstrap.NAME) == inputs
+        if not current:
+            plan = current_plan(settings.profile)
+            found = finished_of(store, plan, planned_runs(store, plan, settings))
+            try:
+                frame = bootstrap.bootstrap(store, plan, found)
+            except RunFileError as error:
+                raise dg.Failure(description=str(error), allow_retries=False) from error
+            context.log.info("Bootstrap intervals of %d settings", frame["setting_id"].n_unique())
+            write_table(store, bootstrap.NAME, frame, inputs=inputs)
+        yield table_result(store, bootstrap.NAME, skipped=current)
+
+    return write.map_asset_specs(lambda spec: spec.merge_attributes(tags={WORK: BOOTSTRAP_JOB}))
+
+
+def bar_figures() -> dg.AssetsDefinition:
+    """The two bar figures of Ru 2023."""
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                dg.AssetKey(["figures", name]),
+                deps=[table_key("report.results")],
+                group_name="report",
+                kinds={"matplotlib"},
+                owners=OWNERS,
+                description=f"Objective evaluation of Ru 2023, printed beside ours: {metric}.",
+            )
+            for metric, name in BAR_FIGURES.items()
+        ],
+        name="ru2023_bars",
+    )
+    def draw(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store = mgc.open_store()
+        rows = frame_of(store, "report.results").filter(work="ru2023", table_id="objective").sort("row_order")
+        for metric, name in BAR_FIGURES.items():
+            path = store.figures / f"{name}.png"
+            own = rows.filter(pl.col("metric") == metric)
+            shown = own.select("row_label", "printed_mean", "ours_mean", "ours_sd")
+            inputs = hashlib.sha256(f"{VERSION}{shown.write_ndjson()}".encode()).hexdigest()
+            current = drawn_from(path) == inputs
+            if not current:
+                printed_beside_ours(shown, metric.replace("f1", "F-measure"), path, inputs)
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey(["figures", name]), metadata={"picture": picture(path), "unchanged": current}
+            )
+
+    return draw
+
+
+def figure_path(store: Store, key: dg.AssetKey) -> Path:
+    """Where the picture of an asset lies."""
+    return store.figures / f"{key.path[-1]}.png"

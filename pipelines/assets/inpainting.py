@@ -1,0 +1,155 @@
+"""Group results: how well hidden parts of spectrograms are filled in (jiang2024, Table 6.10), table and pictures."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from pipelines.assets.common import (
+    CONTRACT_CHECK,
+    OWNERS,
+    picture,
+    table_key,
+    table_result,
+    table_spec,
+    write_if_changed,
+)
+from pipelines.assets.training import pretrain_key
+from pipelines.figures.inpainting import Image, Inpainted, inpainting_chart
+from pipelines.launch import TINY_PROFILES, is_finished, start, worker_command
+from pipelines.plan import Plan, Setting
+from pipelines.plan.schema import PRETRAIN
+from pipelines.report.figures import drawn_from
+from pipelines.resources import MgcResource
+from pipelines.training_data import NotTrainable, Run, pretraining_runs_of
+from pipelines.transforms.frames import typed_frame
+from warehouse.store import Store, file_sha256, replacing
+
+INPAINTING = "report.inpainting"
+FIGURE = "jiang2024_table_6_10"
+FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
+WORKER = "mgc_models.inpaint"
+OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
+TRACKS, PICTURES = 256, 2
+
+
+def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
+    """The settings that are judged by inpainting, each with its masking ratios."""
+    ratios: dict[str, list[float]] = {}
+    for table in plan.tables:
+        for row in table.rows:
+            setting_id = plan.setting_of[table.work, table.table_id, row.row_id]
+            if table.stage == PRETRAIN and setting_id and row.mask_ratio is not None:
+                ratios.setdefault(setting_id, []).append(row.mask_ratio)
+    return {setting_id: tuple(sorted(found)) for setting_id, found in ratios.items()}
+
+
+def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefinition:
+    """`report.inpainting` and its pictures; without rows where no model that can is there."""
+    settings_ids = inpainted_settings(plan)
+    needed = [pretrain_key(name) for name in settings_ids if pretrain_key(name) in pretrained]
+
+    @dg.multi_asset(
+        specs=[
+            table_spec(INPAINTING, group="results", deps=needed, kinds={"pytorch"}),
+            dg.AssetSpec(
+                FIGURE_KEY,
+                deps=needed,
+                group_name="results",
+                kinds={"matplotlib"},
+                owners=OWNERS,
+                description="Spectrograms, the same with patches hidden, and filled in, at each masking ratio "
+                "(Jiang 2024, Table 6.10).",
+            ),
+        ],
+        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(INPAINTING), blocking=True)],
+        name="inpainting",
+    )
+    def inpaint(
+        context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
+    ) -> Iterator[dg.MaterializeResult]:
+        store = mgc.open_store()
+        frames = []
+        for setting_id, ratios in settings_ids.items():
+            run = finished_run(store, mgc, plan, plan.settings[setting_id])
+            if run is not None:
+                frame = inpainted(context, pipes, store, run, ratios)
+                frames.append(frame.with_columns(setting_id=pl.lit(setting_id), run_id=pl.lit(run["run_id"])))
+        found = pl.concat(frames) if frames else pl.DataFrame(schema={"mask_ratio": pl.Float64})
+        table = typed_frame(INPAINTING, found.select(typed_frame(INPAINTING, []).columns).to_dicts() if frames else [])
+        changed = write_if_changed(store, {INPAINTING: table})
+        yield table_result(store, INPAINTING, skipped=not changed)
+        path = store.figures / f"{FIGURE}.png"
+        inputs = " ".join(file_sha256(store.run(run_id) / OUTPUT) for run_id in sorted(set(table["run_id"])))
+        current = drawn_from(path) == inputs
+        if not current:
+            inpainting_chart(pictures(found), path, inputs)
+        yield dg.MaterializeResult(asset_key=FIGURE_KEY, metadata={"picture": picture(path), "unchanged": current})
+
+    return inpaint
+
+
+def finished_run(store: Store, mgc: MgcResource, plan: Plan, setting: Setting) -> Run | None:
+    """The pretraining behind a setting, if it is finished."""
+    pretraining = plan.pretraining(setting)
+    runs = pretraining_runs_of(store, mgc.settings(), plan, pretraining) if pretraining else []
+    if isinstance(runs, NotTrainable) or not runs or not is_finished(store, runs[0]["run_id"]):
+        return None
+    return runs[0]
+
+
+def inpainted(
+    context: dg.AssetExecutionContext,
+    pipes: dg.PipesSubprocessClient,
+    store: Store,
+    run: Run,
+    ratios: tuple[float, ...],
+) -> pl.DataFrame:
+    """What the worker wrote beside the run's weights; it is started if that is not there."""
+    output = store.run(run["run_id"]) / OUTPUT
+    if not output.is_file():
+        job = write_job(store, run, ratios)
+        start(context, pipes, worker_command(WORKER, job, 1), "Inpainting")
+    return pl.read_parquet(output)
+
+
+def write_job(store: Store, run: Run, ratios: tuple[float, ...]) -> Path:
+    """Write the job file that the worker reads; returns its path."""
+    path = store.root / "jobs" / f"inpaint_{run['run_id']}.json"
+    job = {
+        "store": str(store.root),
+        "device": "auto",
+        "run": run,
+        "ratios": ratios,
+        "tracks": TRACKS,
+        "pictures": PICTURES,
+    }
+    if run["profile"] in TINY_PROFILES:
+        job["threads"] = 1
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(job, indent=1))
+    return path
+
+
+def pictures(rows: pl.DataFrame) -> list[Inpainted]:
+    """The rows that hold images."""
+    shown = rows.drop_nulls("original").sort("track_id", "mask_ratio") if "original" in rows.columns else rows.clear()
+    return [
+        Inpainted(
+            row["track_id"],
+            row["mask_ratio"],
+            row["mse"],
+            original=image(row["original"], row["bands"]),
+            hidden=image(row["hidden"], row["bands"]).astype(np.bool_),
+            filled=image(row["filled"], row["bands"]),
+        )
+        for row in shown.iter_rows(named=True)
+    ]
+
+
+def image(cells: list[float], bands: int) -> Image:
+    """`[bands, frames]` from cells in the order of frames."""
+    return np.array(cells, dtype=np.float32).reshape(-1, bands).T
