@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure_all(options: argparse.Namespace, device: torch.device, store: Store) -> dict[str, Any]:
     compiled = device.type == "cuda" if options.compile is None else options.compile
-    write_store(store, preset_sizes(options.preset, options.tracks))
+    write_store(store, preset_sizes(options.preset, options.tracks or _enough_tracks(options)))
     cache = Cache()
     stages = {}
     for stage in [options.stage] if options.stage else STAGES:
@@ -100,6 +100,13 @@ def _measure_all(options: argparse.Namespace, device: torch.device, store: Store
         "compiled": compiled and not options.compare_precisions,
         "stages": stages,
     }
+
+
+def _enough_tracks(options: argparse.Namespace) -> int:
+    """So many that no end of an epoch, with its resume state, falls into the timed steps."""
+    preset = presets()[options.preset]
+    batch = options.batch_size or max(preset[section]["batch_size"] for section in ("pretrain", "train"))
+    return max(preset["sizes"]["tracks"], (options.warmup + options.steps + 1) * batch)
 
 
 def _as_text(record: dict[str, Any]) -> str:
