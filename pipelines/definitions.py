@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.assets import corpora, datasets, features, genres, preflight, raw, tracks
+from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
 from pipelines.assets.training import EXTRA, SMALL_RUNS, WORK, training_assets
@@ -73,7 +74,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]
     keys = [asset.key for asset in training]
-    return [*data, *training, inpainting_asset(plan, set(keys)), *results_assets(keys, data_keys)]
+    beside = [inpainting_asset(plan, set(keys)), genre_embeddings_asset()]
+    return [*data, *training, *beside, *results_assets(keys, data_keys)]
 
 
 def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:

@@ -4,6 +4,9 @@ IMPLEMENTED: dict[str, tuple[str, ...]] = {
     "inception_v4": ("inception_v4",),
     "bert": ("bert",),
     "alnet": ("inception_v4", "bert"),
+    "ru_mgc": ("bert",),
+    "santana": (),
+    "pandeya": (),
 }
 """Model name -> the pretrained weights it can start from, keys of `pipelines.settings.WEIGHT_VARIABLES`."""
 

@@ -94,7 +94,11 @@ def test_ru2023_tables_are_the_printed_lines(name: str, heading: str) -> None:
             setting = plan.setting(table, row)
             assert setting
             model, loss = setting.settings["model"], setting.settings["loss"]
-            assert [bool(cell) for cell in line.split("\t")[:3]] == [loss["contrastive"], model["scma"], model["gcem"]]
+            assert [bool(cell) for cell in line.split("\t")[:3]] == [
+                loss["contrastive_weight"] > 0,
+                model["scma"],
+                model["gcem"],
+            ]
 
 
 @pytest.mark.parametrize("number", [1, 2])
