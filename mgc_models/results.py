@@ -121,7 +121,7 @@ def _genre_ap(scores: Scores, data: TrackData) -> list[dict[str, Any]]:
 def _result(run: RunSpec | PretrainRun, state: LoopState, tracks_train: int, init: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
-        "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
+        "parameters": sum(item.numel() for name, item in state.model.named_parameters() if name != TEMPERATURE),
         "init": init,
         "tracks_train": tracks_train,
         "versions": versions(),

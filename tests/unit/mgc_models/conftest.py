@@ -1,6 +1,11 @@
 import logging
 
+import hypothesis
 import pytest
+
+# How long a case takes says nothing here: the machine may be busy.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as reference
 
-from mgc_models.metrics import average_precision, binary_cross_entropy, score
+from mgc_models.metrics import average_precision, best_threshold, binary_cross_entropy, score
+from mgc_models.single_label import single_label_scores
 
 _SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 5))
 # Few distinct values, so that ties are common.
@@ -25,15 +26,7 @@ def test_example_based_metrics_are_those_of_scikit_learn(pair):
     found = score(labels, logits, -1.5)
     assert found.tracks_unlabelled == (~labelled).sum()
     if not labelled.any():
-        assert (
-            found.values["accuracy"]
-            is found.values["precision"]
-            is found.values["recall"]
-            is found.values["f1"]
-            is found.values["map"]
-            is found.values["loss"]
-            is None
-        )
+        assert set(found.values.values()) == {None}
         return
     # One column in front keeps scikit-learn from taking a single genre for a binary problem; it changes no set.
     true, guess = (np.pad(part[labelled], ((0, 0), (1, 0))) for part in (labels, predicted))
@@ -91,3 +84,68 @@ def test_logits_that_are_not_finite_and_other_shapes_are_refused():
         score(np.array([[True, False]]), np.array([[0.0, np.nan]], dtype=np.float32), -1.5)
     with pytest.raises(ValueError, match="shape"):
         score(np.ones((2, 3), dtype=bool), np.ones((2, 2), dtype=np.float32), -1.5)
+
+
+@given(labels_and_logits())
+def test_label_based_metrics_are_those_of_scikit_learn(pair):
+    """The mean over genres leaves out those that no track has, as the mean average precision does."""
+    labels, logits = pair
+    rows = labels.any(axis=1)
+    found = score(labels, logits, -1.5).values
+    if not rows.any():
+        assert found["subset_accuracy"] is found["f1_macro"] is found["f1_micro"] is None
+        return
+    true, guess = (np.pad(part[rows], ((0, 0), (1, 0))) for part in (labels, logits > -1.5))
+    occurs = np.flatnonzero(true.any(axis=0))
+    assert found["subset_accuracy"] == pytest.approx(reference.accuracy_score(true, guess))
+    assert found["f1_micro"] == pytest.approx(reference.f1_score(true, guess, average="micro", zero_division=0))
+    expected = reference.f1_score(true, guess, average="macro", labels=occurs, zero_division=0)
+    assert found["f1_macro"] == pytest.approx(expected)
+
+
+@given(labels_and_logits())
+def test_the_best_threshold_is_the_lowest_of_the_best(pair):
+    labels, logits = pair
+    rows = labels.any(axis=1)
+    if not rows.any():
+        with pytest.raises(ValueError, match="found none"):
+            best_threshold(labels, logits)
+        return
+    by_threshold = {value: score(labels, logits, value).values["f1"] for value in sorted(set(logits[rows].ravel()))}
+    best = max(by_threshold.values())
+    assert best_threshold(labels, logits) == min(value for value, f1 in by_threshold.items() if f1 == best)
+
+
+def test_of_many_logits_the_percentiles_are_tried():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(200, 3)).astype(np.float32)
+    labels = logits > 0.7
+    threshold = best_threshold(labels, logits)
+    assert np.isclose(np.quantile(logits[labels.any(axis=1)], np.arange(1, 100) / 100), threshold).any()
+    assert abs(threshold - 0.7) < 0.05
+
+
+@given(st.data())
+def test_single_label_metrics_are_those_of_scikit_learn(data):
+    rows, count = data.draw(st.integers(1, 12)), data.draw(st.integers(2, 5))
+    classes = data.draw(arrays(np.int64, rows, elements=st.integers(0, count - 1)))
+    logits = data.draw(arrays(np.float32, (rows, count), elements=_LOGITS))
+    genres = [f"genre {number}" for number in range(count)]
+    found = single_label_scores(classes, logits, genres)
+    predicted, occurs = logits.argmax(axis=1), sorted(set(classes.tolist()))
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(classes, predicted))
+    averages = {"f1": "macro", "f1_weighted": "weighted"}
+    for name, average in averages.items():
+        expected = reference.f1_score(classes, predicted, average=average, labels=occurs, zero_division=0)
+        assert found[name] == pytest.approx(expected)
+    assert found["f1_micro"] == pytest.approx(reference.f1_score(classes, predicted, average="micro"))
+    probabilities = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True)
+    assert found["log_loss"] == pytest.approx(reference.log_loss(classes, probabilities, labels=range(count)))
+    per_genre = reference.f1_score(classes, predicted, average=None, labels=occurs, zero_division=0)
+    expected = {f"f1/genre {number}": value for number, value in zip(occurs, per_genre, strict=True)}
+    assert {name: value for name, value in found.items() if "/" in name} == pytest.approx(expected)
+
+
+def test_without_a_track_no_single_label_metric_is_defined():
+    found = single_label_scores(np.zeros(0, np.int64), np.zeros((0, 3), np.float32), ["a", "b", "c"])
+    assert found == dict.fromkeys(("accuracy", "f1", "f1_micro", "f1_weighted", "log_loss"))

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgc_models.features.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
+from mgc_models.features.vocabulary import write_vocabulary
 from warehouse.shards import FeatureSpec, write_shard
 from warehouse.store import Store
 
@@ -63,6 +64,26 @@ def write_tracks(path, ids, labels, genres=GENRES):
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.replace_schema_metadata({"genres": json.dumps(genres)}), path)
+
+
+def write_words(store, ids, dataset="music4all", lines=3, words_per_line=4, words=6, width=5):
+    """Lines of word numbers for some tracks; gives the stored array of each."""
+    rng, folder = np.random.default_rng(3), store.feature("lyric_lines", dataset)
+    vectors = rng.normal(size=(words, width)).astype(np.float32)
+    digest = write_vocabulary(folder / "vocabulary.parquet", [f"w{n}" for n in range(words)], [1] * words, 9, vectors)
+    spec = FeatureSpec("lyric_lines", "int32", words_per_line, {"vocabulary_sha256": digest})
+    arrays = {name: rng.integers(1, words + 2, (1 + n % lines, words_per_line)).astype(np.int32) for n, name in ids}
+    write_shard(folder / "shard-00000.parquet", spec, arrays.items())
+    return arrays
+
+
+def write_vectors(store, ids, dataset="music4all", layers=2, dimension=3):
+    """Vectors of words for some tracks; gives the stored array of each."""
+    rng, folder = np.random.default_rng(4), store.feature("word_vectors", dataset)
+    spec = FeatureSpec("word_vectors", "float16", layers * dimension, {"layers": layers, "dimension": dimension})
+    arrays = {name: rng.normal(size=(1 + n % 5, layers * dimension)).astype(np.float16) for n, name in ids}
+    write_shard(folder / "shard-00000.parquet", spec, arrays.items())
+    return arrays
 
 
 def make_run(run_id="run0", model=BERT, fold=0, **train):
