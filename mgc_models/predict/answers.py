@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mgc_models.predict.classify import Failure, Prediction, probabilities
-from mgc_models.predict.runs import FinishedRun
+from mgc_models.predict.runs import FinishedRun, in_words
 from mgc_models.predict.trained import TrainedModel
 
 MARK = "*"
@@ -24,6 +24,7 @@ class Answer:
         name: Of the song.
         shares: Genre -> probability, the most probable first.
         predicted: Genres above the run's threshold; the most probable one for a model of one genre per track.
+        notes: What is unusual about the song, or what of it was not there.
         content: Everything as JSON values.
         explanation: See `explain.explain`; empty if none was asked for.
     """
@@ -31,6 +32,7 @@ class Answer:
     name: str
     shares: Mapping[str, float]
     predicted: tuple[str, ...]
+    notes: tuple[str, ...]
     content: Mapping[str, Any]
     explanation: Mapping[str, Any] = field(default_factory=dict)
 
@@ -42,6 +44,8 @@ def answer(prediction: Prediction, trained: TrainedModel, explanation: Mapping[s
     order = np.argsort(-prediction.logits, kind="stable")
     above = order[:1] if metadata.single_label else order[prediction.logits[order] > metadata.threshold_logit]
     predicted = tuple(metadata.genres[place] for place in above)
+    missing = () if prediction.parts == trained.run.parts else (f"from {in_words(prediction.parts)}",)
+    notes = missing + prediction.read.notes
     by_genre = {metadata.genres[place]: float(shares[place]) for place in order}
     content: dict[str, Any] = {
         "audio": str(song.audio) if song.audio else None,
@@ -54,11 +58,11 @@ def answer(prediction: Prediction, trained: TrainedModel, explanation: Mapping[s
         "genres": [
             {"genre": genre, "probability": share, "predicted": genre in predicted} for genre, share in by_genre.items()
         ],
-        "notes": list(prediction.read.notes),
+        "notes": list(notes),
     }
     if explanation:
         content["explanation"] = dict(explanation)
-    return Answer(song.name, by_genre, predicted, content, explanation)
+    return Answer(song.name, by_genre, predicted, notes, content, explanation)
 
 
 def failure_content(failure: Failure, run: FinishedRun) -> dict[str, Any]:
@@ -72,14 +76,16 @@ def failure_content(failure: Failure, run: FinishedRun) -> dict[str, Any]:
     }
 
 
-def heading(trained: TrainedModel) -> list[str]:
-    """What is used, and how its answers are to be read."""
+def heading(trained: TrainedModel, given: frozenset[str]) -> list[str]:
+    """What is used of what is given, and how the answers are to be read."""
     run, metadata = trained.run, trained.metadata
     threshold = f"above the run's threshold of {1 / (1 + math.exp(-metadata.threshold_logit)):.1%}"
     lines = [
         f"run {run.run_id}: {run.description}",
         f"{MARK} {'the most probable genre' if metadata.single_label else threshold}",
     ]
+    if unused := given - run.parts:
+        lines.append(f"the model takes {in_words(run.parts)}; {' and '.join(unused)} given beside it: not used")
     if run.demonstration:
         lines.append("trained on the sample corpus, whose genres and songs are made up: a demonstration")
     return lines
@@ -93,14 +99,14 @@ def in_detail(answer: Answer, top: int) -> list[str]:
     for genre, share in shown:
         mark = MARK if genre in answer.predicted else " "
         lines.append(f"  {mark} {genre:<{width}} {share:6.1%} {'#' * round(share * _BAR_COLUMNS)}".rstrip())
-    return lines + [f"  note: {note}" for note in answer.content["notes"]] + _explained(answer.explanation)
+    return lines + [f"  note: {note}" for note in answer.notes] + _explained(answer.explanation)
 
 
-def as_row(answer: Answer, top: int, width: int) -> str:
-    """One song of several: its most probable genres in one line."""
+def as_row(answer: Answer, name: str, top: int) -> str:
+    """One song of several: its most probable genres in one line, behind its name."""
     shown = list(answer.shares.items())[:top]
     genres = "  ".join(f"{MARK if genre in answer.predicted else ''}{genre} {share:.0%}" for genre, share in shown)
-    return f"{answer.name:<{width}}  {genres}"
+    return f"{name}  {genres}{''.join(f'  ({note})' for note in answer.notes)}"
 
 
 def _explained(explanation: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mgc_models.errors import DataError, DeviceError, ModelError, RunError, TrainingError
 from mgc_models.predict.listing import run_content, run_rows
 from mgc_models.predict.runs import FinishedRun, check_usable, choose_run, find_run, finished_runs
-from mgc_models.predict.songs import Song, pair_songs
+from mgc_models.predict.songs import Song, given_parts, pair_songs, short_names
 from warehouse.store import Store
 
 _DONE, _SOME_FAILED, _REFUSED = 0, 1, 2
@@ -117,7 +117,7 @@ def _list(store: Store, *, as_json: bool) -> int:
 
 def _run(name: str | None, songs: Sequence[Song], store: Store) -> FinishedRun:
     """The run that is asked for or chosen; refuses one that cannot take any of the songs."""
-    given = frozenset().union(*(song.parts for song in songs))
+    given = given_parts(songs)
     runs, refused = finished_runs(store)
     if name is None:
         for reason in refused:
@@ -138,9 +138,10 @@ def _predict(run: FinishedRun, songs: Sequence[Song], options: argparse.Namespac
 
     trained = load_trained(run, choose_device(options.device))
     crops = options.crops or trained.metadata.crops
-    for line in heading(trained):
+    for line in heading(trained, given_parts(songs)):
         print(line, file=sys.stderr if options.json else sys.stdout)
-    width = max(len(song.name) for song in songs)
+    names = short_names(songs)
+    width = max(map(len, names.values()))
     failed = 0
     for found in classify(songs, trained, crops):
         if isinstance(found, Failure):
@@ -155,5 +156,5 @@ def _predict(run: FinishedRun, songs: Sequence[Song], options: argparse.Namespac
         elif len(songs) == 1 or options.explain:
             print("\n".join(in_detail(told, options.top)))
         else:
-            print(as_row(told, options.top, width))
+            print(as_row(told, f"{names[found.read.song]:<{width}}", options.top))
     return _SOME_FAILED if failed else _DONE

@@ -89,10 +89,8 @@ def read_run(folder: Path) -> FinishedRun:
     """Read what a finished run says of itself.
 
     Raises:
-        RunError: if there is none, it is not finished, has no genres, or its files cannot be read.
+        RunError: if it is not finished, has no genres, or its files cannot be read.
     """
-    if not (folder / "spec.json").is_file():
-        raise RunError(f"{folder}: no run there. `python -m mgc_models.predict --list` shows those that can be used.")
     if not is_finished(folder):
         raise RunError(f"run {folder.name}: not finished ({RESULT} is missing). Run its job again; it goes on.")
     try:
@@ -129,10 +127,17 @@ def find_run(name: str, store: Store) -> FinishedRun:
     """The run of this id in the store, or in the folder of this name.
 
     Raises:
-        RunError: as `read_run`.
+        RunError: if there is none, or as `read_run`.
     """
     folder = store.run(name)
-    return read_run(folder if "/" not in name and folder.is_dir() else Path(name).expanduser().absolute())
+    if "/" in name or not folder.is_dir():
+        folder = Path(name).expanduser().absolute()
+    if not (folder / "spec.json").is_file():
+        raise RunError(
+            f"run {name}: neither in {store.root} nor a folder of a run. `python -m mgc_models.predict --list` shows "
+            "the runs of a store; --store names another."
+        )
+    return read_run(folder)
 
 
 def choose_run(runs: Sequence[FinishedRun], given: frozenset[str]) -> FinishedRun:

@@ -1,6 +1,6 @@
 """The songs to classify: which files belong together, and what they hold. Imports torch for spectrograms only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,17 @@ def pair_songs(audio: Sequence[Path], lyrics: Sequence[Path], lyrics_folder: Pat
         raise ValueError("expected audio files, --lyrics, or both")
     count = max(len(audio), len(lyrics))
     return [Song(audio[place] if audio else None, lyrics[place] if lyrics else None) for place in range(count)]
+
+
+def given_parts(songs: Iterable[Song]) -> frozenset[str]:
+    """What there is of any of the songs."""
+    return frozenset(part for song in songs for part in song.parts)
+
+
+def short_names(songs: Sequence[Song]) -> dict[Song, str]:
+    """Names of the files without their folders, where that tells them apart."""
+    names = {song: Path(song.name).name for song in songs}
+    return names if len(set(names.values())) == len(names) else {song: song.name for song in songs}
 
 
 def read_lyrics(path: Path) -> str:

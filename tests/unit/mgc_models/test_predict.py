@@ -109,7 +109,10 @@ def test_the_terminal_marks_genres_and_says_what_was_used(predict, songs):
     assert any("sample corpus" in line and "demonstration" in line for line in lines)
     assert any(line.startswith("  * ") and "%" in line for line in lines)
     status, lines, _ = predict(songs / "song0.wav", songs / "song1.wav", "--run", "mae")
-    assert [line.split()[0] for line in lines[-2:]] == [str(songs / "song0.wav"), str(songs / "song1.wav")]
+    assert [line.split()[0] for line in lines[-2:]] == ["song0.wav", "song1.wav"]
+    assert all(line.endswith("(from audio alone)") for line in lines[-2:])
+    _, lines, _ = predict(songs / "song0.wav", "--lyrics", songs / "song0.txt", "--run", "inception")
+    assert "the model takes audio alone; lyrics given beside it: not used" in lines
 
 
 def test_without_a_run_the_one_trained_on_what_is_given_is_taken(predict, songs):
@@ -289,6 +292,9 @@ def test_an_empty_store_says_what_to_do(predict, songs, tmp_path):
     assert status == 2
     assert "the store holds none" in err
     assert "dagster job execute" in err
+    status, _, err = predict(songs / "song0.wav", "--run", "nobody", root=tmp_path)
+    assert status == 2
+    assert "run nobody: neither in" in err
 
 
 @pytest.mark.parametrize(
