@@ -8,7 +8,7 @@ import warnings
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from pipelines.assets import corpora, datasets, features, genres, preflight, raw, tracks
+from pipelines.assets import corpora, datasets, extraction, features, genres, preflight, raw, tracks
 from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
@@ -69,7 +69,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
     """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
     profile = os.environ.get("MGC_PROFILE") or "sample"
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
-    modules = [preflight, raw, datasets, tracks, corpora, genres, features]
+    modules = [preflight, raw, datasets, tracks, corpora, genres, extraction, features]
     data = [asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)]
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from warehouse.contract import SCHEMAS, Table, load_contract
 from warehouse.report_views import report_views
@@ -14,6 +15,7 @@ from warehouse.tables import require_schema, table_files
 
 # A version that DuckDB 1.4 and later read, the released command line included.
 STORAGE_VERSION = "v1.4.0"
+MOST_ROWS_INSIDE = 1_000_000  # five million songs of Genius would make the file a copy of the store
 SQL_TYPES = {
     "string": "VARCHAR",
     "bool": "BOOLEAN",
@@ -43,6 +45,8 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
 def export_catalogue(store: Store) -> Path:
     """Write `<store>/mgc.duckdb`: small tables inside, views on large ones by absolute path; replaced in one step.
 
+    Large are those that the contract calls so, and every other of more than `MOST_ROWS_INSIDE` rows.
+
     A reader that has the old file open keeps it.
 
     Raises:
@@ -63,7 +67,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, store: Store, *, embed: bool) -
     tables = load_contract().values()
     _run(connection, [f"CREATE SCHEMA {schema}" for schema in SCHEMAS])
     for table in tables:
-        _run(connection, _table_statements(table, table_files(store, table.name), embed=embed and not table.large))
+        files = table_files(store, table.name)
+        _run(connection, _table_statements(table, files, embed=embed and not table.large))
     _run(connection, report_views(connection))
 
 
@@ -78,7 +83,7 @@ def _table_statements(table: Table, files: list[Path], *, embed: bool) -> list[s
         require_schema(path, table.name)
     columns = ", ".join(identifier(name) for name in table.column_names)
     select = f"SELECT {columns} FROM read_parquet([{', '.join(_file_pattern(path) for path in files)}])"
-    if files and not embed:
+    if files and not (embed and sum(map(_rows, files)) <= MOST_ROWS_INSIDE):
         return [f"CREATE VIEW {table.name} AS {select}", *_comments(table, "VIEW")]
     types = ", ".join(
         f"{identifier(column.name)} {SQL_TYPES[column.type]}{'' if column.name in table.nullable else ' NOT NULL'}"
@@ -86,6 +91,11 @@ def _table_statements(table: Table, files: list[Path], *, embed: bool) -> list[s
     )
     fill = [f"INSERT INTO {table.name} {select}"] if files else []
     return [f"CREATE TABLE {table.name} ({types})", *fill, *_comments(table, "TABLE")]
+
+
+def _rows(path: Path) -> int:
+    count: int = pq.read_metadata(path).num_rows
+    return count
 
 
 def _file_pattern(path: Path) -> str:

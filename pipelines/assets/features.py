@@ -7,9 +7,9 @@ import dagster as dg
 
 from pipelines.assets.common import CONTRACT_CHECK, OWNERS, table_assets, table_key, table_result, table_spec
 from pipelines.assets.datasets import raw_key
-from pipelines.assets.raw import MUSIC4ALL
+from pipelines.assets.extraction import AUDIO_DEPS, EXTRACTION
 from pipelines.assets.stages import Build, clear_failures, run_pass
-from pipelines.datasets import fma, msd, music4all
+from pipelines.datasets import fma, music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features import duplicates, tokens, word_vectors
 from pipelines.features.audio import audio_outputs, build_audio, feature_part
@@ -36,6 +36,7 @@ from pipelines.stages.common import not_there, write_empty
 from warehouse.store import Store
 
 GROUP = "features"
+AFTER_EXTRACTION = [EXTRACTION, *AUDIO_DEPS]
 AUDITS = ["core.audio_files", "core.audio_duplicates"]
 TOKENS = dg.AssetKey(["feature", tokens.FEATURE])
 LYRICS = [table_key("core.lyrics"), raw_key(fma.DATASET), table_key("corpus.m4a")]
@@ -72,15 +73,14 @@ def shards_result(
     return dg.MaterializeResult(asset_key=feature_key(name), metadata={**totals, "unchanged": skipped, **metadata})
 
 
-READ = ("core.tracks", "core.msd_tracks", "core.fma_tracks")
-AUDIO_DEPS = [MUSIC4ALL, raw_key(msd.DATASET), raw_key(fma.DATASET), *map(table_key, READ)]
-
-
-# One step for all datasets: each takes all cores, so steps beside each other would only slow each other down.
+# One step for all datasets, which finds the shards made by the blocks of `extraction`, and makes what was lost since.
 @dg.multi_asset(
     specs=[
-        *(table_spec(name, group="tracks", deps=AUDIO_DEPS) for name in AUDITS),
-        *(shards_spec(feature_key(name), f"{DESCRIPTIONS[name]} {HOW}", AUDIO_DEPS) for name in spectrogram_names()),
+        *(table_spec(name, group="tracks", deps=AFTER_EXTRACTION) for name in AUDITS),
+        *(
+            shards_spec(feature_key(name), f"{DESCRIPTIONS[name]} {HOW}", AFTER_EXTRACTION)
+            for name in spectrogram_names()
+        ),
     ],
     check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in AUDITS],
     name="audio",

@@ -7,12 +7,13 @@ import polars as pl
 
 from pipelines.assets.common import table_assets, table_key, table_result
 from pipelines.assets.datasets import RAW_OTHERS
+from pipelines.assets.preflight import CONFIGURATION
 from pipelines.assets.raw import MUSIC4ALL
 from pipelines.assets.stages import Build, music4all_layout, pass_results, run_pass
 from pipelines.currency import Outputs
 from pipelines.datasets import music4all
 from pipelines.resources import MgcResource
-from pipelines.stages import genius_lyrics, languages, layouts, lyrics, matches, tracks
+from pipelines.stages import genius_lyrics, languages, layouts, lyrics, match_quality, matches, tracks
 from pipelines.stages.common import not_there, read_frame
 
 GROUP = "tracks"
@@ -91,3 +92,11 @@ def rejects_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     lines = [f"| {stage} | {reason} | {rows:,} |" for stage, reason, rows in reasons.sort("stage", "reason").rows()]
     counts = "\n".join(["| stage | reason | rows |", "|---|---|---|", *lines])
     yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)})
+
+
+@table_assets([match_quality.TABLE], group=GROUP, deps=[CONFIGURATION], kinds={"duckdb"}, name="match_quality")
+def match_quality_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+    """Score the matcher on the shipped gold pairs and on the pairs planted in the sample corpus."""
+    store = mgc.open_store()
+    done = match_quality.build_match_quality(store)
+    yield table_result(store, match_quality.TABLE, skipped=not done)

@@ -26,6 +26,7 @@ from warehouse.store import Store
 
 VERSION = 2
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
+SHARDS_PER_BLOCK = 16  # about five minutes' work of two cores
 FEWEST_TRACKS_PER_SHARD, SHARDS_OF_A_SMALL_DATASET = 16, 8  # so that a small dataset keeps several cores busy
 AUDIT_SCHEMA = {
     "track_id": pl.String,
@@ -77,6 +78,18 @@ def _build(store: Store, source: AudioSource, log: Log) -> bool:
     inputs = _write(store, source, outcomes, specs)
     note_inputs(store, stage, seen, inputs)
     return True
+
+
+def open_blocks(store: Store, source: AudioSource) -> list[int]:
+    """Numbers of the blocks of shards that hold one to make; block n begins at shard n * `SHARDS_PER_BLOCK`."""
+    tasks = plan_shards(store, source, spectrogram_specs(source.dataset))
+    return sorted({task.number // SHARDS_PER_BLOCK for task in tasks if read_note(task) is None})
+
+
+def extract_block(store: Store, source: AudioSource, number: int, log: Log) -> None:
+    """Make the shards of one block that are not there, beside other blocks; `build_audio` gathers them afterwards."""
+    tasks = plan_shards(store, source, spectrogram_specs(source.dataset))
+    _extract(source, tasks[number * SHARDS_PER_BLOCK : (number + 1) * SHARDS_PER_BLOCK], log)
 
 
 def plan_shards(store: Store, source: AudioSource, specs: Sequence[FeatureSpec]) -> list[ShardTask]:

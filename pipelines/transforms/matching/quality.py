@@ -8,6 +8,7 @@ from pipelines.transforms.frames import typed_frame
 from pipelines.transforms.matching.pairs import KINDS, classify_pairs
 from pipelines.transforms.matching.rules import load_rules
 
+GOLD_FOLDER = Path(__file__).with_name("gold")
 GOLD_COLUMNS = {
     "msd_artist": "left_artist",
     "msd_title": "left_title",
@@ -19,20 +20,23 @@ GOLD_COLUMNS = {
 
 
 def score_gold(path: Path) -> pl.DataFrame:
-    """Score every kind on a file of gold pairs: rows of report.match_quality.
+    """Score every kind on a file of gold pairs; see `read_gold` and `score_pairs`."""
+    return score_pairs(read_gold(path))
+
+
+def score_pairs(gold: pl.DataFrame) -> pl.DataFrame:
+    """Score every kind on gold pairs: rows of report.match_quality.
 
     A kind counts with the surer ones before it, as a corpus that admits `fuzzy` admits `exact` too. Every source has
-    its rows, and so has every pool of rules.toml that the file holds a source of.
+    its rows, and so has every pool of rules.toml that several of them belong to.
 
     Args:
-        path: Tab-separated, no quoting, a header, the columns of `GOLD_COLUMNS`; label 1 is the same song, 0 is not.
-
-    Raises:
-        ValueError: A column is missing or a label is neither 0 nor 1.
+        gold: Text columns left_artist, left_title, right_artist, right_title, label (1: one song, 0: two), source.
     """
-    pairs = classify_pairs(_read_gold(path))
+    pairs = classify_pairs(gold)
     sources = {source: [source] for source in pairs["source"].unique().sort()}
-    groups = sources | {pool: names for pool, names in load_rules().pools.items() if sources.keys() & set(names)}
+    pools = {pool: names for pool, names in load_rules().pools.items() if len(sources.keys() & set(names)) > 1}
+    groups = sources | pools
     rows = [
         _row(pairs.filter(pl.col("source").is_in(names)), group, kind)
         for group, names in groups.items()
@@ -41,7 +45,15 @@ def score_gold(path: Path) -> pl.DataFrame:
     return typed_frame("report.match_quality", rows)
 
 
-def _read_gold(path: Path) -> pl.DataFrame:
+def read_gold(path: Path) -> pl.DataFrame:
+    """Read a file of gold pairs.
+
+    Args:
+        path: Tab-separated, no quoting, a header, the columns of `GOLD_COLUMNS`; label 1 is the same song, 0 is not.
+
+    Raises:
+        ValueError: A column is missing or a label is neither 0 nor 1.
+    """
     frame = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
     missing = [name for name in GOLD_COLUMNS if name not in frame.columns]
     if missing:

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
 
+from pipelines import parallel
 from pipelines.corpora import load_corpus
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
@@ -120,6 +121,25 @@ def test_what_is_wrong_with_audio_is_on_record_without_a_path_of_this_machine(br
         "audios/stranger.wav": "not_in_id_information",
     }
     assert not [line for line in rejects["detail"] if str(tmp_path) in line]
+
+
+def test_blocks_made_apart_are_gathered_without_work(broken: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(audio, "TRACKS_PER_SHARD", 3)
+    monkeypatch.setattr(audio, "SHARDS_PER_BLOCK", 2)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 1)
+    whole, layout = prepared(broken, tmp_path / "whole")
+    extract(whole, layout)
+    store, layout = prepared(broken, tmp_path / "store")
+    source = music4all_source(store, layout)
+    assert audio.open_blocks(store, source) == [0, 1]
+    audio.extract_block(store, source, 1, silent)
+    assert audio.open_blocks(store, source) == [0]
+    audio.extract_block(store, source, 0, silent)
+    assert audio.open_blocks(store, source) == []
+    said: list[str] = []
+    assert extract(store, layout, said.append)
+    assert "0 of 3 shards to make" in said[0]
+    assert contents(store) == contents(whole)
 
 
 def test_two_stores_get_the_same_bytes(broken: Path, tmp_path: Path) -> None:

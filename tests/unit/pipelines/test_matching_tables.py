@@ -7,7 +7,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.stages.common import read_frame
+from pipelines.stages.match_quality import build_match_quality
 from pipelines.transforms.matching import classify_pairs, match_tables, score_gold
+from warehouse.store import Store
 
 GOLD = Path(__file__).parents[4] / "shared" / "real" / "matching" / "pairs.tsv"
 LEFT = [
@@ -96,3 +99,18 @@ def test_gold_pairs_are_checked(tmp_path: Path) -> None:
     path.write_text(head.replace("label", "truth"), encoding="utf-8")
     with pytest.raises(ValueError, match="missing: label"):
         score_gold(path)
+
+
+def test_the_shipped_pairs_score_the_matcher_without_any_dataset(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert build_match_quality(store)
+    assert not build_match_quality(store)
+    scored = read_frame(store, "report.match_quality")
+    rows = {(row["source"], row["kind"]): row for row in scored.iter_rows(named=True)}
+    assert {source for source, _ in rows} == {"musicbrainz20k", "sample_corpus"}
+    assert rows["musicbrainz20k", "fuzzy"]["n"] == 1014
+    assert rows["musicbrainz20k", "fuzzy"]["recall"] > 0.9
+    planted = [rows["sample_corpus", kind] for kind in ("exact", "normalised", "fuzzy")]
+    assert [row["precision"] for row in planted] == [1.0, 1.0, 1.0]
+    assert planted[0]["recall"] < planted[1]["recall"] < planted[2]["recall"] == 1.0
+    assert planted[0]["n"] > planted[2]["true_positives"]  # near-misses are among them

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from warehouse_frames import EVIL, FOLDS, GENRES, LYRICS, results
 
+from warehouse import catalogue
 from warehouse.catalogue import connect, export_catalogue
 from warehouse.contract import ContractError, load_contract
 from warehouse.store import Store
@@ -104,6 +105,17 @@ def test_the_catalogue_file_holds_small_tables_and_only_points_at_large_ones(sto
         assert connection.execute("SELECT map_ours FROM report.jiang2024_table_6_9").fetchall() == [(39.5,), (None,)]
         with pytest.raises(duckdb.Error, match=r"music4all\.parquet"):
             connection.execute("SELECT lyrics FROM core.lyrics").fetchall()
+
+
+def test_a_table_that_grew_large_is_only_pointed_at(store, monkeypatch):
+    monkeypatch.setattr(catalogue, "MOST_ROWS_INSIDE", len(FOLDS) - 1)
+    write_table(store, "corpus.folds", FOLDS[:1], part="m4a")
+    write_table(store, "corpus.folds", FOLDS[1:], part="ru87")
+    write_table(store, "report.results", TABLE_6_9[:1])
+    with duckdb.connect(str(export_catalogue(store)), read_only=True) as connection:
+        kinds = "SELECT table_name FROM information_schema.tables WHERE table_type = 'VIEW' AND table_schema = 'corpus'"
+        assert connection.execute(kinds).fetchall() == [("folds",)]
+        assert connection.execute("SELECT count(*) FROM corpus.folds").fetchall() == [(len(FOLDS),)]
 
 
 def test_a_reader_keeps_the_old_catalogue_and_the_next_one_sees_the_new(store):

@@ -1,0 +1,43 @@
+"""How well the kinds of match do on the pairs that are shipped, into report.match_quality."""
+
+import polars as pl
+
+from pipelines.currency import content_hash, is_current
+from pipelines.datasets.sample.planting import planted
+from pipelines.stages.common import write_parts
+from pipelines.transforms.matching.quality import GOLD_FOLDER, read_gold, score_pairs
+from pipelines.transforms.matching.rules import RULES_FILE
+from warehouse.store import Store
+from warehouse.tables import file_sha256
+
+VERSION = 1
+TABLE = "report.match_quality"
+OUTPUTS = {TABLE: "all"}
+PLANTED_SOURCE = "sample_corpus"
+
+
+def build_match_quality(store: Store) -> bool:
+    """Score the matcher, if it or the pairs changed; returns whether anything was done."""
+    files = sorted(GOLD_FOLDER.glob("*.tsv"))
+    pairs = planted_pairs()
+    inputs = content_hash(VERSION, [file_sha256(path) for path in [RULES_FILE, *files]], pairs.rows())
+    if is_current(store, OUTPUTS, inputs):
+        return False
+    scored = score_pairs(pl.concat([*map(read_gold, files), pairs]))
+    return write_parts(store, OUTPUTS, {TABLE: scored}, inputs)
+
+
+def planted_pairs() -> pl.DataFrame:
+    """The sample corpus' pairs written by hand, covers and other near-misses among them, as gold pairs."""
+    rows = [
+        {
+            "left_artist": pair["msd"][0],
+            "left_title": pair["msd"][1],
+            "right_artist": pair["genius"][0],
+            "right_title": pair["genius"][1],
+            "label": "1" if pair["kind"] else "0",
+            "source": PLANTED_SOURCE,
+        }
+        for pair in planted("catalogues")["pairs"]
+    ]
+    return pl.DataFrame(rows)
