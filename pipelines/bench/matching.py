@@ -107,6 +107,7 @@ def csv_relation(path: Path) -> str:
 
 def _scan(made: Catalogues, threads: int) -> tuple[int, int]:
     with duckdb.connect(config={"threads": threads}) as con:
+        con.execute("SET enable_progress_bar = false").fetchall()
         ((rows, characters),) = con.execute(
             f"SELECT count(*), sum(length(lyrics)) FROM {csv_relation(made.genius)}"
         ).fetchall()

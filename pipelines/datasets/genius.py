@@ -7,12 +7,13 @@ DuckDB reads the copy without them.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from pipelines.datasets.about import load_about
 from pipelines.datasets.canonical import Tables, as_tracks
@@ -144,7 +145,7 @@ def read_songs(source: Path, mended: Path) -> Songs:
         DatasetError: if the file is cut off, or more than `MOST_DAMAGE` of it is damaged.
     """
     try:
-        frame = _query(f"{SONGS} FROM {_csv(source)}")
+        frame = _songs(source)
     except duckdb.Error:
         return _read_mended(source, mended)
     if frame["suspect"].any() or not _is_last(source, frame):
@@ -173,7 +174,9 @@ def lyrics_of(layout: Layout, ids: pl.Series) -> pl.DataFrame:
 
 def _lyrics_of(csv: Path, ids: pl.Series) -> pl.DataFrame:
     wanted = ids.cast(pl.Int64).to_frame("id").to_arrow()
-    frame = _query(f"SELECT id, lyrics FROM {_csv(csv)} SEMI JOIN wanted USING (id)", wanted=wanted)
+    with _connect() as connection:
+        connection.register("wanted", wanted)
+        frame = connection.sql(f"SELECT id, lyrics FROM {_csv(csv)} SEMI JOIN wanted USING (id)").pl()
     return frame.unique("id", keep="first", maintain_order=True).sort("id")
 
 
@@ -240,11 +243,19 @@ def _unread_values(frame: pl.DataFrame) -> list[Reject]:
     ]
 
 
-def _query(sql: str, **tables: pa.Table) -> pl.DataFrame:
+def _songs(csv: Path) -> pl.DataFrame:
+    """Read the songs by way of a Parquet file, as a result handed over by DuckDB is in memory twice."""
+    with TemporaryDirectory(prefix="mgc-genius-") as folder, _connect() as connection:
+        path = Path(folder) / "songs.parquet"
+        connection.execute(f"COPY ({SONGS} FROM {_csv(csv)}) TO {literal(str(path))} (FORMAT parquet)").fetchall()
+        return pl.read_parquet(path)
+
+
+@contextmanager
+def _connect() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
-        for name, table in tables.items():
-            connection.register(name, table)
-        return connection.sql(sql).pl()
+        connection.execute("SET enable_progress_bar = false").fetchall()
+        yield connection
 
 
 def _csv(source: Path) -> str:
@@ -262,7 +273,7 @@ def _read_mended(source: Path, mended: Path) -> Songs:
         damage = list(mend(source, temporary))
         _stop_if_too_much(source, damage)
     try:
-        frame = _query(f"{SONGS} FROM {_csv(mended)}")
+        frame = _songs(mended)
     except duckdb.Error as error:
         raise DatasetError(f"{source} cannot be read: {error}. Copy the file from the download again.") from error
     lost = sum(one.reason != READ_AS_LATIN_1 for one in damage)
