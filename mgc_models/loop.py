@@ -76,7 +76,9 @@ def fit(
 def _learner(model: nn.Module, task: Task, settings: TrainSettings, runtime: Runtime) -> Learner:
     call = task.entry(model)
     steps = settings.epochs * len(_spans(task, settings))
-    if not compiles(runtime, steps):
+    # Compiled, a first pass without gradients may drop out otherwise than the second; both must be the same.
+    two_passes = settings.accumulate > 1 and task.needs_first_pass
+    if two_passes or not compiles(runtime, steps):
         return Learner(model, call, task, settings.accumulate, runtime)
     usual = settings.batch_size // (settings.accumulate * runtime.group.size)
     return Learner(model, call, task, settings.accumulate, runtime, compiled(call, runtime), usual)

@@ -144,7 +144,7 @@ class PretrainRun:
     settings: Settings
     data: PretrainData
     weights: Mapping[str, str | None]
-    pretrained: None = None
+    pretrained: str | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +250,8 @@ def parse_run(raw: Mapping[str, Any]) -> RunSpec | PretrainRun:
     if isinstance(run, RunSpec):
         _check_run(run)
     else:
+        if run.pretrained is not None:
+            raise SpecError("pretrained", "nothing in a pretraining", run.pretrained)
         _check_sources(run.data)
     return run
 

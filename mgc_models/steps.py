@@ -91,6 +91,11 @@ class Task:
     randomise: Callable[[Batch, Draws], Batch] = lambda batch, _: batch
     counts_known: bool = True
 
+    @property
+    def needs_first_pass(self) -> bool:
+        """Whether a part of a batch must know what a forward pass gives for the others."""
+        return self.contrast is not None or not self.counts_known
+
 
 @dataclass(frozen=True)
 class Learner:
@@ -177,7 +182,7 @@ def _first_pass(
 ) -> tuple[list[dict[str, Tensor]], _Whole]:
     """Counts and embeddings of all parts, without gradients, and the random states that give the same again."""
     task, device = learner.task, learner.runtime.device
-    if task.contrast is None and task.counts_known:
+    if not task.needs_first_pass:
         count = torch.full((), float(total), device=device)
         return [], _Whole(total, dict.fromkeys(task.weights, count), None, None)
     buffers = [buffer.clone() for buffer in learner.model.buffers()]

@@ -138,12 +138,14 @@ def test_one_modality_alone_reconstructs_itself(tmp_path, modality):
         (lambda run: run["settings"].pop("pretrain"), "settings.pretrain"),
         (lambda run: run["settings"]["pretrain"].update(mask_audio=1.0), "share below 1"),
         (lambda run: run["data"].update(sources=[]), "data.sources"),
+        (lambda run: run.update(pretrained="pre1"), "pretrained: expected nothing in a pretraining"),
         (lambda run: run["data"]["sources"][0].update(tracks="../x"), r"data.sources\[0\].tracks"),
         (lambda run: run["settings"].pop("text"), "settings.text"),
     ],
 )
 def test_a_wrong_pretraining_is_refused(change, message):
     run = json.loads(json.dumps(make_pretrain_run()))
+    assert parse_run(run | {"pretrained": None}).pretrained is None
     change(run)
     with pytest.raises(SpecError, match=message):
         parse_run(run)
