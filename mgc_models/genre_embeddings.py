@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
     ]
 )
 DIGITS = 6
+_TIE = 1e-6  # difference of spreads, as a share of the largest, that is none
 _GCN = "classifier.gcn."
 
 
@@ -74,11 +75,14 @@ def stored_embeddings(folder: Path) -> tuple[tuple[str, ...], Tensor, Tensor]:
 def plane(vectors: Tensor) -> Tensor:
     """First two principal components, `[C, 2]` of `[C, D]`, rounded; zeros where there are fewer.
 
-    An axis may point either way: here towards its farthest genre.
+    An axis may point either way: here towards its farthest genre. Axes of equal spread could be turned at will, so they
+    are left at zero: one-hot genres, which are all equally far apart, lie on one point.
     """
     centred = vectors.double() - vectors.double().mean(0)
     left, spread, _ = torch.linalg.svd(centred, full_matrices=False)
-    points = (left * spread)[:, :2]
+    steps = -torch.diff(spread, append=spread.new_zeros(1)) > _TIE * spread[0]
+    own = steps & torch.cat((steps.new_ones(1), steps[:-1]))
+    points = (left * spread * own)[:, :2]
     points = nn.functional.pad(points, (0, 2 - points.shape[1]))
     farthest = points.gather(0, points.abs().argmax(0, keepdim=True))
     return (points * torch.where(farthest < 0, -1.0, 1.0)).round(decimals=DIGITS) + 0.0  # no negative zero

@@ -49,6 +49,9 @@ def test_the_plane_keeps_distances_of_what_lies_on_a_plane() -> None:
     torch.testing.assert_close(torch.cdist(plane(flat), plane(flat)), torch.cdist(flat, flat), rtol=0, atol=1e-5)
     torch.testing.assert_close(plane(-flat).abs(), plane(flat).abs())
     assert plane(torch.ones(3, 1)).tolist() == [[0.0, 0.0]] * 3
+    assert plane(torch.eye(7)).tolist() == [[0.0, 0.0]] * 7  # any two axes would do
+    line = plane(torch.tensor([[0.0, 3.0], [0.0, 1.0], [0.0, -4.0]]))
+    assert line.tolist() == [[-3.0, 0.0], [-1.0, 0.0], [4.0, 0.0]]
 
 
 def test_a_model_without_a_graph_is_told(tmp_path, capsys) -> None:
