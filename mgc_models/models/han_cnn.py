@@ -64,7 +64,7 @@ class TimeCnn(nn.Module):
             )
         if bands < input_pool[0]:
             raise ModelError(f"model.input_pool joins {input_pool[0]} bands; the spectrogram has {bands}")
-        self.input_pool = tuple(input_pool)
+        self.input_pool = input_pool
         self.bands, self.smallest = bands, input_pool[1] * math.prod(pools)
         self.blocks = nn.Sequential(
             *(TimeBlock(*sizes, dropout) for sizes in zip((1, *channels[:-1]), channels, kernels, pools, strict=True))
@@ -83,7 +83,7 @@ class TimeCnn(nn.Module):
             raise ModelError(
                 f"spectrogram {list(audio.shape)}: expected [B, T, {self.bands}] with T at least {self.smallest}"
             )
-        image = F.avg_pool2d(audio.transpose(1, 2).unsqueeze(1), self.input_pool)
+        image = F.avg_pool2d(audio.unsqueeze(1), self.input_pool[::-1]).transpose(2, 3).contiguous()
         maps = self.norm(torch.relu(self.collapse(self.blocks(image))))
         return self.dropout(maps.amax((2, 3)))
 

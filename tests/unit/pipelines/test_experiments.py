@@ -108,9 +108,10 @@ def test_nandy2021_tables_are_the_printed_lines(number: int) -> None:
         [re.sub(r"</?b>|%", "", cell).strip() for cell in line.strip("|").split("|")] for line in block.splitlines()
     ]
     table = table_of(f"nandy2021_table_{number}")
-    assert [metric.label for metric in table.metrics] == lines[0][1:]
+    metrics = [metric for metric in table.metrics if not metric.is_extra]
+    assert [metric.label for metric in metrics] == lines[0][1:]
     printed = [[line[0], *(None if cell == "–" else float(cell) for cell in line[1:])] for line in lines[2:]]
-    ours = [[row.label, *(row.printed[metric.name].mean for metric in table.metrics)] for row in table.rows]
+    ours = [[row.label, *(row.printed[metric.name].mean for metric in metrics)] for row in table.rows]
     assert printed == ours
 
 
