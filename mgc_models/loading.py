@@ -158,6 +158,8 @@ def data_sizes(data: TrackData) -> DataSizes:
         n_frames=data.crop_frames if data.audio else None,
         vocab_size=data.tokens.vocab_size if data.tokens else None,
         word_table=data.words.table if data.words else None,
+        word_source=data.words.spec.settings.get("vector_source") if data.words else None,
         vector_layers=data.vectors.layers if data.vectors else None,
         vector_width=data.vectors.dimension if data.vectors else None,
+        vector_source=data.vectors.frames.spec.settings.get("source") if data.vectors else None,
     )

@@ -98,6 +98,7 @@ class HanCnn(nn.Module):
     Attributes:
         audio: The CNN; None without audio.
         lyrics: The hierarchical attention network; None without lyrics.
+        starts: What its word vectors start from, for the record.
 
     Raises:
         ModelError: if settings and data do not go together.
@@ -109,6 +110,7 @@ class HanCnn(nn.Module):
         self.audio = _cnn(settings, sizes) if "audio" in modalities else None
         self.lyrics = _han(settings, sizes) if "lyrics" in modalities else None
         self.lyrics_or_none = LyricsOrNone(2 * settings.hidden) if self.lyrics else None
+        self.starts = {"words": sizes.word_source} if self.lyrics and sizes.word_source else {}
         width = (settings.audio_vector if self.audio else 0) + (2 * settings.hidden if self.lyrics else 0)
         self.classifier = nn.Linear(width, sizes.n_genres)
 

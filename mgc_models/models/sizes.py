@@ -17,8 +17,10 @@ class DataSizes:
         n_frames: Of a crop.
         vocab_size: Of the tokenizer.
         word_table: Vectors of words, float32 `[2 + V, D]`: padding (zeros), unknown, then the vocabulary.
+        word_source: Where the vectors of words are from, for the record: `corpus` or `word2vec`.
         vector_layers: Layers of a stored word vector.
         vector_width: Width of one layer of it.
+        vector_source: Where stored word vectors are from, for the record: `static`, or a network and its checksum.
         genre_graph: Correlation and name vectors of the genres.
     """
 
@@ -27,6 +29,8 @@ class DataSizes:
     n_frames: int | None = None
     vocab_size: int | None = None
     word_table: Tensor | None = None
+    word_source: str | None = None
     vector_layers: int | None = None
     vector_width: int | None = None
+    vector_source: str | None = None
     genre_graph: GenreGraph | None = None

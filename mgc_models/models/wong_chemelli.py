@@ -105,6 +105,9 @@ class WongChemelli(nn.Module):
         settings: Sizes.
         sizes: Layers and width of the stored word vectors, if `settings.modalities` has lyrics.
 
+    Attributes:
+        starts: What its word vectors are from, for the record.
+
     Raises:
         ModelError: if settings and data do not go together.
     """
@@ -115,6 +118,7 @@ class WongChemelli(nn.Module):
         self.audio = ImageCnn(settings.channels, settings.audio_vector) if "audio" in modalities else None
         self.lyrics = _lstm(settings, sizes) if "lyrics" in modalities else None
         self.lyrics_or_none = LyricsOrNone(settings.lyrics_vector) if self.lyrics else None
+        self.starts = {"word_vectors": sizes.vector_source} if self.lyrics and sizes.vector_source else {}
         width = (settings.audio_vector if self.audio else 0) + (settings.lyrics_vector if self.lyrics else 0)
         self.head = nn.Sequential(
             nn.Linear(width, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout),

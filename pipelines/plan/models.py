@@ -7,6 +7,8 @@ IMPLEMENTED: dict[str, tuple[str, ...]] = {
     "ru_mgc": ("bert",),
     "santana": (),
     "pandeya": (),
+    "han_cnn": (),  # word2vec, ELMo and BERT reach these two through their features
+    "wong_chemelli": (),
 }
 """Model name -> the pretrained weights it can start from, keys of `pipelines.settings.WEIGHT_VARIABLES`."""
 
