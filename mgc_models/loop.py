@@ -17,7 +17,8 @@ from mgc_models.resume import StateWriter, restore, save, state_writer
 from mgc_models.runtime import Runtime
 from mgc_models.sections import TrainSettings
 from mgc_models.state import Best, LoopState
-from mgc_models.steps import TEMPERATURE, Draws, Learner, Task, learn
+from mgc_models.steps import TEMPERATURE, Learner, learn
+from mgc_models.task import Draws, Task
 
 Validate = Callable[[nn.Module], float]
 VALIDATION = "validation_f1"

@@ -13,7 +13,7 @@ from mgc_models.data import Batch, TrackData
 from mgc_models.errors import DataError, ModelError
 from mgc_models.losses import emotion_error, multi_label_losses, single_label_losses
 from mgc_models.sections import LossSettings, PretrainSettings
-from mgc_models.steps import Contrast, Draws, Outcome, Task
+from mgc_models.task import Contrast, Draws, Outcome, Task
 
 
 def classification_task(data: TrackData, train_rows: NDArray[np.int64], settings: LossSettings) -> Task:

@@ -18,7 +18,7 @@ from mgc_models.models import build_model
 from mgc_models.optimisers import pretraining_as_training
 from mgc_models.sections import LossSettings, TrainSettings
 from mgc_models.spec import Settings, parse_settings, required
-from mgc_models.steps import Task
+from mgc_models.task import Task
 from mgc_models.tasks import classification_task, pretraining_task
 from mgc_models.tracks import read_tracks
 from warehouse.store import Store

@@ -18,7 +18,8 @@ from mgc_models.errors import StoppedError
 from mgc_models.loop import fit
 from mgc_models.progress import EventLog
 from mgc_models.runtime import Runtime
-from mgc_models.steps import Draws, Learner, learn
+from mgc_models.steps import Learner, learn
+from mgc_models.task import Draws
 
 LOG = logging.getLogger("mgc_models.bench")
 _ENOUGH = "enough was seen"

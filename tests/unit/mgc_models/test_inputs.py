@@ -16,8 +16,8 @@ from mgc_models.errors import DataError
 from mgc_models.frames import frame_bank
 from mgc_models.sections import AudioSettings
 from mgc_models.spec import DataSpec
-from mgc_models.steps import Draws
 from mgc_models.stored import stored_feature
+from mgc_models.task import Draws
 from mgc_models.tracks import genre_graph, read_tracks, split_rows, without_fold
 from warehouse.shards import open_feature
 

@@ -8,7 +8,7 @@ from mgc_models.data import Batch
 from mgc_models.errors import StoppedError, TrainingError, WeightsError
 from mgc_models.loop import fit
 from mgc_models.spec import TrainSettings
-from mgc_models.steps import Outcome, Task
+from mgc_models.task import Outcome, Task
 
 SETTINGS = TrainSettings(
     epochs=3, batch_size=4, learning_rate=0.05, betas=(0.95, 0.999), weight_decay=5e-7, milestones=(1, 2), decay=0.5

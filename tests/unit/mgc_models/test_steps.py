@@ -15,7 +15,8 @@ from mgc_models.data import Batch
 from mgc_models.distributed import Group, Share, join_group, leave_group
 from mgc_models.progress import EventLog
 from mgc_models.runtime import Runtime
-from mgc_models.steps import TEMPERATURE, Contrast, Learner, Outcome, Task, learn
+from mgc_models.steps import TEMPERATURE, Learner, learn
+from mgc_models.task import Contrast, Outcome, Task
 from mgc_models.tasks import _pretrain
 
 SIZE = 4
