@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mgc_models  # noqa: F401 - lets torchaudio and transformers be imported beside a CPU build of torch
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an unset one costs 46 s of retries
+SAMPLE_TRACKS = 48  # few, and still every kind of dirt
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +29,12 @@ def shared_real() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared/real beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Folder of a small sample corpus, and what was planted in it; made once for all tests, which only read it."""
+    from pipelines.datasets.sample import generate  # not installed where only models are tested
+
+    root = tmp_path_factory.mktemp("sample")
+    return root, generate(root, tracks=SAMPLE_TRACKS)

@@ -1,21 +1,17 @@
 """One run of the whole graph on a small planted corpus, shared by the tests that look at what it left."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines.datasets.sample import generate
 from tests.pipeline.harness import Checkout, checkout
-
-TRACKS = 48
 
 
 @pytest.fixture(scope="session")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted(sample_corpus: tuple[Path, Any]) -> Path:
     """A small planted corpus in Music4All's layout."""
-    root = tmp_path_factory.mktemp("planted")
-    generate(root, seed=0, tracks=TRACKS)
-    return root / "music4all"
+    return sample_corpus[0] / "music4all"
 
 
 @pytest.fixture(scope="session")
