@@ -34,6 +34,7 @@ Each run is trained on all folds but one, evaluated on that one, and leaves in <
   result.json          scores, per-genre average precision, learning curve; written last: its presence means finished
   predictions.parquet  track_id, logits of every genre, true genres
   model.safetensors    weights, with the preprocessing of their inputs in the metadata
+  tokenizer.json, vocabulary.parquet   what the model reads lyrics with, for mgc_models.predict
   timing.json          device and duration
   events.jsonl         one line per epoch while the run goes on
 A finished run is skipped. An interrupted one goes on from resume.pt, to the same weights as if it had not been.

@@ -1,6 +1,6 @@
 """From the files of songs to the batches of a model: the features of training, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from mgc_models.data import TrackData
 from mgc_models.features.lyric_lines import line_rows
 from mgc_models.features.tokens import encode
 from mgc_models.features.word_embedders import lyric_vectors
+from mgc_models.features.word_vectors import PAD, UNKNOWN
 from mgc_models.frames import frame_bank
 from mgc_models.predict.runs import part_of_input
 from mgc_models.predict.songs import Song, read_lyrics, read_spectrogram
@@ -64,7 +65,15 @@ def read_song(song: Song, trained: TrainedModel, parts: frozenset[str]) -> ReadS
     if song.lyrics is not None and "lyrics" in parts:
         text = read_lyrics(song.lyrics)
         features |= {name: _lyrics_feature(name, text, trained) for name in inputs if name != "audio"}
+        notes += _unknown_words(features)
     return ReadSong(song, features, text, notes)
+
+
+def _unknown_words(features: Mapping[str, NDArray]) -> tuple[str, ...]:
+    """A note where most words are none of the model's vocabulary, so that it hardly read the lyrics."""
+    rows = features.get("words", np.empty(0))
+    spoken, unknown = int((rows != PAD).sum()), int((rows == UNKNOWN).sum())
+    return (f"the model knows {spoken - unknown} of {spoken} words of the lyrics",) if 2 * unknown > spoken else ()
 
 
 def _lyrics_feature(name: str, text: str, trained: TrainedModel) -> NDArray:

@@ -152,6 +152,13 @@ def test_explain_gives_each_modality_alone_where_the_model_can_and_says_when_the
     assert any("no explanation: alnet has no attention" in line for line in lines)
 
 
+def test_lyrics_that_the_model_hardly_knows_get_a_note(predict, songs, tmp_path):
+    (tmp_path / "strange.txt").write_text("Love and other words\n")
+    song = [songs / "song1.wav", "--run", "han", "--lyrics"]
+    assert "  note: the model knows 1 of 4 words of the lyrics" in predict(*song, tmp_path / "strange.txt")[1]
+    assert not any("note" in line for line in predict(*song, songs / "song1.txt")[1])
+
+
 def _bad_songs(folder, songs):
     (folder / "text.wav").write_text("no audio")
     (folder / "utf16.txt").write_text("la la", encoding="utf-16")
