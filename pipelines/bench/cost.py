@@ -42,10 +42,15 @@ def alone(step: Callable[..., T], *arguments: object) -> tuple[T, Cost]:
 
 
 def _timed(step: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T, Cost]:
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), _worked_s()
     result = step(*arguments)
-    duration_s = time.perf_counter() - started
+    duration_s, core_s = time.perf_counter() - started, _worked_s() - worked
     own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    core_s = sum(used.ru_utime + used.ru_stime for used in (own, workers))
     peak = own.ru_maxrss + (available_cores() * workers.ru_maxrss if workers.ru_utime else 0)
     return result, Cost(duration_s, core_s, peak * KIB)
+
+
+def _worked_s() -> float:
+    """Core-seconds of this process since it started, and of its workers that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
