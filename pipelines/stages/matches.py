@@ -17,7 +17,7 @@ from warehouse.sql_text import literal
 from warehouse.store import Store
 from warehouse.tables import file_sha256
 
-VERSION = 1
+VERSION = 2
 DATASETS = (msd.DATASET, genius.DATASET)
 OUTPUTS = {"corpus.matches": msd.DATASET}
 MEMORY_LIMIT = "3GB"
