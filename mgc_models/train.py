@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("job", type=Path, metavar="JOB.json", help="store, device and runs; written by the pipelines")
     path = parser.parse_args(arguments).job
-    with _logging_to_dagster_or_terminal() as log:
+    with logging_to_dagster_or_terminal() as log:
         try:
             job, runs = _read_job(path)
         except SpecError as error:
@@ -182,7 +182,8 @@ def _attempts(
 
 
 @contextlib.contextmanager
-def _logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
+def logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
+    """Give a log whose lines are seen in Dagster when it started this process, else on the terminal."""
     rank = int(os.environ.get("RANK", "0"))
     if "DAGSTER_PIPES_CONTEXT" in os.environ and rank == 0:
         from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - absent on a bare GPU machine

@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features")
 REPORT_GROUPS = ("results", "report")
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
-EXTRAS = tuple(f"{work}{EXTRA}" for work in ("jiang2024", "ru2023"))
+EXTRAS = tuple(f"{work}{EXTRA}" for work in WORKS)
 RUN_CONFIG = {
     # INFO keeps a line per asset and epoch; DEBUG would add seven per step.
     "loggers": {"console": {"config": {"log_level": "INFO"}}},

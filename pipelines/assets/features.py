@@ -9,6 +9,7 @@ from pipelines.assets.common import CONTRACT_CHECK, OWNERS, table_assets, table_
 from pipelines.assets.datasets import raw_key
 from pipelines.assets.extraction import AUDIO_DEPS, EXTRACTION
 from pipelines.assets.stages import Build, clear_failures, run_pass
+from pipelines.corpora import Corpus, load_corpora
 from pipelines.datasets import fma, music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features import duplicates, tokens, word_vectors
@@ -39,7 +40,7 @@ GROUP = "features"
 AFTER_EXTRACTION = [EXTRACTION, *AUDIO_DEPS]
 AUDITS = ["core.audio_files", "core.audio_duplicates"]
 TOKENS = dg.AssetKey(["feature", tokens.FEATURE])
-LYRICS = [table_key("core.lyrics"), raw_key(fma.DATASET), table_key("corpus.m4a")]
+LYRICS = [table_key("core.lyrics"), raw_key(fma.DATASET), table_key("corpus.m4a"), table_key("corpus.msd_genius")]
 LINES, PRINCIPAL = lyric_lines(), principal_vectors()
 DESCRIPTIONS = {
     "fbank_16k": "Kaldi log-mel filter banks of whole clips: 128 bands, 100 frames a second, 16 kHz mono, float16.",
@@ -116,7 +117,8 @@ def _decode(context: dg.AssetExecutionContext, store: Store, settings: Settings,
         shards_spec(
             TOKENS,
             "WordPiece ids of the de-duplicated lyrics (at most 512, without [CLS] and [SEP]), in shards, with their "
-            "tokenizer.json: that of MGC_BERT, else a vocabulary counted from the lyrics of corpus.m4a.",
+            "tokenizer.json: that of MGC_BERT, else a vocabulary counted from the lyrics of corpus.m4a. Music4All's "
+            "lyrics, and those that corpus.msd_genius takes from Genius.",
             LYRICS,
         ),
         table_spec(word_vectors.TABLE, group=GROUP, deps=LYRICS, kinds={"numpy"}),
@@ -129,13 +131,39 @@ def lyric_features(context: dg.AssetExecutionContext, mgc: MgcResource) -> Itera
     store, skipped, metadata = run_pass(
         context,
         mgc,
-        tokens.OUTPUTS,
+        tokens.outputs_of(music4all.DATASET),
         lambda store, settings: tokens.build_tokens(store, settings.weights.get("bert"), context.log.info),
     )
-    yield shards_result(store, tokens.FEATURE, [music4all.DATASET], metadata, skipped)
+    matched, status = _matched_tokens(context, store, mgc.settings())
+    yield shards_result(store, tokens.FEATURE, token_datasets(), metadata | status, skipped and matched)
     passes = [_word_vectors(context, mgc, vocabulary) for vocabulary in vocabularies()]
     status = {key: value for _, found in passes for key, value in found.items()}
     yield table_result(store, word_vectors.TABLE, metadata=status, skipped=all(skipped for skipped, _ in passes))
+
+
+def token_datasets() -> list[str]:
+    """Datasets whose tracks get tokens."""
+    return [music4all.DATASET, *(corpus.dataset for corpus in matched_corpora())]
+
+
+def matched_corpora() -> list[Corpus]:
+    """Corpora that take their lyrics from another dataset."""
+    return [corpus for corpus in load_corpora() if corpus.matched_dataset]
+
+
+def _matched_tokens(context: dg.AssetExecutionContext, store: Store, settings: Settings) -> tuple[bool, dict[str, str]]:
+    """Tokenise the lyrics of matched corpora; returns whether nothing was to do, and the status of each."""
+    skipped, status = True, {}
+    for corpus in matched_corpora():
+        missing = (not_there(store, settings, name) for name in (music4all.DATASET, *corpus.datasets))
+        reason = next(filter(None, missing), "")
+        with clear_failures():
+            if reason:
+                done = write_empty(store, tokens.outputs_of(corpus.dataset))
+            else:
+                done = tokens.build_matched_tokens(store, corpus, context.log.info)
+        skipped, status[corpus.dataset] = skipped and not done, reason or "done"
+    return skipped, status
 
 
 def _word_vectors(
@@ -197,7 +225,7 @@ def feature_tables(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     settings, store = mgc.settings(), mgc.open_store()
     status = {dataset: not_there(store, settings, dataset) or "done" for dataset in audio_datasets()}
     parts = [(dataset, feature_part(name, dataset)) for name in spectrogram_names() for dataset in datasets_of(name)]
-    parts.append((music4all.DATASET, tokens.PART))
+    parts += [(dataset, tokens.part_of(dataset)) for dataset in token_datasets()]
     parts += [(feature.lyrics, f"{feature.name}-{feature.lyrics}") for feature in (*LINES, PRINCIPAL)]
     with clear_failures():
         broken = [part for dataset, part in parts if status[dataset] == "done" and not shards_are_whole(store, part)]

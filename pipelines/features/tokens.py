@@ -1,17 +1,22 @@
-"""Lyrics of Music4All as WordPiece tokens: shards, and the tokenizer they were made with beside them.
+"""Lyrics as WordPiece tokens: shards, and the tokenizer they were made with beside them.
+
+Music4All decides the vocabulary; the lyrics that a matched corpus takes from elsewhere get the same one.
 
 The tokenizers library is imported where it is used, so that a run with nothing to do starts fast.
 """
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from mgc_models.features.settings import feature_settings
+from pipelines.corpora import Corpus
 from pipelines.currency import content_hash, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
@@ -20,18 +25,26 @@ from pipelines.features.word_vectors import usable_lyrics
 from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.shards import FeatureSpec, ShardInfo, write_shard
-from warehouse.store import Store
+from warehouse.store import Store, file_sha256, replacing
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 VERSION = 1
 FEATURE = "lyric_tokens"
-PART = f"{FEATURE}-{music4all.DATASET}"
-OUTPUTS = {"feature.shards": PART, "feature.index": PART}
 TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENS, VOCABULARY_SIZE = (feature_settings(FEATURE)[name] for name in ("max_tokens", "vocabulary_size"))
 TRACKS_PER_SHARD = 4096
+
+
+def part_of(dataset: str) -> str:
+    """Part of the feature tables that the tokens of a dataset have."""
+    return f"{FEATURE}-{dataset}"
+
+
+def outputs_of(dataset: str) -> dict[str, str]:
+    """Table -> part that the tokens of a dataset write."""
+    return {"feature.shards": part_of(dataset), "feature.index": part_of(dataset)}
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,7 @@ class TokensTask:
 
 
 def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
-    """Tokenise all usable lyrics if they or the tokenizer changed; returns whether anything was done.
+    """Tokenise Music4All's usable lyrics if they or the tokenizer changed; returns whether anything was done.
 
     Args:
         store: The store.
@@ -56,24 +69,62 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     Raises:
         DatasetError: if the checkpoint has no tokenizer that can be read.
     """
-    with one_at_a_time(store.root / "state" / f"{PART}.lock", log):
+    with one_at_a_time(store.root / "state" / f"{part_of(music4all.DATASET)}.lock", log):
         return _build(store, bert, log)
+
+
+def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
+    """Tokenise the lyrics that a corpus takes from the songs it is matched with, by Music4All's tokenizer.
+
+    Training on both corpora then reads one vocabulary (jiang2024, Table 6.5: m4a and msd).
+
+    Args:
+        store: The store, with the tokens of Music4All.
+        corpus: A corpus that names a matched dataset.
+        log: Gets progress.
+
+    Returns:
+        Whether anything was done.
+    """
+    tokenizer = store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE
+    members, lyrics = f"corpus.{corpus.name}", corpus.matched_dataset
+    sources = [part_hash(store, members), part_hash(store, "core.lyrics", lyrics), file_sha256(tokenizer)]
+    inputs = content_hash(VERSION, MAX_TOKENS, *sources)
+    with one_at_a_time(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
+        if _is_current(store, corpus.dataset, inputs):
+            return False
+        songs = pl.DataFrame(usable_lyrics(store, lyrics), ["matched_track_id", "lyrics"], orient="row")
+        pairs = read_frame(store, members).select("track_id", "matched_track_id").join(songs, on="matched_track_id")
+        target = store.feature(FEATURE, corpus.dataset) / TOKENIZER_FILE
+        with replacing(target) as temporary:
+            shutil.copyfile(tokenizer, temporary)
+        texts = list(pairs.sort("track_id").select("track_id", "lyrics").iter_rows())
+        return _tokenise(store, corpus.dataset, texts, inputs, log)
 
 
 def _build(store: Store, bert: str | None, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
     source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
     inputs = content_hash(VERSION, MAX_TOKENS, VOCABULARY_SIZE, lyrics, source)
-    folder = store.feature(FEATURE, music4all.DATASET)
-    there = (folder / TOKENIZER_FILE).is_file() and shards_are_whole(store, PART)
-    if there and is_current(store, OUTPUTS, inputs):
+    if _is_current(store, music4all.DATASET, inputs):
         return False
     texts = usable_lyrics(store, music4all.DATASET)
-    _save_tokenizer(store, bert, texts, folder / TOKENIZER_FILE)
+    _save_tokenizer(store, bert, texts, store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE)
+    return _tokenise(store, music4all.DATASET, texts, inputs, log)
+
+
+def _is_current(store: Store, dataset: str, inputs: str) -> bool:
+    there = (store.feature(FEATURE, dataset) / TOKENIZER_FILE).is_file() and shards_are_whole(store, part_of(dataset))
+    return there and is_current(store, outputs_of(dataset), inputs)
+
+
+def _tokenise(store: Store, dataset: str, texts: list[tuple[str, str]], inputs: str, log: Log) -> bool:
+    """Write shards and tables of a dataset whose tokenizer is in place."""
+    folder = store.feature(FEATURE, dataset)
     spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
     done = _write_shards(folder, spec, texts, log)
-    shards, index = feature_frames(store, spec, music4all.DATASET, done)
-    return write_parts(store, OUTPUTS, {"feature.shards": shards, "feature.index": index}, inputs)
+    shards, index = feature_frames(store, spec, dataset, done)
+    return write_parts(store, outputs_of(dataset), {"feature.shards": shards, "feature.index": index}, inputs)
 
 
 def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ IMPLEMENTED: dict[str, tuple[str, ...]] = {
     "pandeya": (),
     "han_cnn": (),  # word2vec, ELMo and BERT reach these two through their features
     "wong_chemelli": (),
+    "jiang_mae": ("cavmae", "bert"),
 }
 """Model name -> the pretrained weights it can start from, keys of `pipelines.settings.WEIGHT_VARIABLES`."""
 

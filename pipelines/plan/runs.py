@@ -118,7 +118,6 @@ def pretrain_runs(
                 "settings": pretraining.settings,
                 "data": {"sources": [vars(source) for source in sources], **left_out},
                 "weights": places,
-                "pretrained": None,
             }
         )
     return runs

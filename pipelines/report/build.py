@@ -7,13 +7,21 @@ from string import Template
 from typing import Any
 
 from pipelines.plan.schema import Plan
+from pipelines.report.analyses import analyses_section
 from pipelines.report.markup import Markup, tag
 from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
 from warehouse.store import Store, replacing
 from warehouse.tables import read_table, table_hash
 
 FOLDER = Path(__file__).parent
-READ = ("report.results", "corpus.steps", "core.rejects", "run.runs")
+READ = (
+    "report.results",
+    "corpus.steps",
+    "core.rejects",
+    "run.runs",
+    "report.modality_importance",
+    "report.bootstrap",
+)
 SAMPLE_BANNER = (
     "Results on the sample corpus: small generated songs and small models. They show that the pipeline works; they say "
     "nothing about the published models."
@@ -58,10 +66,11 @@ def current_inputs(path: Path) -> str | None:
 
 def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:
     """The whole page."""
-    results, steps, rejects, runs = (read_rows(store, name) for name in READ)
+    results, steps, rejects, runs, importance, intervals = (read_rows(store, name) for name in READ)
     works = list(dict.fromkeys(table.work for table in plan.tables))
-    links = [tag("a", name, href=f"#{name}") for name in [*works, "data", "runs", "figures"]]
-    sections = [results_sections(plan, results), corpus_section(steps, rejects), runs_section(runs)]
+    links = [tag("a", name, href=f"#{name}") for name in [*works, "analyses", "data", "runs", "figures"]]
+    analyses = analyses_section(importance, intervals)
+    sections = [results_sections(plan, results), analyses, corpus_section(steps, rejects), runs_section(runs)]
     banner = tag("p", SAMPLE_BANNER, class_="banner", role="note") if data_kind == "sample" else Markup("")
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
         inputs=inputs,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.plan.schema import Metric, Plan, Printed, PrintedTable, Row
+from pipelines.plan.schema import PRETRAIN, Metric, Plan, Printed, PrintedTable, Row
 from pipelines.plan.status import DONE
 from pipelines.report.markup import Markup, escape, join, table, tag
 
@@ -104,13 +104,14 @@ def corpus_section(steps: Sequence[Line], rejects: Sequence[Line]) -> Markup:
 def runs_section(runs: Sequence[Line]) -> Markup:
     """What each setting started from and how large it is, and the library versions behind the results."""
     settings: dict[str, list[Line]] = {}
-    for line in sorted(runs, key=lambda line: (line["setting_id"], line["fold"] or 0)):
-        settings.setdefault(line["setting_id"], []).append(line)
+    for line in sorted(runs, key=lambda line: (line["stage"] != PRETRAIN, line["setting_id"], line["fold"] or 0)):
+        name = f"{line['setting_id']}, pretraining" if line["stage"] == PRETRAIN else line["setting_id"]
+        settings.setdefault(name, []).append(line)
     rows = [
         [
             name,
             len(group),
-            listed(group, "init"),
+            started_from(group),
             f"{group[0]['parameters']:,}",
             listed(group, "profile"),
             listed(group, "data_kind"),
@@ -137,6 +138,11 @@ def runs_section(runs: Sequence[Line]) -> Markup:
         table(header, rows) if rows else nothing("No run is finished."),
         *(tag("p", f"Versions: {text}", class_="note") for text in shown),
     )
+
+
+def started_from(lines: Sequence[Line]) -> str:
+    """What the runs of a setting started from; a pretraining by its kind, since its id is in the table."""
+    return ", ".join(sorted({"pretraining" if line["pretrained"] else str(line["init"]) for line in lines}))
 
 
 def listed(lines: Sequence[Line], column: str) -> str:

@@ -108,7 +108,8 @@ def classes_of(metric: str, result: Mapping[str, Any]) -> int | None:
 def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """One row of `run.runs`: what was asked (the run) and what came of it (the result)."""
     return {
-        **{key: run[key] for key in ("work", "setting_id", "stage", "profile", "data_kind", "pretrained")},
+        **{key: run[key] for key in ("work", "setting_id", "stage", "profile", "data_kind")},
+        "pretrained": run.get("pretrained"),
         **data_columns(run),
         **{key: result[key] for key in ("run_id", "parameters", "init", "tracks_train")},
         **{key: result.get(key) for key in ("tracks_test", "tracks_unlabelled")},

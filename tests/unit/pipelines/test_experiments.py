@@ -194,7 +194,7 @@ def test_two_settings_with_one_id_are_refused(experiments: Path) -> None:
     ("old", "new", "expected"),
     [
         ("[bert]", "[brat]", "brat"),
-        ("256 = 128, 128 = 64, 64 = 32", "256 = 128", "no value of text.max_tokens for 128"),
+        ("256 = 48, 128 = 24, 64 = 12", "256 = 48", "no value of text.max_tokens for 128"),
     ],
 )
 def test_a_mistake_in_a_profile_is_named(old: str, new: str, expected: str, experiments: Path) -> None:

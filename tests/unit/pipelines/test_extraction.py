@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
 
+from mgc_models.errors import TokenizerError
 from pipelines import parallel
 from pipelines.corpora import load_corpus
 from pipelines.datasets import music4all
@@ -29,6 +30,7 @@ from pipelines.stages.lyrics import build_lyrics
 from pipelines.stages.tracks import build_tracks
 from warehouse.shards import open_feature
 from warehouse.store import Store
+from warehouse.tables import write_table
 
 ROOT = Path(__file__).parents[3]
 EXTRACT = (
@@ -295,3 +297,30 @@ def test_a_checkpoint_that_is_not_there_stops_with_its_variable(selected: Store,
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     with pytest.raises(DatasetError, match="MGC_BERT"):
         tokens.build_tokens(selected, str(tmp_path / "nowhere"), silent)
+
+
+def test_matched_lyrics_get_the_same_vocabulary_under_the_ids_of_their_audio(selected: Store) -> None:
+    tokens.build_tokens(selected, None, silent)
+    songs = {
+        "track_id": ["T1", "T2"],
+        "dataset": "msd",
+        "matched_dataset": "genius",
+        "matched_track_id": ["7", "8"],
+        "kind": "exact",
+        "score": 1.0,
+        "genres": [["pop"], []],
+    }
+    write_table(selected, "corpus.msd_genius", pl.DataFrame(songs, schema_overrides={"genres": pl.List(pl.String)}))
+    ours = pl.read_parquet(selected.table("core.lyrics") / "music4all.parquet").filter(track_id="aaa1")
+    own = [ours.with_columns(dataset=pl.lit("genius"), track_id=pl.lit(name)) for name in ("7", "8", "9")]
+    write_table(selected, "core.lyrics", pl.concat(own), part="genius")
+    corpus = load_corpus("msd_genius")
+    assert tokens.build_matched_tokens(selected, corpus, silent)
+    theirs, music4all_tokens = (open_feature(selected.feature("lyric_tokens", name)) for name in ("msd", "music4all"))
+    assert list(theirs.track_ids) == ["T1", "T2"]
+    assert theirs.spec.hash == music4all_tokens.spec.hash
+    assert (theirs.read("T2") == music4all_tokens.read("aaa1")).all()
+    assert not tokens.build_matched_tokens(selected, corpus, silent)
+    (selected.feature("lyric_tokens", "music4all") / "tokenizer.json").write_text("{}")
+    with pytest.raises(TokenizerError):
+        tokens.build_matched_tokens(selected, corpus, silent)

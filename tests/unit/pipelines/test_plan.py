@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mgc_models.spec import parse_run
-from pipelines.plan import TrainingData, blocked, load_plan, row_status, runs_for
+from pipelines.plan import Plan, Source, TrainingData, blocked, load_plan, pretrain_runs, row_status, runs_for
 from pipelines.plan.__main__ import main
 from pipelines.plan.runs import run_id_of
 from pipelines.settings import PROFILES, Settings
@@ -47,7 +47,8 @@ def test_rows_with_equal_settings_share_one(
     assert "Printed rows: 22 settings, 18 pretrainings, 110 fine-tunings" in capsys.readouterr().out
     plan = load_plan("paper")
     default = [row for row, setting_id in plan.setting_of.items() if setting_id == "jiang2024_mae"]
-    assert [table for work, table, _ in default if work == "jiang2024"] == [f"table_6_{n}" for n in range(1, 10)]
+    found = [table for work, table, _ in default if work == "jiang2024"]
+    assert found == [*(f"table_6_{number}" for number in range(1, 10)), "extra"]
 
 
 def test_only_what_can_change_a_result_changes_the_run_id(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
         return row_status(found, setting, settings, {name: finished}, {name: reason})
 
     assert status("table_6_5", "m4a_msd", real) == "not run: MGC_MSD_DIR and MGC_GENIUS_CSV are not set"
-    assert status("table_6_5", "m4a", real) == "not implemented"
+    assert status("table_6_5", "m4a", real) == "not run: 0 of 5 runs are finished"
     assert status("table_1", "kim", Settings()) == "not implemented"
     assert (
         status("table_1", "proposed", Settings(datasets={"fma": Path("f")})) == "not run: MGC_FMA_LYRICS_DIR is not set"
@@ -139,3 +140,49 @@ def test_json_lists_every_row_with_its_settings(
     plan = load_plan("paper")
     assert [row["row_id"] for row in listed["rows"]] == [row.row_id for table in plan.tables for row in table.rows]
     assert listed["settings"]["jiang2024_bert"]["settings"]["model"]["layers"] == 12
+
+
+def pretrain_ids(plan: Plan, name: str, **changes: str) -> list[str]:
+    source = {"corpus": "m4a", "dataset": "music4all", "tracks": "t.parquet", "corpus_hash": "c0ffee"} | changes
+    return [run["run_id"] for run in pretrain_runs(plan, plan.pretrainings[name], [Source(**source)], {}, "sample")]
+
+
+def test_a_fine_tuning_is_named_by_the_pretraining_that_it_starts_from() -> None:
+    plan = load_plan("sample")
+    assert plan.pretraining_of["jiang2024_mae_artist_disjoint"] == "jiang2024_mae"
+    assert "jiang2024_mae_no_ssl" not in plan.pretraining_of
+    (before,) = pretrain_ids(plan, "jiang2024_mae")
+    assert pretrain_ids(plan, "jiang2024_mae", tracks="elsewhere.parquet") == [before]
+    assert pretrain_ids(plan, "jiang2024_mae", corpus_hash="decade") != [before]
+    tuned = runs(setting_id="jiang2024_mae", pretrained=[before])
+    assert {run["pretrained"] for run in tuned} == {before}
+    assert not {run["run_id"] for run in tuned} & set(ids(setting_id="jiang2024_mae", pretrained=["other"]))
+    by_fold = pretrain_ids(plan, "jiang2024_mae_unseen_folds")
+    assert len(set(by_fold)) == 5
+    found = runs(setting_id="jiang2024_mae_unseen_folds", pretrained=by_fold)
+    assert [(run["data"]["fold"], run["pretrained"]) for run in found] == list(enumerate(by_fold))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_training_accepts_every_pretraining(profile: str) -> None:
+    plan = load_plan(profile)
+    for pretraining in plan.pretrainings.values():
+        sources = [Source(name, "d", "t.parquet", "c") for name in pretraining.corpora]
+        for run in pretrain_runs(plan, pretraining, sources, {}, "sample"):
+            assert parse_run(json.loads(json.dumps(run))).run_id == run["run_id"]
+
+
+def test_seeds_are_runs_on_one_split() -> None:
+    found = runs(setting_id="ru2023_proposed")
+    assert [run["settings"]["seed"] for run in found] == [0, 1, 2]
+    assert {(run["data"]["fold"], run["data"]["split"]) for run in found} == {(0, "train_validation_test")}
+    assert len({run["run_id"] for run in found}) == 3
+
+
+def test_rows_that_ask_for_random_weights_get_none() -> None:
+    weights = {"weights": {"bert": "bert-base-uncased", "cavmae": "cav.pth"}}
+    plain, random = (runs(setting_id=f"jiang2024_mae_{name}", **weights) for name in ("no_ssl", "no_ssl_random"))
+    assert plain[0]["weights"] == {"cavmae": "cav.pth", "bert": "bert-base-uncased"}
+    assert random[0]["weights"] == {"cavmae": None, "bert": None}
+    assert plain[0]["settings"] == random[0]["settings"]
+    assert plain[0]["run_id"] != random[0]["run_id"]

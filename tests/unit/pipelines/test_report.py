@@ -97,7 +97,7 @@ def test_finished_runs_become_tables_beside_the_printed_numbers(store: Store) ->
     assert shown["alnet"]["ours_sd"] == pytest.approx(1.5811, abs=1e-4)
     assert (shown["alnet"]["status"], shown["alnet"]["n"], shown["alnet"]["printed_mean"]) == ("done", 5, 35.58)
     assert (shown["ours"]["status"], shown["ours"]["ours_mean"], shown["ours"]["data_kind"]) == (
-        "not implemented",
+        "not run: 0 of 5 runs are finished",
         None,
         None,
     )
