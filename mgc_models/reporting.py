@@ -5,6 +5,9 @@ from mgc_models.runtime import Runtime
 from mgc_models.sections import TrainSettings
 from mgc_models.state import LoopState
 
+# Each line becomes a stored event in Dagster, which costs more than an epoch of a tiny model.
+_BETWEEN_LINES_S = 2.0
+
 
 def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Runtime) -> None:
     """Say how far training is, how fast, and how long it will take; only the first process does.
@@ -27,7 +30,9 @@ def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Run
     else:
         progress, losses = f"epoch {state.epoch}/{settings.epochs}", state.history[-1]
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-    runtime.log.info("run %s: %s: %s; %.0f samples/s, %s left", state.run_id, progress, numbers, rate, left)
+    if state.elapsed_s - state.told_s >= _BETWEEN_LINES_S or state.epoch == settings.epochs:
+        runtime.log.info("run %s: %s: %s; %.0f samples/s, %s left", state.run_id, progress, numbers, rate, left)
+        state.told_s = state.elapsed_s
     runtime.scalars(seen, {**losses, "samples_per_s": rate})
     event = "step" if state.step else "epoch"
     runtime.events.write(event, epoch=state.epoch, step=state.step, samples_per_s=round(rate, 3), **losses)

@@ -13,6 +13,7 @@ from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
 from pipelines.assets.training import EXTRA, SMALL_RUNS, WORK, training_assets
+from pipelines.pipes_messages import WholeLineReader
 from pipelines.plan import load_plan
 from pipelines.resources import MgcResource
 from pipelines.settings import PROFILES
@@ -88,7 +89,10 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
         assets=build_assets(),
         jobs=build_jobs(),
         executor=dg.multi_or_in_process_executor,
-        resources={"mgc": mgc or MgcResource.from_environment(), "pipes": dg.PipesSubprocessClient()},
+        resources={
+            "mgc": mgc or MgcResource.from_environment(),
+            "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
+        },
     )
 
 
