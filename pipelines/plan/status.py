@@ -44,7 +44,7 @@ def row_status(
     finished: Mapping[str, int],
     reasons: Mapping[str, str],
 ) -> str:
-    """Status of a row, by precedence: dataset not configured, model not there, then the state of its runs.
+    """Status of a row, by precedence: quoted from another work, dataset not configured, model not there, then the state of its runs.
 
     Args:
         row: The row.
@@ -53,6 +53,8 @@ def row_status(
         finished: Number of finished runs per setting_id; where it is only pretrained, those of its pretraining.
         reasons: Why a setting cannot be trained, by setting_id; absent or empty when it can.
     """
+    if row.quoted is not None:
+        return f"{NOT_RUN}the source quotes {row.quoted}, whose model it does not describe"
     if missing := missing_datasets(row.datasets, settings):
         return f"{NOT_RUN}{missing}"
     if setting is None or setting.model not in IMPLEMENTED:

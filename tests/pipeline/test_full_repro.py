@@ -89,7 +89,7 @@ def test_the_store_refuses_the_other_kind_of_data(finished: Checkout) -> None:
 
 def test_the_report_page_marks_every_status(finished: Checkout) -> None:
     page = finished.store.report.read_text()
-    assert "not implemented" in page
+    assert "the source quotes" in page
     assert "35.58" in page
     assert "<script" not in page.lower()
 

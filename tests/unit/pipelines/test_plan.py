@@ -104,7 +104,7 @@ def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
 
     assert status("table_6_5", "m4a_msd", real) == "not run: MGC_MSD_DIR and MGC_GENIUS_CSV are not set"
     assert status("table_6_5", "m4a", real) == "not run: 0 of 5 runs are finished"
-    assert status("table_1", "kim", Settings()) == "not implemented"
+    assert status("table_1", "kim", Settings()).startswith("not run: the source quotes Kim et al.")
     assert (
         status("table_1", "proposed", Settings(datasets={"fma": Path("f")})) == "not run: MGC_FMA_LYRICS_DIR is not set"
     )
