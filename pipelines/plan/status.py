@@ -44,7 +44,7 @@ def row_status(
     finished: Mapping[str, int],
     reasons: Mapping[str, str],
 ) -> str:
-    """Status of a row, by precedence: quoted from another work, dataset not configured, model not there, then the state of its runs.
+    """Status of a row, by precedence: quoted, dataset not configured, model not there, then the state of its runs.
 
     Args:
         row: The row.
