@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOB ?= full_repro
 
-.PHONY: help repro test ui check clean
+.PHONY: help repro test ui check planted clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ check: $(STAMP) ## lint, format, types and tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+planted: $(STAMP) ## train on larger planted corpora (up to 30 minutes) and write docs/planted.md
+	$(BIN)/python -m pipelines.planted
 
 clean: ## remove the environment and everything produced
 	rm -rf $(VENV) .dagster warehouse/store

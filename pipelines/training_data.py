@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -21,9 +20,6 @@ from warehouse.tables import table_files
 
 # Where the settings name the stored feature behind each input of a model.
 SECTIONS = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
-
-# Tables that training inputs are made of, beside the corpus itself.
-READ = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "core.lyrics", "core.tracks")
 
 Run = dict[str, Any]
 
@@ -90,26 +86,9 @@ def _inputs(
     if not table_files(store, f"corpus.{corpus}") or not table_files(store, "corpus.folds"):
         return NotTrainable(f"corpus {corpus} has not been built yet (`dagster job execute -j data`)")
     features = features_of(setting.settings)
-    bert = settings.weights.get("bert") if graph else None
-    inputs = _written(store, corpus, scheme, features, graph, bert, _state(store, corpus))
-    if inputs.place and not (store.root / inputs.place).is_file():  # deleted since
-        _written.cache_clear()
-        inputs = _written(store, corpus, scheme, features, graph, bert, _state(store, corpus))
+    bert = settings.weights.get("bert")
+    inputs = write_training_inputs(store, load_corpus(corpus), scheme, features=features, graph=graph, bert=bert)
     return NotTrainable(inputs.status) if inputs.status else inputs
-
-
-@lru_cache(maxsize=64)
-def _written(
-    store: Store, corpus: str, scheme: str, features: tuple[str, ...], graph: bool, bert: str | None, _state: Any
-) -> TrainingInputs:
-    """Training inputs; many settings of a plan ask for the same, and none changes while the tables stay."""
-    return write_training_inputs(store, load_corpus(corpus), scheme, features=features, graph=graph, bert=bert)
-
-
-def _state(store: Store, corpus: str) -> tuple[tuple[str, int, int], ...]:
-    """Sizes and times of the tables that training inputs are made of."""
-    found = ((path, path.stat()) for table in (*READ, f"corpus.{corpus}") for path in table_files(store, table))
-    return tuple((path.as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in found)
 
 
 def _folds(store: Store, inputs: TrainingInputs) -> list[tuple[int, list[int]]]:

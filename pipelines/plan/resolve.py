@@ -1,7 +1,6 @@
 """Resolves rows into settings: base, then the row's differences, then the profile; equal results are one setting."""
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,7 @@ def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
     """
     bases = {base.name: base for path in sorted(root.glob("*/base/*.toml")) for base in [read_base(path, root)]}
     overrides = read_profile(profile, bases, root)
-    paths = (path for path in root.glob("*/*.toml") if path.parent.name != "profiles")
-    tables = tuple(sorted((read_table(path, root) for path in paths), key=table_order))
+    tables = tuple(read_table(path, root) for path in sorted(root.glob("*/*.toml")) if path.parent.name != "profiles")
     check_unique(tables)
     settings: dict[str, Setting] = {}
     setting_of: dict[tuple[str, str, str], str | None] = {}
@@ -40,12 +38,6 @@ def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
         if setting:
             settings.setdefault(setting.setting_id, setting)
     return Plan(profile, tables, settings, setting_of, *share_pretrainings(settings))
-
-
-def table_order(table: PrintedTable) -> tuple[str, bool, list[tuple[int, str]]]:
-    """Works by name, tables of ours after the printed ones, `table_6_10` after `table_6_9`."""
-    parts = re.findall(r"\d+|\D+", table.path)
-    return table.work, table.is_extra, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def rows_in_order(tables: tuple[PrintedTable, ...]) -> Iterator[tuple[PrintedTable, Row]]:

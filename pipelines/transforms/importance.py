@@ -82,6 +82,6 @@ def by_coarse(genres: pl.DataFrame, coarse: pl.DataFrame) -> list[dict[str, Any]
 
 
 def with_ratio(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add how many times as important audio is; where a modality does harm, a ratio says nothing."""
-    audio, lyrics = pl.col("audio_importance"), pl.col("lyrics_importance")
-    return frame.with_columns(importance_ratio=pl.when((audio > 0) & (lyrics > 0)).then(audio / lyrics))
+    """Add how many times as important audio is; a ratio to nothing or less says nothing."""
+    lyrics = pl.when(pl.col("lyrics_importance") > 0).then(pl.col("lyrics_importance"))
+    return frame.with_columns(importance_ratio=pl.col("audio_importance") / lyrics)

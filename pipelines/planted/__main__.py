@@ -1,0 +1,67 @@
+"""`python -m pipelines.planted`: train on larger planted corpora and say what each part of a method brings."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.planted.experiment import WORKS, Experiment, read_experiment, runs_of
+from pipelines.planted.page import Scores, page
+from pipelines.planted.training import TrainingFailedError, result_of, train
+from warehouse.store import Store, replacing
+
+PAGE = Path("docs/planted.md")
+Runs = list[dict[str, list[dict[str, Any]]]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, test, write the page; 1 when training failed."""
+    options = _parser().parse_args(arguments)
+    store = Store(options.store.absolute())
+    works = [options.only] if options.only else list(WORKS)
+    ends = time.monotonic() + 60 * options.minutes
+    findings: dict[str, tuple[Experiment, Scores]] = {}
+    try:
+        for work in WORKS:
+            experiment = read_experiment(work)
+            repetitions = [runs_of(experiment, number, store) for number in range(experiment.repetitions)]
+            if work in works:
+                share = (ends - time.monotonic()) / (len(works) - works.index(work))
+                everything = [run for rows in repetitions for runs in rows.values() for run in runs]
+                finished = train(store, f"planted_{work}", everything, max(share, 0.0))
+                print(f"{work}: {'all runs are finished' if finished else 'stopped by the clock; run again to go on'}")
+            findings[work] = experiment, _scores(store, experiment, repetitions)
+    except TrainingFailedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with replacing(options.page) as temporary:
+        temporary.write_text(page(findings), encoding="utf-8")
+    print(f"written: {options.page}")
+    return 0
+
+
+def _scores(store: Store, experiment: Experiment, repetitions: Runs) -> Scores:
+    """Scores of the repetitions of which every row is finished."""
+    scores: dict[str, list[dict[str, float]]] = {row: [] for row in experiment.rows}
+    for repetition in repetitions:
+        results = {row: result_of(store, runs[-1]["run_id"]) for row, runs in repetition.items()}
+        found = {row: result["scores"] for row, result in results.items() if result is not None}
+        if len(found) == len(experiment.rows):
+            for row, values in found.items():
+                scores[row].append(values)
+    return scores
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.planted", description=__doc__.split(": ", 1)[1])
+    parser.add_argument("--only", choices=WORKS, help="train for one work; the page keeps what is known of the other")
+    parser.add_argument("--minutes", type=float, default=30.0, help="stop training after this time (default 30)")
+    parser.add_argument("--store", type=Path, default=Path("warehouse/store/planted"), help="default: %(default)s")
+    parser.add_argument("--page", type=Path, default=PAGE, help="default: %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The two planted worlds: how latent factors become genres, sound and words. What they hold is in the TOML files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.planted.corpus import PlantedCorpus, draw_parts, play_motifs, render_sound, write_words
+
+Factors = Mapping[str, NDArray[np.float64]]
+
+
+def factor_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
+    """Plant a corpus (jiang2024): continuous factors, some shared by audio and lyrics; genres are sums of them.
+
+    Args:
+        settings: `[corpus]` of jiang2024.toml.
+        seed: Equal seeds give equal corpora.
+    """
+    rng = np.random.default_rng(seed)
+    parts = draw_parts(rng, settings["parts"])
+    values = {name: rng.standard_normal(len(parts)) for name in settings["factors"]}
+    genres = settings["genres"].values()
+    labels = np.stack([_above(_mixed(values, genre), genre["share"]) for genre in genres], axis=1)
+    heard = [name for name, kind in settings["factors"].items() if kind in ("shared", "sound")]
+    told = [name for name, kind in settings["factors"].items() if kind in ("shared", "words")]
+    sound, words = settings["sound"], settings["words"]
+    asides = rng.standard_normal((2, settings["distractors"], len(parts)))
+    frames = play_motifs(rng, _leanings(values, heard, asides[0], sound["contrast"]), sound)
+    tokens, vocabulary = write_words(rng, _leanings(values, told, asides[1], words["contrast"]), words)
+    return PlantedCorpus(tuple(settings["genres"]), values, labels, frames, tokens, vocabulary, parts)
+
+
+def cue_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
+    """Plant a corpus (ru2023): genres told by a cue of sound or of words, by how the two go together, or by company.
+
+    A genre with `pairs` is there when a cue of sound and a cue of words that belong together are both there; other
+    pairs of the same cues mean nothing, so that no sum of what is heard and what is read tells it. A genre with
+    `follows` occurs with another genre only, in a share of its tracks, and shows by itself in few of them.
+
+    Args:
+        settings: `[corpus]` of ru2023.toml.
+        seed: Equal seeds give equal corpora.
+    """
+    rng = np.random.default_rng(seed)
+    parts = draw_parts(rng, settings["parts"])
+    cues: dict[str, NDArray[np.float64]] = {
+        name: (rng.random(len(parts)) < share).astype(float) for name, share in settings["cues"].items()
+    }
+    labels: dict[str, NDArray[np.bool_]] = {}
+    for name, genre in settings["genres"].items():
+        labels[name] = _genre(rng, genre, cues, labels)
+        for modality in genre["by"]:
+            cues[f"{name} by {modality}"] = (labels[name] & (rng.random(len(parts)) < genre["shows"])).astype(float)
+    heard = [*settings["sound_cues"], *(name for name in cues if name.endswith("by sound"))]
+    told = [*settings["word_cues"], *(name for name in cues if name.endswith("by words"))]
+    sound, words = settings["sound"], settings["words"]
+    levels = np.column_stack([cues[name] for name in heard]) * sound["loudness"]
+    frames = render_sound(rng, levels * np.exp(sound["spread"] * rng.standard_normal(levels.shape)), sound)
+    leanings = np.where(np.column_stack([cues[name] for name in told]) > 0, words["clarity"], 1 - words["clarity"])
+    tokens, vocabulary = write_words(rng, leanings, words)
+    stacked = np.stack(list(labels.values()), axis=1)
+    return PlantedCorpus(tuple(settings["genres"]), cues, stacked, frames, tokens, vocabulary, parts)
+
+
+def _genre(
+    rng: np.random.Generator, genre: Mapping[str, Any], cues: Factors, labels: Mapping[str, NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    if "pairs" in genre:
+        return np.any([(cues[sound] > 0) & (cues[words] > 0) for sound, words in genre["pairs"]], axis=0)
+    chosen = rng.random(len(next(iter(cues.values())))) < genre["share"]
+    return labels[genre["follows"]] & chosen if "follows" in genre else chosen
+
+
+def _mixed(values: Factors, genre: Mapping[str, Any]) -> NDArray[np.float64]:
+    return np.sum([weight * values[name] for name, weight in genre["of"].items()], axis=0)
+
+
+def _leanings(
+    values: Factors, names: Sequence[str], asides: NDArray[np.float64], contrast: float
+) -> NDArray[np.float64]:
+    """Chance of the first group of each topic: the factors of a modality, and what no genre depends on."""
+    topics = np.column_stack([*(values[name] for name in names), *asides])
+    return 1 / (1 + np.exp(-contrast * topics))
+
+
+def _above(values: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    return values > np.quantile(values, 1 - share)
