@@ -13,6 +13,7 @@ from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
 from pipelines.assets.training import EXTRA, SMALL_RUNS, WORK, training_assets
+from pipelines.assets.training import GROUP as TRAINING_GROUP
 from pipelines.pipes_messages import WholeLineReader
 from pipelines.plan import load_plan
 from pipelines.resources import MgcResource
@@ -62,8 +63,10 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
 def extra_job_selection(name: str) -> dg.AssetSelection:
     """Rows of ours of one work with everything that they rest on, and the report above."""
     own = dg.AssetSelection.tag(WORK, name)
+    trained = own & dg.AssetSelection.groups(TRAINING_GROUP)
     above = dg.AssetSelection.groups(*REPORT_GROUPS) - extra_selection()
-    return own.upstream() | above | dg.AssetSelection.groups(*DATA_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
+    below = trained.upstream() | dg.AssetSelection.groups(*DATA_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
+    return below | own | above
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
