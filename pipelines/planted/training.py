@@ -13,7 +13,6 @@ from pipelines.launch import ENVIRONMENT, WORKER
 from warehouse.store import Store, replacing
 
 WORKERS = 2
-STOPPING_S = 60.0  # to write the resume state
 
 
 class TrainingFailedError(RuntimeError):
@@ -27,7 +26,7 @@ def train(store: Store, name: str, runs: Sequence[Mapping[str, Any]], limit_s: f
         store: Where the data are and the results go.
         name: Of the job file.
         runs: RUN mappings; a repeated one counts once.
-        limit_s: The worker is asked to stop after this time.
+        limit_s: The worker is asked to stop after this time, and does after the step it is at.
 
     Returns:
         Whether all of them are finished.
@@ -47,7 +46,7 @@ def train(store: Store, name: str, runs: Sequence[Mapping[str, Any]], limit_s: f
             code = worker.wait(limit_s)
         except subprocess.TimeoutExpired:
             worker.send_signal(signal.SIGTERM)
-            worker.wait(STOPPING_S)
+            worker.wait()
             return False
     if code:
         raise TrainingFailedError(
