@@ -38,9 +38,10 @@ def test_tables_of_datasets_that_are_not_given_say_so(finished: Checkout) -> Non
         .execute("SELECT work, table_id, row_id, status FROM report.results WHERE status LIKE 'not run%' GROUP BY ALL")
         .fetchall()
     )
-    by_work = {(work, table): status for work, table, _, status in statuses}
-    assert by_work["nandy2021", "table_1"].startswith("not run: MGC_FMA_DIR")
-    assert "MGC_MSD_DIR" in by_work["jiang2024", "table_6_5"]
+    by_row = {(work, table, row): status for work, table, row, status in statuses}
+    assert by_row["nandy2021", "table_1", "proposed"].startswith("not run: MGC_FMA_DIR")
+    assert by_row["nandy2021", "table_1", "kim"].startswith("not run: the source quotes Kim et al.")
+    assert "MGC_MSD_DIR" in by_row["jiang2024", "table_6_5", "m4a_msd"]
 
 
 def test_every_table_keeps_its_contract(finished: Checkout) -> None:
