@@ -111,7 +111,8 @@ class FeatureReader:
         mapped = _mapped(shard.path, shard.signature)
         frame_bytes = self.spec.frame_bytes
         stored = int.from_bytes(mapped[offset - PREFIX_BYTES : offset], "little")
-        if stored != total * frame_bytes:
+        # An empty array's length is also read from behind the end of the file, where a damaged footer may point to.
+        if stored != total * frame_bytes or not PREFIX_BYTES <= offset <= len(mapped) - stored:
             raise ShardError(f"Shard {shard.path} is damaged at track {track_id!r}. {MEND}")
         first = offset + start * frame_bytes
         return np.frombuffer(mapped, DTYPES[self.spec.dtype], count * self.spec.width, first).reshape(
