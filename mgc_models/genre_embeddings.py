@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mgc_models.checkpoints import read_weights
 from mgc_models.errors import ModelError, WeightsError
 from mgc_models.models.genre_gcn import GenreGCN, stored_graph
+from mgc_models.progress import logging_to_dagster_or_terminal
 from warehouse.store import replacing
 
 SCHEMA = pa.schema(
@@ -118,11 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="OUT.parquet", help="columns genre, stage (before, after), x, y")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the last bits of a decomposition depend on it
-    try:
-        write_embeddings(given.folder, given.out)
-    except (ModelError, WeightsError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    with logging_to_dagster_or_terminal() as log:
+        try:
+            write_embeddings(given.folder, given.out)
+        except (ModelError, WeightsError, OSError) as error:
+            log.error("%s", error)  # noqa: TRY400 - one line for the user, no traceback
+            return 1
     return 0
 
 

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgc_models.errors import DataError, DeviceError, ModelError, TokenizerError, WeightsError
+from mgc_models.progress import logging_to_dagster_or_terminal
 from mgc_models.sections import PretrainSettings
 from mgc_models.spec import PretrainRun, SpecError, parse_run, required
 from mgc_models.spec_parser import Above, Minimum, parse
-from mgc_models.train import logging_to_dagster_or_terminal
 from warehouse.shards import ShardError
 from warehouse.store import Store, replacing
 

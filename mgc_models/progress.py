@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +43,27 @@ class EventLog:
             if record.get("event") == event:
                 found.append(record["time"])
         return found
+
+
+@contextmanager
+def logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
+    """Give a log whose lines are seen in Dagster when it started this process, else on the terminal."""
+    rank = int(os.environ.get("RANK", "0"))
+    if "DAGSTER_PIPES_CONTEXT" in os.environ and rank == 0:
+        from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - absent on a bare GPU machine
+
+        with open_dagster_pipes() as context:
+            yield context.log
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    process = f"process {rank}: " if rank else ""
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {process}%(message)s", "%H:%M:%S"))
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.ERROR if rank else logging.INFO)  # the first process tells what is the same for all
+    try:
+        yield LOG
+    finally:
+        LOG.removeHandler(handler)
 
 
 def watch_for_stop() -> Callable[[], str | None]:

@@ -4,13 +4,12 @@ Light to import: a job is checked before torch is loaded.
 """
 
 import argparse
-import contextlib
 import functools
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mgc_models.errors import (
@@ -22,7 +21,7 @@ from mgc_models.errors import (
     TrainingError,
     WeightsError,
 )
-from mgc_models.progress import LOG, watch_for_stop
+from mgc_models.progress import logging_to_dagster_or_terminal, watch_for_stop
 from mgc_models.run_folder import is_finished
 from mgc_models.spec import JobSpec, PretrainRun, RunSpec, SpecError, parse_job
 from warehouse.shards import ShardError
@@ -179,27 +178,6 @@ def _attempts(
         return False
 
     return attempt
-
-
-@contextlib.contextmanager
-def logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
-    """Give a log whose lines are seen in Dagster when it started this process, else on the terminal."""
-    rank = int(os.environ.get("RANK", "0"))
-    if "DAGSTER_PIPES_CONTEXT" in os.environ and rank == 0:
-        from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - absent on a bare GPU machine
-
-        with open_dagster_pipes() as context:
-            yield context.log
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    process = f"process {rank}: " if rank else ""
-    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {process}%(message)s", "%H:%M:%S"))
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.ERROR if rank else logging.INFO)  # the first process tells what is the same for all
-    try:
-        yield LOG
-    finally:
-        LOG.removeHandler(handler)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,26 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
+from pipelines.assets.common import (
+    OWNERS,
+    figure_result,
+    frame_of,
+    table_assets,
+    table_key,
+    table_result,
+    write_if_changed,
+)
 from pipelines.assets.inpainting import INPAINTING
 from pipelines.assets.training import WORK, current_plan
 from pipelines.figures.bars import printed_beside_ours
 from pipelines.figures.importance import importance_chart
 from pipelines.plan import Plan
-from pipelines.report.figures import drawn_from
 from pipelines.resources import MgcResource
 from pipelines.transforms import bootstrap, importance
 from pipelines.transforms.finished import FinishedRuns, finished_runs
@@ -80,11 +88,8 @@ def importance_figure() -> dg.AssetsDefinition:
         store = mgc.open_store()
         path = figure_path(store, IMPORTANCE_FIGURE)
         inputs = f"{VERSION} {table_hash(store, importance.NAME)}"
-        current = drawn_from(path) == inputs
-        if not current:
-            rows = frame_of(store, importance.NAME).filter(work="jiang2024", level="coarse")
-            importance_chart(rows.sort("genre"), path, inputs)
-        return dg.MaterializeResult(metadata={"picture": picture(path), "unchanged": current})
+        rows = frame_of(store, importance.NAME).filter(work="jiang2024", level="coarse").sort("genre")
+        return figure_result(path, inputs, lambda: importance_chart(rows, path, inputs))
 
     return draw
 
@@ -136,12 +141,8 @@ def bar_figures() -> dg.AssetsDefinition:
             own = rows.filter(pl.col("metric") == metric)
             shown = own.select("row_label", "printed_mean", "ours_mean", "ours_sd")
             inputs = hashlib.sha256(f"{VERSION}{shown.write_ndjson()}".encode()).hexdigest()
-            current = drawn_from(path) == inputs
-            if not current:
-                printed_beside_ours(shown, metric.replace("f1", "F-measure"), path, inputs)
-            yield dg.MaterializeResult(
-                asset_key=dg.AssetKey(["figures", name]), metadata={"picture": picture(path), "unchanged": current}
-            )
+            draw_bars = partial(printed_beside_ours, shown, metric.replace("f1", "F-measure"), path, inputs)
+            yield figure_result(path, inputs, draw_bars, dg.AssetKey(["figures", name]))
 
     return draw
 

@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 
+from pipelines.figures.files import drawn_from
 from warehouse.contract import load_contract
 from warehouse.store import Store
 from warehouse.tables import check_table, read_table, stored_inputs, table_files, write_table
@@ -158,3 +159,39 @@ def picture(path: Path) -> dg.MetadataValue:
     """A PNG as Dagster shows it in an asset's metadata."""
     encoded = base64.b64encode(path.read_bytes()).decode()
     return dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{encoded})")
+
+
+def figure_result(
+    path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None
+) -> dg.MaterializeResult:
+    """Materialisation of one figure, which is drawn unless the file was drawn from the same `inputs`."""
+    current = drawn_from(path) == inputs
+    if not current:
+        draw()
+    return dg.MaterializeResult(asset_key=key, metadata={"picture": picture(path), "unchanged": current})
+
+
+def table_and_figure(
+    table: str, figure: dg.AssetKey, description: str, *, deps: Sequence[Any], tags: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: one pass in a child process that writes a table, under its contract check, and a figure of it.
+
+    The function yields `table_result(store, table)` and a `figure_result` with the key `figure`.
+    """
+    kept = dict(tags or {})
+    return dg.multi_asset(
+        specs=[
+            table_spec(table, group="results", deps=deps, kinds={"pytorch"}).merge_attributes(tags=kept),
+            dg.AssetSpec(
+                figure,
+                deps=list(deps),
+                group_name="results",
+                kinds={"matplotlib"},
+                owners=OWNERS,
+                tags=kept,
+                description=description,
+            ),
+        ],
+        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(table), blocking=True)],
+        name=table.split(".")[1],
+    )

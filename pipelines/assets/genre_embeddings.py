@@ -7,20 +7,11 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import (
-    CONTRACT_CHECK,
-    OWNERS,
-    picture,
-    table_key,
-    table_result,
-    table_spec,
-    write_if_changed,
-)
+from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import WORK, current_plan, evaluate_key
 from pipelines.figures.embeddings import embedding_chart
 from pipelines.launch import is_finished, start
 from pipelines.plan import Plan
-from pipelines.report.figures import drawn_from
 from pipelines.resources import MgcResource
 from pipelines.training_data import NotTrainable, runs_of
 from pipelines.transforms.frames import typed_frame
@@ -39,23 +30,13 @@ VERSION = "1"
 
 def genre_embeddings_asset() -> dg.AssetsDefinition:
     """`report.genre_embeddings` and its picture; without rows where the model is not trained."""
-    deps, tags = [evaluate_key(SETTING)], {WORK: JOB}
 
-    @dg.multi_asset(
-        specs=[
-            table_spec(TABLE, group="results", deps=deps, kinds={"pytorch"}).merge_attributes(tags=tags),
-            dg.AssetSpec(
-                FIGURE_KEY,
-                deps=deps,
-                group_name="results",
-                kinds={"matplotlib"},
-                owners=OWNERS,
-                tags=tags,
-                description="Genres of Ru 2023's model before and after the graph convolution, on a plane.",
-            ),
-        ],
-        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(TABLE), blocking=True)],
-        name="genre_embeddings",
+    @table_and_figure(
+        TABLE,
+        FIGURE_KEY,
+        "Genres of Ru 2023's model before and after the graph convolution, on a plane.",
+        deps=[evaluate_key(SETTING)],
+        tags={WORK: JOB},
     )
     def write(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
@@ -68,10 +49,7 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
         yield table_result(store, TABLE, skipped=not changed)
         path = store.figures / f"{FIGURE}.png"
         inputs = f"{VERSION} {table_hash(store, TABLE)}"
-        current = drawn_from(path) == inputs
-        if not current:
-            embedding_chart(frame, path, inputs)
-        yield dg.MaterializeResult(asset_key=FIGURE_KEY, metadata={"picture": picture(path), "unchanged": current})
+        yield figure_result(path, inputs, lambda: embedding_chart(frame, path, inputs), FIGURE_KEY)
 
     return write
 

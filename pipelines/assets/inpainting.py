@@ -8,21 +8,12 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from pipelines.assets.common import (
-    CONTRACT_CHECK,
-    OWNERS,
-    picture,
-    table_key,
-    table_result,
-    table_spec,
-    write_if_changed,
-)
+from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import pretrain_key
 from pipelines.figures.inpainting import Image, Inpainted, inpainting_chart
 from pipelines.launch import TINY_PROFILES, is_finished, start, worker_command
 from pipelines.plan import Plan, Setting
 from pipelines.plan.schema import PRETRAIN
-from pipelines.report.figures import drawn_from
 from pipelines.resources import MgcResource
 from pipelines.training_data import NotTrainable, Run, pretraining_runs_of
 from pipelines.transforms.frames import typed_frame
@@ -52,21 +43,11 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
     settings_ids = inpainted_settings(plan)
     needed = [pretrain_key(name) for name in settings_ids if pretrain_key(name) in pretrained]
 
-    @dg.multi_asset(
-        specs=[
-            table_spec(INPAINTING, group="results", deps=needed, kinds={"pytorch"}),
-            dg.AssetSpec(
-                FIGURE_KEY,
-                deps=needed,
-                group_name="results",
-                kinds={"matplotlib"},
-                owners=OWNERS,
-                description="Spectrograms, the same with patches hidden, and filled in, at each masking ratio "
-                "(Jiang 2024, Table 6.10).",
-            ),
-        ],
-        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(INPAINTING), blocking=True)],
-        name="inpainting",
+    @table_and_figure(
+        INPAINTING,
+        FIGURE_KEY,
+        "Spectrograms, the same with patches hidden, and filled in, at each masking ratio (Jiang 2024, Table 6.10).",
+        deps=needed,
     )
     def inpaint(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
@@ -84,10 +65,7 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
         yield table_result(store, INPAINTING, skipped=not changed)
         path = store.figures / f"{FIGURE}.png"
         inputs = " ".join(file_sha256(store.run(run_id) / OUTPUT) for run_id in sorted(set(table["run_id"])))
-        current = drawn_from(path) == inputs
-        if not current:
-            inpainting_chart(pictures(found), path, inputs)
-        yield dg.MaterializeResult(asset_key=FIGURE_KEY, metadata={"picture": picture(path), "unchanged": current})
+        yield figure_result(path, inputs, lambda: inpainting_chart(pictures(found), path, inputs), FIGURE_KEY)
 
     return inpaint
 

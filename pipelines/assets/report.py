@@ -9,8 +9,9 @@ import polars as pl
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
 from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
 from pipelines.assets.training import current_plan
+from pipelines.figures.files import drawn_from
+from pipelines.figures.learning_curves import learning_curves
 from pipelines.report.build import write_report
-from pipelines.report.figures import drawn_from, learning_curves
 from pipelines.resources import MgcResource
 from pipelines.transforms.planned import planned_runs
 from pipelines.transforms.published import published

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from statistics import mean, stdev
 from typing import Any
 
@@ -17,10 +18,9 @@ from warehouse.store import Store
 
 UPSTREAM = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "feature.index")
 SMALL_RUNS = dg.AssetKey(["training", "small_runs"])
-GROUP = "training"
-OWNERS = ["team:models"]
 WORK, EXTRA = "mgc/work", "_extra"
-POOL = "gpu"
+GROUP = "training"
+trained_asset = partial(dg.asset, group_name=GROUP, kinds={"pytorch"}, owners=["team:models"], pool="gpu")
 
 
 def evaluate_key(setting_id: str) -> dg.AssetKey:
@@ -92,13 +92,9 @@ def not_run_result(context: dg.AssetExecutionContext, name: str, reason: str) ->
 def small_runs_asset() -> dg.AssetsDefinition:
     """The asset that trains all tiny runs of a job at once."""
 
-    @dg.asset(
+    @trained_asset(
         key=SMALL_RUNS,
         deps=[table_key(name) for name in UPSTREAM],
-        group_name=GROUP,
-        kinds={"pytorch"},
-        owners=OWNERS,
-        pool=POOL,
         description="Profiles sample and smoke: trains every run of the job's settings in one child process, side by "
         "side on all cores, because each takes about a second and a process of its own would take three more. The "
         "assets of the settings then find their runs finished. Profile paper: nothing is done here.",
@@ -154,14 +150,10 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
     users = [plan.settings[name] for name, own in plan.pretraining_of.items() if own == pretraining.name]
     without = f", once without each test fold of {pretraining.scheme}" if pretraining.scheme else ""
 
-    @dg.asset(
+    @trained_asset(
         key=pretrain_key(pretraining.name),
         deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS],
-        group_name=GROUP,
-        kinds={"pytorch"},
-        owners=OWNERS,
         tags={WORK: job_of(plan, users)},
-        pool=POOL,
         description=f"Pretrains on {' and '.join(pretraining.corpora)}{without}. "
         f"For {', '.join(setting.setting_id for setting in users)}.",
     )
@@ -185,14 +177,10 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     data = setting.data
     repeated = f"with seeds {data['seeds']} on" if "seeds" in data else f"on {data['folds']} folds of"
 
-    @dg.asset(
+    @trained_asset(
         key=evaluate_key(setting.setting_id),
         deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS, *before],
-        group_name=GROUP,
-        kinds={"pytorch"},
-        owners=OWNERS,
         tags={WORK: job_of(plan, [setting])},
-        pool=POOL,
         description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
         f"Shown in: {printed_in(plan, setting)}.",
     )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from pipelines.figures.genres import save
+from pipelines.figures.files import save
 
 PRINTED, OURS = "#B8C0C8", "#0072B2"
 BAR = 0.38

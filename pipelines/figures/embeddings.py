@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from pipelines.figures.genres import save
+from pipelines.figures.files import save
 
 POINT = "#0072B2"
 STAGES = {"before": "node features", "after": "after the graph convolution"}

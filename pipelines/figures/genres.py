@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from warehouse.store import replacing
+from pipelines.figures.files import save
 
-INPUTS = "mgc.inputs"
 MOST_BARS = 120  # as many as Figure 5.1 shows
 IN_SCOPE, OUTSIDE = "#2a6f97", "#c9cdd2"
 
@@ -58,10 +57,3 @@ def genre_map(
         set_ticks(range(len(genres)), genres, rotation=rotation, fontsize=6, parse_math=False)
     axes.set_title(title, fontsize=9)
     save(figure, path)
-
-
-def save(figure: Figure, path: Path, inputs: str | None = None) -> None:
-    """Write a PNG; equal figures give equal bytes. `inputs` is kept in the file (see `report.figures.drawn_from`)."""
-    kept = {} if inputs is None else {INPUTS: inputs}
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None, **kept})

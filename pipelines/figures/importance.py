@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from pipelines.figures.genres import save
+from pipelines.figures.files import save
 
 AUDIO, LYRICS, RATIO = "#0072B2", "#E69F00", "#444444"
 BAR = 0.38

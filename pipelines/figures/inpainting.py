@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipelines.figures.genres import save
+from pipelines.figures.files import save
 
 Image = NDArray[np.float32]
 

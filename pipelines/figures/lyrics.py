@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from pipelines.figures.genres import save
+from pipelines.figures.files import save
 
 SIDES = {"words_before": ("before", "#c9cdd2"), "words_after": ("after", "#2a6f97")}
 BINS = 80

@@ -31,14 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 share = (ends - time.monotonic()) / (len(works) - works.index(work))
                 everything = [run for rows in repetitions for runs in rows.values() for run in runs]
                 finished = train(store, f"planted_{work}", everything, max(share, 0.0))
-                print(f"{work}: {'all runs are finished' if finished else 'stopped by the clock; run again to go on'}")
+                print(f"{work}: {'all runs are finished' if finished else 'stopped by the clock'}")
             findings[work] = experiment, _scores(store, experiment, repetitions)
     except TrainingFailedError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with replacing(options.page) as temporary:
+    return _write(findings, options.page)
+
+
+def _write(findings: dict[str, tuple[Experiment, Scores]], path: Path) -> int:
+    """Write the page once every repetition is trained: a part of them must not take the place of all."""
+    left = {work: one.repetitions - len(next(iter(scores.values()))) for work, (one, scores) in findings.items()}
+    if any(left.values()):
+        missing = ", ".join(f"{count} of {work}" for work, count in left.items() if count)
+        print(f"{path} is left as it is: repetitions still to be trained: {missing}; run again to go on")
+        return 0
+    with replacing(path) as temporary:
         temporary.write_text(page(findings), encoding="utf-8")
-    print(f"written: {options.page}")
+    print(f"written: {path}")
     return 0
 
 
@@ -56,7 +66,7 @@ def _scores(store: Store, experiment: Experiment, repetitions: Runs) -> Scores:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipelines.planted", description=__doc__.split(": ", 1)[1])
-    parser.add_argument("--only", choices=WORKS, help="train for one work; the page keeps what is known of the other")
+    parser.add_argument("--only", choices=WORKS, help="train for one work; the page waits for both")
     parser.add_argument("--minutes", type=float, default=30.0, help="stop training after this time (default 30)")
     parser.add_argument("--store", type=Path, default=Path("warehouse/store/planted"), help="default: %(default)s")
     parser.add_argument("--page", type=Path, default=PAGE, help="default: %(default)s")

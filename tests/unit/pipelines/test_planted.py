@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from mgc_models.spec import parse_run
 from mgc_models.tracks import genre_graph, read_tracks
+from pipelines.planted import __main__ as command
 from pipelines.planted.corpus import TEST, TRAIN, UNLABELLED
 from pipelines.planted.experiment import WORKS, planted_corpus, read_experiment, runs_of
 from pipelines.planted.page import outcome, page
@@ -122,3 +123,12 @@ def test_the_page_tells_a_clear_gain_from_none():
     assert "contributes |" in text
     assert "does not, at this size |" in text
     assert "0 of 8 repetitions" in text
+
+
+def test_a_page_is_not_replaced_by_one_of_fewer_repetitions(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "read_experiment", small)
+    page_file = tmp_path / "planted.md"
+    page_file.write_text("all repetitions")
+    assert command.main(["--minutes", "0", "--store", str(tmp_path / "store"), "--page", str(page_file)]) == 0
+    assert page_file.read_text() == "all repetitions"
+    assert "is left as it is" in capsys.readouterr().out

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
-from pipelines.figures.genres import INPUTS, save
+from pipelines.figures.files import save
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -35,7 +34,7 @@ def learning_curves(runs: pl.DataFrame, epochs: pl.DataFrame, path: Path, inputs
         runs: `run.runs`.
         epochs: `run.epochs`.
         path: PNG to write.
-        inputs: Hash of what is drawn, kept in the file (see `drawn_from`).
+        inputs: Hash of what is drawn, kept in the file (see `files.drawn_from`).
     """
     curves = (
         epochs.drop_nulls("value")
@@ -82,12 +81,3 @@ def draw_metric(axes: Axes, title: str, curves: pl.DataFrame, looks: Mapping[str
     axes.grid(axis="y", alpha=0.25)
     if curves.is_empty():
         axes.text(0.5, 0.5, "no finished run", ha="center", va="center", transform=axes.transAxes)
-
-
-def drawn_from(path: Path) -> str | None:
-    """The `inputs` a figure was drawn from; None where it is not there or damaged."""
-    try:
-        with Image.open(path) as image:
-            return str(image.info.get(INPUTS, ""))
-    except OSError:
-        return None
