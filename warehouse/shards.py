@@ -141,7 +141,7 @@ def open_feature(folder: Path) -> FeatureReader:
             )
     track_ids = [track_id for shard in shards for track_id in shard.track_ids]
     if len(set(track_ids)) < len(track_ids):
-        raise ShardError(_repeated_track(shards))
+        _refuse_repeated(shards)
     return FeatureReader(
         folder,
         spec,
@@ -212,9 +212,14 @@ def _mapped(path: Path, signature: tuple[int, int, int]) -> mmap.mmap:
         raise ShardError(f"Shard {path} cannot be read: {error.strerror}. {MEND}") from error
 
 
-def _repeated_track(shards: list[_ShardIndex]) -> str:
+def _refuse_repeated(shards: list[_ShardIndex]) -> None:
     first: dict[str, Path] = {}
-    for track_id, path in ((track_id, shard.path) for shard in shards for track_id in shard.track_ids):
-        if first.setdefault(track_id, path) != path:
-            return f"Track {track_id!r} is in {first[track_id]} and in {path}. Delete both, then run {DATA_JOB} again."
-    return f"A track is twice in one shard of {shards[0].path.parent}. {MEND}"
+    for shard in shards:
+        if len(set(shard.track_ids)) < len(shard.track_ids):
+            raise ShardError(f"Shard {shard.path} holds a track twice. {MEND}")
+        for track_id in shard.track_ids:
+            before = first.setdefault(track_id, shard.path)
+            if before != shard.path:
+                raise ShardError(
+                    f"Track {track_id!r} is in {before} and in {shard.path}. Delete both, then run {DATA_JOB} again."
+                )
