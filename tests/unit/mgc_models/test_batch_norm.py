@@ -74,5 +74,5 @@ def test_the_replaced_module_gives_its_own_parameters_and_names() -> None:
     assert [id(parameter) for parameter in model.parameters()] == parameters
     assert list(model.state_dict()) == names
     assert share_batch_norms(model, Group(0, 2)), "also when it is asked again"
-    with pytest.raises(ModelError, match="BatchNorm1d.*expected affine"):
+    with pytest.raises(ModelError, match=r"BatchNorm1d.*expected affine"):
         share_batch_norms(nn.Sequential(nn.BatchNorm1d(4, affine=False)), Group(0, 2))
