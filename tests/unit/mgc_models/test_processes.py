@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from tiny_job import INCEPTION, make_run, make_store, start_group, write_job
 from tiny_models import CASES, REGISTERED, tiny
 from tiny_runtime import in_processes, runtime_in
 from torch import Tensor, nn
@@ -61,6 +63,19 @@ def test_processes_train_what_one_trains(tmp_path: Path, name: str, size: int) -
         assert found["losses"] == pytest.approx(alone["losses"], rel=LOSSES)
         assert_close(found["gradients"], alone["gradients"], GRADIENTS)
         assert_close(found["after"], alone["after"], WEIGHTS)
+
+
+def test_the_command_by_two_processes_writes_the_weights_and_statistics_of_one(tmp_path: Path) -> None:
+    """One step: small batches make a network with batch norm chaotic, and float32's rounding shows after a few."""
+    written = []
+    for size in (1, 2):
+        store = make_store(tmp_path / f"{size}")
+        run = make_run(model=INCEPTION, epochs=1, batch_size=26, optimiser="sgd", learning_rate=0.01)
+        for process in start_group(write_job(store, [run]), size):
+            process.join(120)
+            assert process.exitcode == 0, process.log.read_text()
+        written.append(load_file(store.run("run0") / "model.safetensors"))
+    assert_close(*written, tolerance=1e-5)
 
 
 @pytest.mark.parametrize("name", CASES)
