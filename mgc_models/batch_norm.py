@@ -1,6 +1,6 @@
 """Batch normalisation over several processes: by the statistics of the whole batch, as one process computes them.
 
-torch's own `SyncBatchNorm` runs on accelerators alone, and counts a sample that a process computes only for company.
+torch's own `SyncBatchNorm` runs on accelerators alone, and counts the sample that a process without samples computes.
 """
 
 from typing import Any

@@ -65,11 +65,20 @@ def checksum(values: Tensor) -> list[float]:
     return [flat.norm().item(), (flat * torch.arange(len(flat)).double().cos()).sum().item()]
 
 
+def as_lines(found: dict[str, Any]) -> str:
+    """JSON with one line for each tensor."""
+    parts = []
+    for part, values in found.items():
+        lines = [f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in values.items()]
+        parts.append(f" {json.dumps(part)}: {{\n" + ",\n".join(lines) + "\n }")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def compare_or_record(name: str, found: dict[str, Any]) -> None:
     """Compare with the file of a case, or write it."""
     path = GOLDEN / f"{name}.json"
     if os.environ.get("RECORD_GOLDEN"):
-        path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+        path.write_text(as_lines(found), encoding="utf-8")
         pytest.skip(f"recorded {path.name}")
     expected = json.loads(path.read_text())
     assert list(found["state"].items()) == list(expected["state"].items())
