@@ -56,6 +56,12 @@ class Group:
             dist.all_reduce(tensor)
         return tensor
 
+    def rows(self, own: Tensor) -> Tensor:
+        """One vector of each process, [size, n], in every one; adding zeros is exact, so the sum only puts together."""
+        rows = own.new_zeros(self.size, len(own))
+        rows[self.rank] = own
+        return self.add(rows)
+
     def add_all(self, tensors: Iterable[Tensor]) -> None:
         """`add` for many tensors of one type, in few large messages."""
         if self.size == 1:

@@ -7,6 +7,7 @@ from contextlib import closing
 import torch
 from torch import Tensor, nn
 
+from mgc_models.batch_norm import share_batch_norms
 from mgc_models.compiled import compiled, compiles
 from mgc_models.data import Batch
 from mgc_models.distributed import Share
@@ -79,7 +80,8 @@ def _learner(model: nn.Module, task: Task, settings: TrainSettings, runtime: Run
     steps = settings.epochs * len(_spans(task, settings))
     # Compiled, a first pass without gradients may drop out otherwise than the second; both must be the same.
     two_passes = settings.accumulate > 1 and task.needs_first_pass
-    if two_passes or not compiles(runtime, steps):
+    # A compiled pass cannot stop within for the statistics of the other processes.
+    if share_batch_norms(model, runtime.group) or two_passes or not compiles(runtime, steps):
         return Learner(model, call, task, settings.accumulate, runtime)
     usual = settings.batch_size // (settings.accumulate * runtime.group.size)
     return Learner(model, call, task, settings.accumulate, runtime, compiled(call, runtime), usual)

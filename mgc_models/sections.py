@@ -81,7 +81,8 @@ class PretrainSettings:
         norm_pixels: Whether every target patch is standardised.
         temperature: Divides the similarities.
         exclude_test_fold: Whether a plan pretrains once for every fold, without its test part.
-        accumulate: Parts that a batch is worked through in; changes the memory, not the loss.
+        accumulate: Parts that a batch is worked through in; changes the memory, not the loss; 1 for a model with
+            batch normalisation.
     """
 
     epochs: Annotated[int, Minimum(1)]
@@ -132,7 +133,8 @@ class TrainSettings:
         plateau: Lowers the rate when learning stalls, instead of milestones.
         keep: `last`: weights after the last epoch; `best`: of the epoch whose F-measure on the validation part is best.
         stop_after: Epochs without a better validation score after which training ends; 0: never.
-        accumulate: Parts that a batch is worked through in; changes the memory, not the loss.
+        accumulate: Parts that a batch is worked through in; changes the memory, not the loss; 1 for a model with
+            batch normalisation.
     """
 
     epochs: Annotated[int, Minimum(1)]

@@ -69,11 +69,19 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
                 raise SpecError(f"audio.{key}", "a value with standardise fixed", "nothing (the key is missing)")
     if stage == "pretrain":
         _check_pretrain(required(settings.pretrain, "pretrain"))
+        _check_accumulate("pretrain", required(settings.pretrain, "pretrain"), settings.model)
     else:
         _check_train(required(settings.train, "train"))
+        _check_accumulate("train", required(settings.train, "train"), settings.model)
         required(settings.loss, "loss")
         required(settings.evaluate, "evaluate")
     return settings
+
+
+def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:
+    if model.batch_norm and section.accumulate > 1:
+        why = f"model {model.name} has batch normalisation, and a part's statistics are not those of the whole batch"
+        raise SpecError(f"{key}.accumulate", f"1 ({why})", section.accumulate)
 
 
 def _check_pretrain(section: PretrainSettings) -> None:

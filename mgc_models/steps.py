@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mgc_models.batch_norm import count_samples
 from mgc_models.data import Batch
 from mgc_models.distributed import Group, Share
 from mgc_models.losses import contrastive_loss
@@ -72,6 +73,8 @@ def learn(learner: Learner, batch: Batch, share: Share, total: int) -> dict[str,
         `loss`, and every named mean of the whole batch; scalars without gradients, the same in every process.
     """
     places = _places(share, learner.parts)
+    if learner.group.size > 1:
+        count_samples(learner.model, counted=share.last > share.first)
     if len(places) == 1 and learner.parts == 1:
         outcome = _forward(learner, batch)
         whole = _exchange(learner, [outcome], places, total)
@@ -109,14 +112,11 @@ def _first_pass(
     if not task.needs_first_pass:
         count = torch.full((), float(total), device=device)
         return [], _Whole(total, dict.fromkeys(task.weights, count), None, None)
-    buffers = [buffer.clone() for buffer in learner.model.buffers()]
     states, outcomes = [], []
     with torch.no_grad():
         for part in parts:
             states.append(_random_state(device))
             outcomes.append(_forward(learner, part))
-        for buffer, before in zip(learner.model.buffers(), buffers, strict=True):
-            buffer.copy_(before)  # running statistics must see every part once
     return states, _exchange(learner, outcomes, places, total)
 
 

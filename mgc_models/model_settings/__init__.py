@@ -1,7 +1,8 @@
 """The `[model]` settings: one frozen dataclass per model, told apart by `name`. Imports no torch.
 
-Every class has `inputs`: which of "audio", "tokens", "words" and "word_vectors" its model takes. A new model adds its
-class to the union, and its builder to `mgc_models.models`.
+Every class has `inputs`: which of "audio", "tokens", "words" and "word_vectors" its model takes; and `batch_norm`:
+whether the model has batch normalisation, so that a batch cannot be worked through in parts. A new model adds its class
+to the union, and its builder to `mgc_models.models`.
 """
 
 from mgc_models.model_settings.baselines import AlnetSettings, BertSettings, InceptionV4Settings

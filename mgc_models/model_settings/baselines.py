@@ -11,6 +11,7 @@ class InceptionV4Settings:
     """Inception-v4 on the spectrogram; `width` multiplies every channel count, `blocks` counts A, B and C blocks."""
 
     inputs: ClassVar[tuple[str, ...]] = ("audio",)
+    batch_norm: ClassVar[bool] = True
     name: Literal["inception_v4"]
     width: Annotated[float, Above(0)]
     blocks: Annotated[tuple[int, int, int], Minimum(0)]
@@ -21,6 +22,7 @@ class BertSettings:
     """BERT on the lyrics."""
 
     inputs: ClassVar[tuple[str, ...]] = ("tokens",)
+    batch_norm: ClassVar[bool] = False
     name: Literal["bert"]
     layers: Annotated[int, Minimum(1)]
     hidden: Annotated[int, Minimum(1)]
@@ -33,6 +35,7 @@ class AlnetSettings:
     """ALNet: Inception-v4 and BERT fused by one transformer encoder layer (thesis section 5.3)."""
 
     inputs: ClassVar[tuple[str, ...]] = ("audio", "tokens")
+    batch_norm: ClassVar[bool] = True
     name: Literal["alnet"]
     width: Annotated[float, Above(0)]
     blocks: Annotated[tuple[int, int, int], Minimum(0)]

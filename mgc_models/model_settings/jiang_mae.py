@@ -1,7 +1,7 @@
 """Settings of the thesis' own model; what the thesis leaves open has a default here and a note in docs/decisions."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from mgc_models.spec_parser import Minimum
 
@@ -31,6 +31,7 @@ class JiangMaeSettings:
             `joint`: the joint norms, and a random modality embedding.
     """
 
+    batch_norm: ClassVar[bool] = False
     name: Literal["jiang_mae"]
     modalities: tuple[Literal["audio", "lyrics"], ...]
     encoder_layers: Annotated[int, Minimum(1)]

@@ -32,6 +32,7 @@ class RuMgcSettings:
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("audio", "tokens")
+    batch_norm: ClassVar[bool] = True
     name: Literal["ru_mgc"]
     audio_channels: Channels
     audio_blocks: Channels
@@ -64,6 +65,7 @@ class SantanaSettings:
     """The audio baseline: one block of convolution and halving per entry of `channels`."""
 
     inputs: ClassVar[tuple[str, ...]] = ("audio",)
+    batch_norm: ClassVar[bool] = True
     name: Literal["santana"]
     channels: Annotated[tuple[int, ...], Minimum(1)]
     dropout: Share
@@ -85,6 +87,7 @@ class PandeyaSettings:
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("audio", "words")
+    batch_norm: ClassVar[bool] = True
     name: Literal["pandeya"]
     audio_channels: Channels
     audio_blocks: Channels

@@ -41,3 +41,8 @@ class WongChemelliSettings:
     def inputs(self) -> tuple[str, ...]:
         """What the model takes."""
         return tuple(_INPUTS[modality] for modality in self.modalities)
+
+    @property
+    def batch_norm(self) -> bool:
+        """Whether the model has batch normalisation: the CNN has."""
+        return "audio" in self.modalities

@@ -2,44 +2,13 @@
 
 import pytest
 import torch
+from published_weights import published
 
 from mgc_models.errors import ModelError
 from mgc_models.models import DataSizes, build_model
 from mgc_models.models.inception_v4 import InceptionV4
 
 TINY = {"name": "inception_v4", "width": 0.125, "blocks": [1, 1, 1]}
-
-# Every convolution of timm's inception_v4, one block per line: name, in > out, kernel. Written from timm's source, not
-# from ours; the numbers before the colon are the places in `features` where the block stands.
-TIMM = """
-0: - 3>32 3x3
-1: - 32>32 3x3
-2: - 32>64 3x3
-3: conv 64>96 3x3
-4: branch0.0 160>64 1x1, branch0.1 64>96 3x3, branch1.0 160>64 1x1, branch1.1 64>64 1x7, branch1.2 64>64 7x1, branch1.3 64>96 3x3
-5: conv 192>192 3x3
-6 7 8 9: branch0 384>96 1x1, branch1.0 384>64 1x1, branch1.1 64>96 3x3, branch2.0 384>64 1x1, branch2.1 64>96 3x3, branch2.2 96>96 3x3, branch3.1 384>96 1x1
-10: branch0 384>384 3x3, branch1.0 384>192 1x1, branch1.1 192>224 3x3, branch1.2 224>256 3x3
-11 12 13 14 15 16 17: branch0 1024>384 1x1, branch1.0 1024>192 1x1, branch1.1 192>224 1x7, branch1.2 224>256 7x1, branch2.0 1024>192 1x1, branch2.1 192>192 7x1, branch2.2 192>224 1x7, branch2.3 224>224 7x1, branch2.4 224>256 1x7, branch3.1 1024>128 1x1
-18: branch0.0 1024>192 1x1, branch0.1 192>192 3x3, branch1.0 1024>256 1x1, branch1.1 256>256 1x7, branch1.2 256>320 7x1, branch1.3 320>320 3x3
-19 20 21: branch0 1536>256 1x1, branch1_0 1536>384 1x1, branch1_1a 384>256 1x3, branch1_1b 384>256 3x1, branch2_0 1536>384 1x1, branch2_1 384>448 3x1, branch2_2 448>512 1x3, branch2_3a 512>256 1x3, branch2_3b 512>256 3x1, branch3.1 1536>256 1x1
-"""  # noqa: E501 - one block per line
-
-
-def timm_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"last_linear.weight": (1000, 1536), "last_linear.bias": (1000,)}
-    for line in TIMM.strip().splitlines():
-        places, convolutions = line.split(": ")
-        for place in places.split():
-            for convolution in convolutions.split(", "):
-                name, channels, kernel = convolution.split()
-                prefix = f"features.{place}" if name == "-" else f"features.{place}.{name}"
-                inputs, outputs = (int(number) for number in channels.split(">"))
-                shapes[f"{prefix}.conv.weight"] = (outputs, inputs, *(int(side) for side in kernel.split("x")))
-                shapes[f"{prefix}.bn.num_batches_tracked"] = ()
-                for statistic in ("weight", "bias", "running_mean", "running_var"):
-                    shapes[f"{prefix}.bn.{statistic}"] = (outputs,)
-    return shapes
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +17,9 @@ def imagenet_model() -> InceptionV4:
 
 
 def test_names_and_shapes_are_those_of_timm(imagenet_model: InceptionV4) -> None:
-    assert {name: tuple(value.shape) for name, value in imagenet_model.state_dict().items()} == timm_shapes()
+    assert {name: tuple(value.shape) for name, value in imagenet_model.state_dict().items()} == published(
+        "inception_v4.tf_in1k"
+    )
     assert sum(parameter.numel() for parameter in imagenet_model.parameters()) == 42_679_816
     assert {module.eps for module in imagenet_model.modules() if isinstance(module, torch.nn.BatchNorm2d)} == {1e-3}
 

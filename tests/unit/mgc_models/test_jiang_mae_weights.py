@@ -1,61 +1,39 @@
 """CAV-MAE and BERT into the thesis' model: every tensor lands where it belongs, and what differs is named."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from published_weights import full_size, kept_layers, on_no_device, published, random_tensors
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM
 
+from mgc_models.models.jiang_mae import JiangMae
 from mgc_models.models.jiang_mae_blocks import segment
 from mgc_models.models.jiang_mae_patches import to_patches
 from mgc_models.weights import WeightsError, load_pretrained
-from tests.unit.mgc_models.jiang_mae_tiny import GENRES, PRETRAIN, VOCAB, batch, tiny_model
+from tests.unit.mgc_models.jiang_mae_tiny import GENRES, PRETRAIN, THESIS, VOCAB, batch, tiny_model
 
 WIDTH, INTERMEDIATE, DECODER = 32, 64, 16
 
 
-def block(prefix: str, width: int, intermediate: int) -> dict[str, Tensor]:
-    shapes = {f"norm{place}{end}": (width,) for place in (1, 2) for end in ("", "_a", "_v")}
-    shapes |= {"attn.qkv": (3 * width, width), "attn.proj": (width, width)}
-    shapes |= {"mlp.fc1": (intermediate, width), "mlp.fc2": (width, intermediate)}
-    return linear({f"{prefix}.{name}": shape for name, shape in shapes.items()})
+def tiny_file(name: str = "cav-mae", depth: int = 5) -> dict[str, Tensor]:
+    """A released file with smaller widths, fewer blocks and fewer classes; positions and patches as they are."""
+    shapes = {key.removeprefix("module."): shape for key, shape in published(name).items()}
+    for blocks in ("blocks_a", "blocks_v"):
+        shapes = kept_layers(shapes, blocks, range(depth))
+    shapes = kept_layers(shapes, "decoder_blocks", range(3))
+    return random_tensors({key: _smaller(key, shape) for key, shape in shapes.items()}, seed=5)
 
 
-def linear(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    weights = {f"{name}.weight": torch.randn(shape) for name, shape in shapes.items()}
-    return weights | {f"{name}.bias": torch.randn(shape[0]) for name, shape in shapes.items()}
-
-
-def published(depth: int = 5) -> dict[str, Tensor]:
-    """The names and proportions of a released CAV-MAE file."""
-    torch.manual_seed(5)
-    state = linear(
-        {
-            "patch_embed_a.proj": (WIDTH, 1, 16, 16), "patch_embed_v.proj": (WIDTH, 3, 16, 16),
-            "norm": (WIDTH,), "norm_a": (WIDTH,), "norm_v": (WIDTH,),
-            "decoder_embed": (DECODER, WIDTH), "decoder_norm": (DECODER,),
-            "decoder_pred_a": (256, DECODER), "decoder_pred_v": (768, DECODER),
-        }
-    )  # fmt: skip
-    for end in "av":
-        state[f"modality_{end}"], state[f"pos_embed_{end}"] = torch.randn(1, 1, WIDTH), torch.randn(1, 512, WIDTH)
-        state[f"decoder_modality_{end}"] = torch.randn(1, 1, DECODER)
-        state[f"decoder_pos_embed_{end}"] = torch.randn(1, 512, DECODER)
-        for number in range(depth):
-            state |= block(f"blocks_{end}.{number}", WIDTH, INTERMEDIATE)
-    state["mask_token"], state["cls_token_a"] = torch.randn(1, 1, DECODER), torch.randn(1, 1, WIDTH)
-    state |= block("blocks_u.0", WIDTH, INTERMEDIATE)
-    for number in range(3):
-        state |= block(f"decoder_blocks.{number}", DECODER, DECODER * 2)
-    return state
-
-
-def fine_tuned(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As the released fine-tuned files: a classifier instead of the decoder."""
-    kept = {key: value for key, value in state.items() if not key.startswith(("decoder_", "mask_token"))}
-    return kept | linear({"mlp_head.0": (WIDTH,), "mlp_head.1": (527, WIDTH)})
+def _smaller(key: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    encoder = {768: WIDTH, 3 * 768: 3 * WIDTH, 4 * 768: INTERMEDIATE}
+    decoder = {512: DECODER, 3 * 512: 3 * DECODER, 4 * 512: 2 * DECODER, 768: WIDTH}
+    sizes = decoder if key.startswith(("decoder_", "mask_token")) else encoder
+    kept = {"decoder_pred": 0, "decoder_pos_embed": 1}.get(re.sub(r"_[av](\..*)?$", "", key))
+    return tuple(side if place == kept else sizes.get(side, side) for place, side in enumerate(shape))
 
 
 def saved(folder: Path, state: dict[str, Tensor]) -> str:
@@ -64,7 +42,7 @@ def saved(folder: Path, state: dict[str, Tensor]) -> str:
 
 
 def test_every_part_lands_where_it_belongs(tmp_path: Path) -> None:
-    model, state = tiny_model(), published()
+    model, state = tiny_model(), tiny_file()
     init = load_pretrained(model, {"cavmae": saved(tmp_path, state), "bert": None})
     assert init.startswith("cavmae=audio_model.pth(sha256:")
     assert init.endswith(" bert=random")
@@ -97,10 +75,24 @@ def test_every_part_lands_where_it_belongs(tmp_path: Path) -> None:
     torch.testing.assert_close(embedded, expected.flatten(2).transpose(1, 2), rtol=1e-4, atol=1e-4)
 
 
+@on_no_device
+@pytest.mark.parametrize("genres", [0, GENRES])
+@pytest.mark.parametrize("name", ["cav-mae", "cav-mae-fine-tuned"])
+def test_the_published_files_fit_the_thesis_model(tmp_path: Path, name: str, genres: int) -> None:
+    """Of full size, on a device that holds no numbers."""
+    audio_visual = full_size(published(name), tmp_path / "audio_model.pth")
+    folder = tmp_path / "bert"
+    BertConfig().save_pretrained(folder)
+    full_size(published("bert-base-uncased"), folder / "pytorch_model.bin")
+    with torch.device("meta"):
+        model = JiangMae(THESIS, genres, 128, 30522)
+    assert "random" not in load_pretrained(model, {"cavmae": str(audio_visual), "bert": str(folder)})
+
+
 def test_what_no_file_has_stays_as_it_was(tmp_path: Path) -> None:
     model = tiny_model()  # two joint layers, where the file has one
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    load_pretrained(model, {"cavmae": saved(tmp_path, published())})
+    load_pretrained(model, {"cavmae": saved(tmp_path, tiny_file())})
     same = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     ours = ("lyrics.words", "lyrics.blocks", "joint.blocks.1", "decoder.heads.lyrics", "decoder.modality.lyrics")
     assert same == {name for name in before if name.startswith(ours)}
@@ -108,7 +100,7 @@ def test_what_no_file_has_stays_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("which", "layers"), [("first", (0, 1)), ("last", (3, 4)), ("spread", (0, 4))])
 def test_a_setting_says_which_layers_are_taken(tmp_path: Path, which: str, layers: tuple[int, int]) -> None:
-    model, state = tiny_model(GENRES, cavmae_layers=which, lyrics_start="joint"), published()
+    model, state = tiny_model(GENRES, cavmae_layers=which, lyrics_start="joint"), tiny_file()
     load_pretrained(model, {"cavmae": saved(tmp_path, state)})
     for number, theirs in enumerate(layers):
         assert torch.equal(model.audio.blocks[number].mlp.fc1.weight, state[f"blocks_a.{theirs}.mlp.fc1.weight"])
@@ -121,7 +113,7 @@ def test_a_setting_says_which_layers_are_taken(tmp_path: Path, which: str, layer
 def test_pretrained_and_fine_tuned_files_feed_every_form_of_the_model(
     tmp_path: Path, modalities: tuple[str, ...], genres: int
 ) -> None:
-    for state in (published(), fine_tuned(published())):
+    for state in (tiny_file(), tiny_file("cav-mae-fine-tuned")):
         model = tiny_model(genres, modalities=modalities)
         assert load_pretrained(model, {"cavmae": saved(tmp_path, state)}).startswith("cavmae=audio_model.pth(")
         assert torch.equal(model.joint.blocks[0].mlp.fc1.weight, state["blocks_u.0.mlp.fc1.weight"])
@@ -138,7 +130,7 @@ def test_pretrained_and_fine_tuned_files_feed_every_form_of_the_model(
     ],
 )
 def test_a_difference_stops_the_run_and_copies_nothing(tmp_path: Path, change: object, message: str) -> None:
-    model, state = tiny_model(), published()
+    model, state = tiny_model(), tiny_file()
     change(state)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(WeightsError, match=message):
@@ -148,7 +140,7 @@ def test_a_difference_stops_the_run_and_copies_nothing(tmp_path: Path, change: o
 
 def test_too_few_layers_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="2 layers where the file has 1"):
-        load_pretrained(tiny_model(), {"cavmae": saved(tmp_path, published(depth=1))})
+        load_pretrained(tiny_model(), {"cavmae": saved(tmp_path, tiny_file(depth=1))})
 
 
 @pytest.fixture
@@ -199,7 +191,7 @@ def test_one_of_bert_s_layers_and_ours_agree(bert: tuple) -> None:
 
 def test_both_sources_together_leave_a_model_that_learns(tmp_path: Path, bert: tuple) -> None:
     model = tiny_model()
-    init = load_pretrained(model, {"bert": bert[0], "cavmae": saved(tmp_path, published())})
+    init = load_pretrained(model, {"bert": bert[0], "cavmae": saved(tmp_path, tiny_file())})
     assert "random" not in init
     assert model.pretrain(*batch(), PRETRAIN).audio_loss.isfinite().all()
 

@@ -61,6 +61,13 @@ def test_a_missing_key_is_named():
         parse_run(raw)
 
 
+@pytest.mark.parametrize("model", [INCEPTION, ALNET])
+def test_a_model_with_batch_norm_takes_no_batch_in_parts_and_the_message_says_why(model):
+    with pytest.raises(SpecError, match=r"settings\.train\.accumulate: expected 1 \(.* batch normalisation.*found 2"):
+        parse_run(make_run(model=model, accumulate=2))
+    assert parse_run(make_run(model=BERT, accumulate=2)).settings.train.accumulate == 2
+
+
 def test_one_run_twice_is_refused():
     with pytest.raises(SpecError, match=r"runs\[1\]\.run_id"):
         parse_job({"store": "/x", "device": "cpu", "runs": [make_run(), make_run()]})

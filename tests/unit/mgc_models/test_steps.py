@@ -1,38 +1,23 @@
 """The gradients of a batch are the same whole, in parts, and over several processes."""
 
-import logging
-import multiprocessing
 import os
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from jiang_mae_tiny import PRETRAIN, batch, tiny_model
-from tiny_job import free_port
+from tiny_runtime import in_processes, runtime_in
 
 from mgc_models.data import Batch
-from mgc_models.distributed import Group, Share, join_group, leave_group
-from mgc_models.progress import EventLog
-from mgc_models.runtime import Runtime
+from mgc_models.distributed import Group, Share
 from mgc_models.steps import TEMPERATURE, Learner, learn
 from mgc_models.task import Contrast, Outcome, Task
 from mgc_models.tasks import _pretrain
 
 SIZE = 4
-
-
-def one_runtime(group=None):
-    return Runtime(
-        device=torch.device("cpu"),
-        log=logging.getLogger("test"),
-        events=EventLog(Path(os.devnull)),
-        resume_path=Path(os.devnull),
-        checkpoint_every_s=60.0,
-        compile=False,
-        stop=lambda: None,
-        group=group or Group(),
-    )
+NOWHERE = Path(os.devnull)
 
 
 def pretraining(direction="both"):
@@ -55,7 +40,7 @@ def pretraining(direction="both"):
 
 
 def gradients(model, task, samples, parts=1, group=None):
-    runtime = one_runtime(group)
+    runtime = runtime_in(NOWHERE, group)
     learner = Learner(model, task.entry(model), task, parts, runtime)
     share = runtime.group.share(SIZE)
     losses = learn(learner, samples.part(share.computed), share, SIZE)
@@ -86,7 +71,7 @@ def test_parts_without_the_others_embeddings_would_give_another_contrastive_loss
     model, task, samples = pretraining()
     whole = gradients(model, task, samples)[0]["contrastive_loss"]
     half = samples.part(slice(0, 2))
-    learner = Learner(model, task.entry(model), task, 1, one_runtime())
+    learner = Learner(model, task.entry(model), task, 1, runtime_in(NOWHERE))
     assert learn(learner, half, Share(0, 2), 2)["contrastive_loss"].item() < 0.8 * whole
 
 
@@ -111,19 +96,6 @@ def test_dropout_drops_the_same_in_both_passes():
     assert not torch.equal(before, torch.get_rng_state())
 
 
-def test_running_statistics_see_every_part_once():
-    model = torch.nn.BatchNorm1d(5)
-    task = Task(
-        SIZE,
-        lambda *_: iter(()),
-        lambda call, part: Outcome({}, {}, call(part.inputs["x"]), part.inputs["x"]),
-        {},
-        Contrast(1.0, 0.1, "lyrics"),
-    )
-    gradients(model, task, Batch({"x": torch.randn(SIZE, 5)}, torch.zeros(SIZE, 1)), parts=2)
-    assert model.num_batches_tracked == 2
-
-
 def test_shares_cover_a_batch_once_and_an_empty_one_computes_something():
     for total in range(1, 12):
         shares = [Group(rank, 4).share(total) for rank in range(4)]
@@ -133,31 +105,16 @@ def test_shares_cover_a_batch_once_and_an_empty_one_computes_something():
         assert all(share.computed.stop > share.computed.start for share in shares)
 
 
-def _process(rank, size, port, parts, path):
-    torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": str(size)}
-    group = join_group(torch.device("cpu"))
+def _member(parts, group):
     losses, grads = gradients(*pretraining(), parts=parts, group=group)
-    assert group.from_first(rank) == 0
-    assert group.largest(float(rank), 0.0) == [size - 1.0, 0.0]
-    torch.save({"losses": losses, "gradients": grads}, path.with_name(f"{path.name}.{rank}"))
-    leave_group()
+    assert group.from_first(group.rank) == 0
+    assert group.largest(float(group.rank), 0.0) == [group.size - 1.0, 0.0]
+    return {"losses": losses, "gradients": grads}
 
 
 @pytest.mark.parametrize(("size", "parts"), [(2, 1), (3, 2), (5, 1)])
 def test_several_processes_give_the_losses_and_gradients_of_one(tmp_path, size, parts):
     """With five processes, one has no sample of its own."""
-    port = free_port()
-    context = multiprocessing.get_context("fork")
-    processes = [
-        context.Process(target=_process, args=(rank, size, port, parts, tmp_path / "out")) for rank in range(size)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * size
     whole = gradients(*pretraining())
-    for rank in range(size):
-        found = torch.load(tmp_path / f"out.{rank}", weights_only=True)
+    for found in in_processes(size, partial(_member, parts), tmp_path):
         assert_same(whole, (found["losses"], found["gradients"]))

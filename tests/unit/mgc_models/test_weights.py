@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from published_weights import full_size, kept_layers, on_no_device, published, random_tensors
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForMaskedLM
+from transformers import BertConfig
 
 from mgc_models.hub import bert_folder
 from mgc_models.models import DataSizes, build_model
-from mgc_models.models.inception_v4 import InceptionV4
 from mgc_models.weights import WeightsError, load_checked, load_pretrained, read_state
 
 INCEPTION = {"name": "inception_v4", "width": 0.125, "blocks": [1, 1, 1]}
@@ -21,39 +21,34 @@ VOCAB = 90
 SIZES = DataSizes(5, n_bands=128, vocab_size=VOCAB)
 
 
-def perturbed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A state in which every tensor differs from its initial value, so that equality after loading means something."""
-    torch.manual_seed(3)
-    return {
-        name: value + (torch.randn_like(value) if value.is_floating_point() else 7)
-        for name, value in module.state_dict().items()
-    }
-
-
 @pytest.fixture
 def timm_file(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-    """What timm would publish for our tiny width: three colours, 1000 classes."""
-    state = perturbed(InceptionV4(1000, in_channels=3, width=0.125, blocks=(1, 1, 1)))
+    """timm's file with one block of each kind, and an eighth of the channels."""
+    shapes = kept_layers(published("inception_v4.tf_in1k"), "features", (*range(7), 10, 11, 18, 19))
+    state = random_tensors({key: eighth(shape) for key, shape in shapes.items()}, seed=3)
     save_file(state, tmp_path / "inception_v4.safetensors")
     return tmp_path / "inception_v4.safetensors", state
 
 
+def eighth(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Channels divided by eight; colours, classes and kernels as they are."""
+    return tuple(side // 8 if side % 8 == 0 and side != 1000 else side for side in shape)
+
+
 @pytest.fixture
 def bert_checkpoint(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-    """A folder such as the hub's bert-base-uncased: pretraining head, old names of LayerNorm."""
-    config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, vocab_size=VOCAB
-    )
-    state = perturbed(BertForMaskedLM(config))
+    """A folder such as the hub's bert-base-uncased, with smaller sizes; and what it holds by today's names."""
+    shapes = kept_layers(published("bert-base-uncased"), "bert.encoder.layer", (0, 1))
+    sizes = {768: 32, 3072: 64, 30522: VOCAB}
+    state = random_tensors({key: tuple(sizes.get(side, side) for side in shape) for key, shape in shapes.items()}, 3)
     folder = tmp_path / "bert-tiny"
-    config.save_pretrained(folder)
-    published = {
-        key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value.clone()
-        for key, value in state.items()
-    }
-    published["bert.embeddings.position_ids"] = torch.arange(512)[None]
-    published["bert.pooler.dense.weight"] = torch.zeros(32, 32)
-    save_file(published, folder / "model.safetensors")
+    BertConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, vocab_size=VOCAB
+    ).save_pretrained(folder)
+    save_file(state, folder / "model.safetensors")
+    renamed = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+    for old, new in renamed.items():
+        state = {key.replace(old, new): value for key, value in state.items()}
     return folder, state
 
 
@@ -67,6 +62,22 @@ def assert_inception(features: torch.nn.Module, published: dict[str, torch.Tenso
 def assert_bert(bert: torch.nn.Module, published: dict[str, torch.Tensor]) -> None:
     for name, value in bert.state_dict().items():
         torch.testing.assert_close(value, published[f"bert.{name}"], rtol=0, atol=0)
+
+
+@on_no_device
+@pytest.mark.parametrize("position_ids", [False, True])
+def test_the_published_files_fit_the_models_of_full_size(tmp_path: Path, *, position_ids: bool) -> None:
+    """On a device that holds no numbers. Files of transformers 3 to 4.30 have `position_ids` too."""
+    features = full_size(published("inception_v4.tf_in1k"), tmp_path / "inception_v4.pth")
+    folder = tmp_path / "bert"
+    BertConfig().save_pretrained(folder)
+    shapes = published("bert-base-uncased") | ({"bert.embeddings.position_ids": (1, 512)} if position_ids else {})
+    full_size(shapes, folder / "pytorch_model.bin")
+    size = {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
+    with torch.device("meta"):
+        model = build_model({**ALNET, **size}, DataSizes(50, n_bands=128, vocab_size=30522))
+    init = load_pretrained(model, {"bert": str(folder), "inception_v4": str(features)})
+    assert "random" not in init
 
 
 def test_without_sources_the_model_stays_random() -> None:
