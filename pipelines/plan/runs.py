@@ -9,7 +9,7 @@ from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.schema import EVALUATE, INITS, PRETRAIN, Plan, Pretraining, Setting
 from warehouse.store import FORMAT_VERSION
 
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 """Raised when the training code changes what equal settings come to; finished runs are then trained anew."""
 RUN_ID_LENGTH = 16
 
