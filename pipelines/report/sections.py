@@ -15,25 +15,36 @@ Cells = Mapping[tuple[str, str, str, str], Line]
 UNIT_SIGNS = {"percent": " (%)", "share": "", "nats": " (nats)", "plain": ""}
 DECIMALS = {"percent": 2, "share": 3, "nats": 4, "plain": 4}
 OURS = "Ours, beyond the source."
+MARKS = (
+    "Marks of ours: one-sided exact Wilcoxon signed-rank test against the reference row, paired by fold or seed: "
+    "* p < .05, ** p < .01, *** p < .001, – not significant. With fewer than five pairs p cannot fall below .05, "
+    "whatever the scores: such rows have no mark, and their p stands in "
+)
 
 
 def results_sections(plan: Plan, results: Sequence[Line]) -> Markup:
     """One section per work, one table per printed table."""
     cells = {(line["work"], line["table_id"], line["row_id"], line["metric"]): line for line in results}
     works = list(dict.fromkeys(table.work for table in plan.tables))
-    return join(
+    tests = tag("p", MARKS, tag("code", "report.significance"), ".", class_="note", id="marks")
+    sections = [
         tag(
             "section", tag("h2", work), *(printed_table(one, cells) for one in plan.tables if one.work == work), id=work
         )
         for work in works
-    )
+    ]
+    return join([tests, *sections])
 
 
 def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     """A printed table, each cell with ours below the printed number."""
-    header = ["Row", *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics), "Status"]
-    reference = next((row.label for row in printed.rows if row.row_id == printed.reference_row), None)
-    note = f"{printed.source}." + (f" Reference row of the tests: {reference}." if reference else "")
+    header = [
+        "Row",
+        *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics),
+        "Tracks scored",
+        "Status",
+    ]
+    note = f"{printed.source}.{references(printed)}"
     return join(
         [
             tag("h3", printed.title, id=printed.name),
@@ -44,13 +55,31 @@ def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     )
 
 
+def references(printed: PrintedTable) -> str:
+    """` Reference row of the tests: Ours (A-L).`, and the rows that are it for one split; empty without any."""
+    labels = {row.row_id: row.label for row in printed.rows}
+    named = [labels[printed.reference_row]] if printed.reference_row else []
+    named += [f"{labels[row_id]} (split {scheme})" for scheme, row_id in printed.reference_rows.items()]
+    return f" Reference row of the tests: {'; '.join(named)}." if named else ""
+
+
 def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
-    """Label, one cell per metric, status."""
+    """Label, one cell per metric, tracks behind the scores, status with what is missing."""
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
     shown = tag("span", status, class_="status done" if status == DONE else "status")
+    notes = sorted({line["note"] for line in lines if line and line["note"]})
+    state = join([shown, *(tag("span", words, class_="why") for words in notes)])
     numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]
-    return [row.label, *numbers, shown]
+    return [row.label, *numbers, tracks_scored(next((line for line in lines if line), None)), state]
+
+
+def tracks_scored(line: Line | None) -> str:
+    """`30 of 31`: test tracks that the scores count, and all where some have no genre in scope."""
+    if line is None or line["tracks_test"] is None:
+        return "—"
+    scored, left_out = line["tracks_test"] - line["tracks_unlabelled"], line["tracks_unlabelled"]
+    return f"{scored:,} of {line['tracks_test']:,}" if left_out else f"{scored:,}"
 
 
 def number_cell(printed: Printed, line: Line | None, metric: Metric) -> Markup:
@@ -116,7 +145,9 @@ def runs_section(runs: Sequence[Line]) -> Markup:
             listed(group, "profile"),
             listed(group, "data_kind"),
             listed(group, "tracks_train"),
+            listed(group, "tracks_train_unlabelled"),
             listed(group, "tracks_test"),
+            listed(group, "tracks_unlabelled"),
         ]
         for name, group in settings.items()
     ]
@@ -128,7 +159,9 @@ def runs_section(runs: Sequence[Line]) -> Markup:
         "Profile",
         "Data",
         "Tracks trained on",
-        "Tracks tested on",
+        "Not trained on: without a genre",
+        "Test tracks",
+        "Not scored: without a genre",
     ]
     versions = sorted({line["versions_json"] for line in runs})
     shown = [", ".join(f"{name} {version}" for name, version in json.loads(text).items()) for text in versions]
