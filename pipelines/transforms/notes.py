@@ -22,7 +22,7 @@ def missing_number(row: Row, metric: Metric, setting: Setting, runs: FinishedRun
     if scores and not undefined:
         return ""
     why = reason(row, metric, setting, runs)
-    return f"{undefined} of {len(scores)} folds without a number: {why}" if undefined < len(scores) else why
+    return f"{undefined} of {len(scores)} runs without a number: {why}" if undefined < len(scores) else why
 
 
 def reason(row: Row, metric: Metric, setting: Setting, runs: FinishedRuns) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mgc_models.metrics import average_precision as by_definition
 from mgc_models.metrics import example_based
 from pipelines.plan import Plan, load_plan
+from pipelines.report.analyses import analyses_section
 from pipelines.transforms import bootstrap
 from pipelines.transforms.finished import FinishedRuns, finished_runs
 from pipelines.transforms.frames import typed_frame
@@ -119,7 +120,9 @@ def test_importance_is_the_share_that_a_missing_modality_costs(plan: Plan) -> No
     with_unmapped = pl.concat([coarse.filter(pl.col("genre") != "grunge"), others])
     fewer = modality_importance(plan, found, rows, with_unmapped)
     assert fewer.filter(level="coarse", genre="rock")["labels_averaged"].to_list() == [1]
-    assert left_out(fewer.to_dicts(), with_unmapped.to_dicts()) == {NO_COARSE: ["grunge"], NO_IMPORTANCE: ["jazz"]}
+    missing = left_out(fewer.to_dicts(), with_unmapped.to_dicts())
+    assert missing == {NO_COARSE: ["grunge"], NO_IMPORTANCE: ["jazz"]}
+    assert "Left out, without a coarse genre: grunge." in analyses_section(fewer.to_dicts(), missing, [])
     found.pop("jiang2024_mae_audio")
     assert modality_importance(plan, found, rows, coarse).is_empty()
 

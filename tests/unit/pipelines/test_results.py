@@ -171,7 +171,7 @@ def test_ours_stand_in_the_printed_unit_with_their_test(plan: Plan) -> None:
     assert (accuracy["bert"]["p_value"], accuracy["bert"]["stars"]) == (1 / 32, "*")
     assert (rows_of(found, "f1")["bert"]["p_value"], rows_of(found, "f1")["bert"]["stars"]) == (1.0, "-")
     assert (accuracy["bert"]["note"], accuracy["inception_v4"]["note"]) == (None, None)
-    assert str(rows_of(found, "map")["bert"]["note"]).startswith("1 of 5 folds without a number: ")
+    assert str(rows_of(found, "map")["bert"]["note"]).startswith("1 of 5 runs without a number: ")
     # A fold in which mAP is undefined leaves the mean to the others, and the pairs incomplete.
     assert (rows_of(found, "map")["bert"]["n"], rows_of(found, "map")["bert"]["p_value"]) == (4, None)
     assert rows_of(found, "map")["bert"]["ours_mean"] == pytest.approx(25.0)
