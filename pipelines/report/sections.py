@@ -15,35 +15,23 @@ Cells = Mapping[tuple[str, str, str, str], Line]
 UNIT_SIGNS = {"percent": " (%)", "share": "", "nats": " (nats)", "plain": ""}
 DECIMALS = {"percent": 2, "share": 3, "nats": 4, "plain": 4}
 OURS = "Ours, beyond the source."
-MARKS = (
-    "Marks of ours: one-sided exact Wilcoxon signed-rank test against the reference row, paired by fold or seed: "
-    "* p < .05, ** p < .01, *** p < .001, – not significant. With fewer than five pairs p cannot fall below .05, "
-    "whatever the scores: such rows have no mark, and their p stands in "
-)
 
 
 def results_sections(plan: Plan, results: Sequence[Line]) -> Markup:
     """One section per work, one table per printed table."""
     cells = {(line["work"], line["table_id"], line["row_id"], line["metric"]): line for line in results}
     works = list(dict.fromkeys(table.work for table in plan.tables))
-    tests = tag("p", MARKS, tag("code", "report.significance"), ".", class_="note", id="marks")
-    sections = [
+    return join(
         tag(
             "section", tag("h2", work), *(printed_table(one, cells) for one in plan.tables if one.work == work), id=work
         )
         for work in works
-    ]
-    return join([tests, *sections])
+    )
 
 
 def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     """A printed table, each cell with ours below the printed number."""
-    header = [
-        "Row",
-        *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics),
-        "Tracks scored",
-        "Status",
-    ]
+    header = ["Row", *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics), "Status"]
     note = f"{printed.source}.{references(printed)}"
     return join(
         [
@@ -64,22 +52,22 @@ def references(printed: PrintedTable) -> str:
 
 
 def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
-    """Label, one cell per metric, tracks behind the scores, status with what is missing."""
+    """Label, one cell per metric, status with the tracks behind the scores and what is missing."""
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
     shown = tag("span", status, class_="status done" if status == DONE else "status")
     notes = sorted({line["note"] for line in lines if line and line["note"]})
-    state = join([shown, *(tag("span", words, class_="why") for words in notes)])
+    about = [*tracks_scored(next((line for line in lines if line), None)), *notes]
+    state = join([shown, *(tag("span", words, class_="why") for words in about)])
     numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]
-    return [row.label, *numbers, tracks_scored(next((line for line in lines if line), None)), state]
+    return [row.label, *numbers, state]
 
 
-def tracks_scored(line: Line | None) -> str:
-    """`30 of 31`: test tracks that the scores count, and all where some have no genre in scope."""
-    if line is None or line["tracks_test"] is None:
-        return "—"
-    scored, left_out = line["tracks_test"] - line["tracks_unlabelled"], line["tracks_unlabelled"]
-    return f"{scored:,} of {line['tracks_test']:,}" if left_out else f"{scored:,}"
+def tracks_scored(line: Line | None) -> list[str]:
+    """`30 of 31 tracks scored`, the others having no genre in scope; nothing where none is left out."""
+    if line is None or not line["tracks_unlabelled"]:
+        return []
+    return [f"{line['tracks_test'] - line['tracks_unlabelled']:,} of {line['tracks_test']:,} tracks scored"]
 
 
 def number_cell(printed: Printed, line: Line | None, metric: Metric) -> Markup:
