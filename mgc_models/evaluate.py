@@ -97,7 +97,8 @@ def scores_of(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: ND
         return score(labels, logits, required(run.settings.evaluate, "evaluate").threshold_logit)
     values = single_label_scores(data.tracks.first[rows], logits, data.tracks.genres)
     # The order of tracks within a genre follows from probabilities; logits alone have a different zero for each track.
-    return replace(score(labels, log_softmax(logits).astype(np.float32), 0.0), values=values)
+    found = score(labels, log_softmax(logits).astype(np.float32), 0.0)
+    return replace(found, values=values, class_means=("f1",))
 
 
 def validation(run: RunSpec, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:

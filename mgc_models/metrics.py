@@ -23,6 +23,7 @@ class Scores:
         positives: Scored tracks that have the genre; [C].
         classes_scored: Genres with at least one positive.
         tracks_unlabelled: Tracks left out because they have no genre.
+        class_means: Those of `values` that are means over the genres with at least one positive.
     """
 
     values: dict[str, float | None]
@@ -30,6 +31,7 @@ class Scores:
     positives: NDArray[np.int64]
     classes_scored: int
     tracks_unlabelled: int
+    class_means: tuple[str, ...] = ("map", "f1_macro")
 
 
 def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logit: float) -> Scores:

@@ -40,16 +40,18 @@ def finish(
     began = time.monotonic()
     logits = _predict(run, state, data, fold.test, runtime)
     scores = scores_of(run, data, fold.test, logits)
+    covered = _covered(run, data, fold.test, logits)
     values = {**scores.values, **_tuned(run, state, data, fold, logits, runtime)}
-    values |= _covered(run, data, fold.test, logits)
+    values |= {f"{_COVERED}{name}": value for name, value in covered.values.items()} if covered else {}
     write_predictions(folder / "predictions.parquet", data.tracks, fold.test, logits)
     save_weights(folder / _WEIGHTS, state.model, preprocessing(run, data), without=(TEMPERATURE,))
     write_json(folder / "timing.json", _timing(state, len(fold.train), runtime, time.monotonic() - began))
     tested = {
-        "tracks_test": len(fold.test),
-        "tracks_unlabelled": scores.tracks_unlabelled,
+        "tracks_test": len(fold.test) + fold.unlabelled_test,
+        "tracks_unlabelled": scores.tracks_unlabelled + fold.unlabelled_test,
+        "tracks_train_unlabelled": fold.unlabelled_train,
         "scores": values,
-        "classes_scored": scores.classes_scored,
+        "classes_scored": _classes("", scores) | (_classes(_COVERED, covered) if covered else {}),
         "genre_ap": _genre_ap(scores, data),
     }
     write_json(folder / RESULT, _result(run, state, len(fold.train), init) | tested)
@@ -98,17 +100,24 @@ def _tuned(
     return {f"{name}_tuned": value for name, value in values.items()} | {"threshold_tuned": threshold}
 
 
-def _covered(
-    run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]
-) -> dict[str, float | None]:
-    """The same metrics on the tracks with lyrics alone, where it is known which these are."""
-    if data.has_lyrics is None:
-        return {}
-    chosen = data.has_lyrics.cpu().numpy()[rows]
-    if chosen.all():
-        return {}
-    values = scores_of(run, data, rows[chosen], logits[chosen]).values
-    return {f"{_COVERED}{name}": value for name, value in values.items()}
+def _covered(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores | None:
+    """The same metrics on the tracks with lyrics alone; None where that is unknown, or the whole corpus has them.
+
+    The tracks file says which these are, before what a model reads: else rows of one table would be scored on different
+    tracks. That there are such scores does not hang on the fold either: else some folds would be missing in their mean.
+    """
+    found = data.tracks.has_lyrics
+    if found is None and data.has_lyrics is not None:
+        found = data.has_lyrics.cpu().numpy()
+    if found is None or found.all():
+        return None
+    chosen = found[rows]
+    return scores_of(run, data, rows[chosen], logits[chosen])
+
+
+def _classes(prefix: str, scores: Scores) -> dict[str, int]:
+    """By metric that is a mean over genres, how many genres it is the mean of."""
+    return {f"{prefix}{name}": scores.classes_scored for name in scores.class_means}
 
 
 def _genre_ap(scores: Scores, data: TrackData) -> list[dict[str, Any]]:

@@ -160,6 +160,8 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Run
     _seed_everything(seed, worker)
     model, init = _build(run, path, data, worker)
     parts = f"{len(fold.train)} tracks to train on, {len(fold.test)} to test on"
+    if fold.unlabelled_train or fold.unlabelled_test:
+        parts += f" ({fold.unlabelled_train} and {fold.unlabelled_test} more have no genre in scope and are left out)"
     _announce(run, worker, f"fold {run.data.fold}: {parts}; weights: {init}")
     task = classification_task(data, fold.train, loss)
     validate = validation(run, data, fold, runtime) if len(fold.validation) else None

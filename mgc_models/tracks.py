@@ -135,11 +135,21 @@ def _has_lyrics(table: pa.Table) -> NDArray[np.bool_] | None:
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows of the tracks to train on, [n], to test on, [m], and to choose by, [v]; the last is empty with folds."""
+    """Rows of the tracks to train on, [n], to test on, [m], and to choose by, [v]; the last is empty with folds.
+
+    Attributes:
+        train: Rows to train on.
+        test: Rows to test on.
+        validation: Rows to choose by.
+        unlabelled_train: Tracks left out of `train` because they have no genre; 0 unless tracks have one genre each.
+        unlabelled_test: The same of `test`.
+    """
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     validation: NDArray[np.int64]
+    unlabelled_train: int = 0
+    unlabelled_test: int = 0
 
 
 def split_rows(tracks: Tracks, data: DataSpec, label_scope_policy: str, *, single_label: bool = False) -> Fold:
@@ -150,27 +160,27 @@ def split_rows(tracks: Tracks, data: DataSpec, label_scope_policy: str, *, singl
         data: `split` folds: the test part is `fold`, the training part all others; train_validation_test: folds 0, 1
             and 2 are the three parts.
         label_scope_policy: `drop_samples` leaves out the tracks that `kept_by_drop_samples` names.
-        single_label: Whether tracks without a genre are left out; they belong to no class.
+        single_label: Whether tracks without a genre are left out, and counted; they belong to no class.
 
     Raises:
         DataError: if a part is empty.
     """
     used = tracks.kept if label_scope_policy == "drop_samples" else np.ones(len(tracks.ids), dtype=bool)
-    if single_label:
-        used = used & (tracks.first >= 0)
+    left_out = used & (tracks.first < 0) if single_label else np.zeros_like(used)
     if data.split == "folds":
         in_test, in_validation = tracks.folds == data.fold, np.zeros_like(used)
         in_train = ~in_test
     else:
         in_train, in_validation, in_test = (tracks.folds == part for part in range(3))
-    parts = [np.flatnonzero(used & part) for part in (in_train, in_test, in_validation)]
+    parts = [np.flatnonzero(used & ~left_out & part) for part in (in_train, in_test, in_validation)]
     if not all(len(part) for part in (parts if data.split != "folds" else parts[:2])):
         raise DataError(
             f"fold {data.fold} of split {data.split}: expected tracks to train on, to test on and (with "
             f"train_validation_test) to choose by, found {', '.join(str(len(part)) for part in parts)} "
             f"(label_scope_policy {label_scope_policy}, folds in the file: {sorted(set(tracks.folds.tolist()))})"
         )
-    return Fold(*parts)
+    train, test, validation = parts
+    return Fold(train, test, validation, int((left_out & in_train).sum()), int((left_out & in_test).sum()))
 
 
 def without_fold(tracks: Tracks, fold: int | None) -> Tracks:

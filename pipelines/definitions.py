@@ -12,10 +12,11 @@ from pipelines.assets import corpora, datasets, extraction, features, genres, pr
 from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
-from pipelines.assets.training import EXTRA, SMALL_RUNS, WORK, training_assets
 from pipelines.assets.training import GROUP as TRAINING_GROUP
+from pipelines.assets.training import SMALL_RUNS, WORK, training_assets
 from pipelines.pipes_messages import WholeLineReader
 from pipelines.plan import load_plan
+from pipelines.plan.schema import EXTRA
 from pipelines.resources import MgcResource
 from pipelines.settings import PROFILES
 

@@ -17,6 +17,8 @@ SHOWN: Mapping[str, str] = {
     "ours_sd": "ours_sd",
     "stars": "stars",
 }
+# What holds for a row whatever the metric.
+COUNTS = ("tracks_test", "tracks_unlabelled")
 
 
 def report_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -59,10 +61,11 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
         for suffix, column in SHOWN.items()
     }
     cells = ", ".join(f"{value} AS {identifier(column)}" for column, value in shown.items())
+    counts = ", ".join(f"max({column}) AS {column}" for column in COUNTS)
     view = f"report.{identifier(name)}"
     select = (
         f"SELECT row_id, any_value(row_label) AS row_label, {cells}, "
-        f"string_agg(DISTINCT status, '; ' ORDER BY status) AS status FROM report.results "
+        f"{joined('status')}, {joined('note')}, {counts} FROM report.results "
         f"WHERE work = {literal(work)} AND table_id = {literal(table_id)} "
         f"GROUP BY row_id ORDER BY min(row_order), row_id"
     )
@@ -71,10 +74,16 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
     return [f"CREATE VIEW {view} AS {select}", f"COMMENT ON VIEW {view} IS {about}", *comments]
 
 
+def joined(column: str) -> str:
+    """Select the distinct texts of a row's metrics."""
+    return f"string_agg(DISTINCT {column}, '; ' ORDER BY {column}) AS {column}"
+
+
 def _column_comments(view: str, metrics: list[str]) -> list[str]:
     meaning = {column.name: column.meaning for column in load_contract()["report.results"].columns}
     texts = {name: meaning[name] for name in ("row_id", "row_label")}
-    texts["status"] = f"{meaning['status']} The states of the row's metrics, joined."
+    texts |= {name: f"{meaning[name]} Those of the row's metrics, joined." for name in ("status", "note")}
+    texts |= {name: meaning[name] for name in COUNTS}
     for metric in metrics:
         texts |= {f"{metric}_{suffix}": f"{metric}: {meaning[column]}" for suffix, column in SHOWN.items()}
     return [f"COMMENT ON COLUMN {view}.{identifier(column)} IS {literal(text)}" for column, text in texts.items()]

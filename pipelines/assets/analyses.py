@@ -31,7 +31,7 @@ from pipelines.transforms.runs import RunFileError
 from warehouse.store import Store
 from warehouse.tables import stored_inputs, table_hash, write_table
 
-FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING)
+FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING, "run.genre_ap")
 IMPORTANCE_FIGURE = dg.AssetKey(["figures", "jiang2024_figure_6_1"])
 BAR_FIGURES = {"accuracy": "ru2023_accuracy", "f1": "ru2023_f_measure"}
 BOOTSTRAP_JOB = "jiang2024_extra"
@@ -56,7 +56,7 @@ def finished_of(store: Store, plan: Plan, planned: PlannedRuns) -> dict[str, Fin
 
 def importance_table() -> dg.AssetsDefinition:
     """`report.modality_importance`."""
-    upstream = [table_key(name) for name in (*FINISHED_FROM, "run.genre_ap", "genre.coarse")]
+    upstream = [table_key(name) for name in (*FINISHED_FROM, "genre.coarse")]
 
     @table_assets((importance.NAME,), group="report", deps=upstream, name="modality_importance")
     def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
@@ -78,7 +78,7 @@ def importance_figure() -> dg.AssetsDefinition:
 
     @dg.asset(
         key=IMPORTANCE_FIGURE,
-        deps=[table_key(importance.NAME)],
+        deps=[table_key(importance.NAME), table_key("genre.coarse")],
         group_name="report",
         kinds={"matplotlib"},
         owners=OWNERS,
@@ -88,8 +88,10 @@ def importance_figure() -> dg.AssetsDefinition:
         store = mgc.open_store()
         path = figure_path(store, IMPORTANCE_FIGURE)
         inputs = f"{VERSION} {table_hash(store, importance.NAME)}"
-        rows = frame_of(store, importance.NAME).filter(work="jiang2024", level="coarse").sort("genre")
-        return figure_result(path, inputs, lambda: importance_chart(rows, path, inputs))
+        found = frame_of(store, importance.NAME).filter(work="jiang2024")
+        rows = found.filter(level="coarse").sort("genre")
+        missing = importance.left_out(found.to_dicts(), frame_of(store, "genre.coarse").to_dicts())
+        return figure_result(path, inputs, lambda: importance_chart(rows, path, inputs), left_out=missing)
 
     return draw
 

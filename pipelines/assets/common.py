@@ -162,13 +162,13 @@ def picture(path: Path) -> dg.MetadataValue:
 
 
 def figure_result(
-    path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None
+    path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None, **more: Any
 ) -> dg.MaterializeResult:
-    """Materialisation of one figure, which is drawn unless the file was drawn from the same `inputs`."""
+    """Materialisation of one figure, drawn unless drawn from equal `inputs` before; `more` goes to its metadata."""
     current = drawn_from(path) == inputs
     if not current:
         draw()
-    return dg.MaterializeResult(asset_key=key, metadata={"picture": picture(path), "unchanged": current})
+    return dg.MaterializeResult(asset_key=key, metadata={"picture": picture(path), "unchanged": current, **more})
 
 
 def table_and_figure(

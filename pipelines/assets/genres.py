@@ -13,6 +13,7 @@ from pipelines.corpora import Corpus, load_corpus
 from pipelines.resources import MgcResource
 from pipelines.stages import genres
 from pipelines.stages.common import read_columns, read_frame
+from pipelines.transforms.coarse import FILE as COARSE_FILE
 from pipelines.transforms.training_inputs import scope_genres
 from warehouse.store import Store
 
@@ -64,8 +65,14 @@ def genre_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterato
     for name, status in statuses.items():
         context.log.info("Genres of corpus %s: %s", name, status)
     unmapped = genres.unmapped_genres(store)
-    if unmapped:
-        context.log.warning("Genres without a coarse genre (genre.coarse, status unmapped): %s.", ", ".join(unmapped))
+    for corpus, names in unmapped.items():
+        context.log.warning(
+            "Corpus %s: no coarse genre for %s. Importances by coarse genre (Figure 6.1) leave them out; to put them "
+            "in, add them to the `labels` of one in %s.",
+            corpus,
+            ", ".join(names),
+            COARSE_FILE,
+        )
     filled = [load_corpus(name) for name in statuses if statuses[name] == "done"]
     for name in genres.TABLES:
         more: dict[str, Any] = {"status": statuses} | ({"unmapped": unmapped} if name == "genre.coarse" else {})

@@ -8,12 +8,12 @@ import polars as pl
 
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
 from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
-from pipelines.assets.training import current_plan
+from pipelines.assets.training import current_plan, selected_runs
 from pipelines.figures.files import drawn_from
 from pipelines.figures.learning_curves import learning_curves
 from pipelines.report.build import write_report
 from pipelines.resources import MgcResource
-from pipelines.transforms.planned import planned_runs
+from pipelines.transforms.planned import finished_counts, planned_runs
 from pipelines.transforms.published import published
 from pipelines.transforms.results import results
 from pipelines.transforms.runs import RunFileError, gather_runs
@@ -56,15 +56,18 @@ def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     @table_assets(RUN_TABLES, group="results", deps=training_keys, name="run_tables")
     def gather(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
         store = mgc.open_store()
-        planned = planned_runs(store, current_plan(mgc.settings().profile), mgc.settings())
+        plan = current_plan(mgc.settings().profile)
+        planned = planned_runs(store, plan, mgc.settings())
         try:
             tables = gather_runs(store, planned.all_runs())
         except RunFileError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         changed = write_if_changed(store, tables.by_name())
-        context.log.info("%d of %d planned runs are finished", tables.runs.height, len(planned.all_runs()))
+        own = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
+        counts = finished_counts(plan, planned, own, tables.runs["run_id"].to_list())
+        context.log.info("Finished runs: %s", "; ".join(f"{name}: {count}" for name, count in counts.items()))
         for name in RUN_TABLES:
-            yield table_result(store, name, skipped=not changed)
+            yield table_result(store, name, metadata=counts if name == "run.runs" else None, skipped=not changed)
 
     return gather
 
@@ -112,7 +115,8 @@ def comparison_table(frame: pl.DataFrame) -> str:
         sides = [with_spread(line[f"{side}_mean"], line[f"{side}_sd"]) for side in ("printed", "ours")]
         name = " ".join(part for part in (line["work"], line["table_id"]) if part)
         label = line["row_label"].replace("|", "\\|")
-        lines.append(f"| {name} | {label} | {line['metric']} | {sides[0]} | {sides[1]} | {line['status']} |")
+        state = "; ".join(words for words in (line["status"], line["note"]) if words)
+        lines.append(f"| {name} | {label} | {line['metric']} | {sides[0]} | {sides[1]} | {state} |")
     return "\n".join(lines)
 
 

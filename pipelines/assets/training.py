@@ -13,12 +13,13 @@ from pipelines.launch import TINY_PROFILES, is_finished, launch
 from pipelines.plan import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
 from pipelines.resources import MgcResource
 from pipelines.training_data import NotTrainable, Run, pretraining_runs_of, runs_of
+from pipelines.transforms.finished import scores_of
 from pipelines.transforms.planned import PlannedRuns, planned_runs
 from warehouse.store import Store
 
 UPSTREAM = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "feature.index")
 SMALL_RUNS = dg.AssetKey(["training", "small_runs"])
-WORK, EXTRA = "mgc/work", "_extra"
+WORK = "mgc/work"
 GROUP = "training"
 trained_asset = partial(dg.asset, group_name=GROUP, kinds={"pytorch"}, owners=["team:models"], pool="gpu")
 
@@ -44,13 +45,6 @@ def training_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     ]
 
 
-def job_of(plan: Plan, settings: Sequence[Setting]) -> str:
-    """The job that trains for some settings: that of their work, or of its rows of ours if it is for these alone."""
-    own = all(plan.is_extra(setting) for setting in settings)
-    tables = [table for setting in settings for table in plan.tables_of(setting) if table.is_extra == own]
-    return f"{tables[0].work}{EXTRA if own else ''}"
-
-
 def printed_in(plan: Plan, setting: Setting) -> str:
     """The rows that a setting stands behind, in words."""
     rows = [" ".join(row).strip() for row, setting_id in plan.setting_of.items() if setting_id == setting.setting_id]
@@ -61,8 +55,8 @@ def scores_table(store: Store, run_ids: list[str]) -> str:
     """Mean and standard deviation of each metric over the runs, as Markdown."""
     scores = [json.loads((store.run(run_id) / "result.json").read_text())["scores"] for run_id in run_ids]
     lines = ["| metric | mean | sd |", "|---|---|---|"]
-    for metric in scores[0]:
-        values = [run[metric] for run in scores if run[metric] is not None]
+    for metric, by_run in scores_of(scores).items():
+        values = [value for value in by_run if value is not None]
         if values:
             spread = f"{stdev(values):.4f}" if len(values) > 1 else ""
             lines.append(f"| {metric} | {mean(values):.4f} | {spread} |")
@@ -147,13 +141,13 @@ def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list
 
 def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
     """The asset that pretrains for every setting that asks for the same."""
-    users = [plan.settings[name] for name, own in plan.pretraining_of.items() if own == pretraining.name]
+    users = plan.users(pretraining.name)
     without = f", once without each test fold of {pretraining.scheme}" if pretraining.scheme else ""
 
     @trained_asset(
         key=pretrain_key(pretraining.name),
         deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS],
-        tags={WORK: job_of(plan, users)},
+        tags={WORK: plan.job_of(users)},
         description=f"Pretrains on {' and '.join(pretraining.corpora)}{without}. "
         f"For {', '.join(setting.setting_id for setting in users)}.",
     )
@@ -180,7 +174,7 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     @trained_asset(
         key=evaluate_key(setting.setting_id),
         deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS, *before],
-        tags={WORK: job_of(plan, [setting])},
+        tags={WORK: plan.job_of([setting])},
         description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
         f"Shown in: {printed_in(plan, setting)}.",
     )

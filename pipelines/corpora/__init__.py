@@ -92,7 +92,7 @@ def _language(path: Path, entry: Any) -> dict[str, Any]:
 
 def _genre_scope(path: Path, entry: Any) -> dict[str, Any]:
     needed = {"k": int, "k_sample": int, "from": str, "scope_rule": str, "alternatives": list, "keep_unlabelled": bool}
-    optional = {"floor": int, "floor_sample": int, "labels": str, "strict_coarse": bool}
+    optional = {"floor": int, "floor_sample": int, "labels": str}
     values = checked(path, "genre_scope.", entry, needed, optional)
     choice(path, "genre_scope.from", values["from"], SCOPES)
     choice(path, "genre_scope.scope_rule", values["scope_rule"], SCOPE_RULES)

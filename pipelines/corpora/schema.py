@@ -116,7 +116,6 @@ class Corpus:
         floor: Least number of tracks of a genre under scope rule floor.
         floor_sample: The same on the sample corpus.
         labels: Where labels come from: `genres`, or `genre_top` of the dataset's own table.
-        strict_coarse: Whether a genre without a coarse genre stops the job (on real data at full size only).
         complete: Columns of core.tracks that filter `complete` asks for.
         subsets: Values that filter `subset` admits.
         matched_dataset: Dataset whose lyrics, language and genres are taken through corpus.matches; else empty.
@@ -141,7 +140,6 @@ class Corpus:
     floor: int = 0
     floor_sample: int = 0
     labels: str = "genres"
-    strict_coarse: bool = False
     complete: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
     matched_dataset: str = ""

@@ -30,9 +30,9 @@ def plan_rows(
                     "setting_id": setting.setting_id if setting else None,
                     "pretraining": plan.pretraining_of.get(setting.setting_id) if setting else None,
                     "extra": table.is_extra,
-                    "runs": len(setting.repetitions) if setting else 0,
+                    "runs": plan.run_count(setting) if setting else 0,
                     "finished": finished.get(setting.setting_id, 0) if setting else 0,
-                    "status": row_status(row, setting, settings, finished, reasons),
+                    "status": row_status(plan, table, row, settings, finished, reasons),
                 }
             )
     return lines

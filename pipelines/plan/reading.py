@@ -27,6 +27,7 @@ IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_]*")
 TABLE_KEYS = {"work": str, "table_id": str, "title": str, "source": str, "datasets": list, "metrics": dict, "row": list}
 TABLE_OPTIONAL = {
     "reference_row": str,
+    "reference_rows": dict,
     "alternative": str,
     "stage": str,
     "extra": bool,
@@ -154,6 +155,7 @@ def read_table(path: Path, root: Path = EXPERIMENTS) -> PrintedTable:
         path=where,
         stage=document.get("stage", STAGES[0]),
         is_extra=extra,
+        reference_rows=document.get("reference_rows", {}),
         importance=document.get("importance", {}),
     )
 
@@ -167,8 +169,10 @@ def check_table(document: Mapping[str, Any], where: str, rows: tuple[Row, ...]) 
         raise PlanError(f"{where}: row {repeated[0]!r} appears {ids.count(repeated[0])} times; row ids are unique.")
     if document["table_id"] and not IDENTIFIER.fullmatch(document["table_id"]):
         raise PlanError(f"{where}: table_id {document['table_id']!r}: expected lower-case letters, digits and _.")
-    if document.get("reference_row", ids[0]) not in ids:
-        raise PlanError(f"{where}: reference_row {document['reference_row']!r} is no row; rows are {', '.join(ids)}.")
+    by_scheme = document.get("reference_rows", {})
+    check_keys(by_scheme, f"{where}: reference_rows", dict.fromkeys(by_scheme, str))
+    if unknown := sorted({document.get("reference_row", ids[0]), *by_scheme.values()} - set(ids)):
+        raise PlanError(f"{where}: reference row {unknown[0]!r} is no row; rows are {', '.join(ids)}.")
     if document.get("alternative", ALTERNATIVES[0]) not in ALTERNATIVES:
         raise PlanError(f"{where}: alternative {document['alternative']!r}; expected {' or '.join(ALTERNATIVES)}.")
     if document.get("stage", STAGES[0]) not in STAGES:

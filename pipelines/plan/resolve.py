@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc_models.spec import SpecError, parse_settings
+from pipelines.corpora import CorpusError, load_corpora
 from pipelines.plan.identity import canonical_json
 from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.reading import EXPERIMENTS, REPETITION_KEYS, check_data, has_type, load_toml, read_base, read_table
@@ -37,7 +38,10 @@ def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
         setting_of[table.work, table.table_id, row.row_id] = setting.setting_id if setting else None
         if setting:
             settings.setdefault(setting.setting_id, setting)
-    return Plan(profile, tables, settings, setting_of, *share_pretrainings(settings))
+    plan = Plan(profile, tables, settings, setting_of, *share_pretrainings(settings))
+    check_references(plan)
+    check_splits(plan)
+    return plan
 
 
 def rows_in_order(tables: tuple[PrintedTable, ...]) -> Iterator[tuple[PrintedTable, Row]]:
@@ -87,6 +91,48 @@ def check_unique(tables: tuple[PrintedTable, ...]) -> None:
         if table.name in seen:
             raise PlanError(f"{table.path}: table {table.name} is also in {seen[table.name]}; keep one of them.")
         seen[table.name] = table.path
+
+
+def check_references(plan: Plan) -> None:
+    """Refuse a reference row for a split scheme that is on another.
+
+    Raises:
+        PlanError: naming the file, the scheme and the row.
+    """
+    for table in plan.tables:
+        for scheme, row_id in table.reference_rows.items():
+            setting_id = plan.setting_of[table.work, table.table_id, row_id]
+            found = plan.settings[setting_id].data["scheme"] if setting_id else "none (it is quoted)"
+            if found != scheme:
+                raise PlanError(
+                    f"{table.path}: reference_rows: row {row_id!r} is to be the reference on scheme {scheme}; "
+                    f"its scheme is {found}."
+                )
+
+
+def check_splits(plan: Plan) -> None:
+    """Refuse [data] that its corpus cannot give: seeds take train, validation and test parts, folds take equal folds.
+
+    Else seeds on five folds would train, choose and test on three of them, and leave out the others without a word.
+
+    Raises:
+        PlanError: naming the file, the setting, and the schemes of the corpus that would do.
+    """
+    try:
+        corpora = {corpus.name: corpus for corpus in load_corpora()}
+    except CorpusError as error:
+        raise PlanError(str(error)) from error
+    for setting in plan.settings.values():
+        where = f"{plan.tables_of(setting)[0].path}: setting {setting.setting_id}"
+        name, scheme, in_parts = setting.data["corpus"], setting.data["scheme"], "seeds" in setting.data
+        if name not in corpora:
+            raise PlanError(f"{where}: unknown corpus {name!r}; there are {', '.join(corpora)}.")
+        fitting = [known for known, rule in corpora[name].folds.items() if bool(rule.shares) == in_parts]
+        if scheme not in fitting:
+            kind = "seeds, on train, validation and test parts" if in_parts else "folds"
+            raise PlanError(
+                f"{where}: asks for {kind}, with scheme {scheme!r}; corpus {name} has {', '.join(fitting) or 'none'}."
+            )
 
 
 def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[str, dict[str, Any]]:
@@ -140,7 +186,8 @@ def resolve(
         if (setting.settings, setting.data, setting.stage, setting.init) == wanted:
             return setting
     plain = not row.differences and data == base.data and row.init == INITS[0]
-    setting_id = base.name if plain else f"{base.name}_{row.row_id}"
+    # A row id that begins with the name of the base, as those of rows on several bases do, does not repeat it.
+    setting_id = base.name if plain else f"{base.name}_{row.row_id.removeprefix(f'{Path(base.path).stem}_')}"
     if setting_id in known:
         raise PlanError(f"{where}: setting id {setting_id!r} already stands for other settings; rename the row.")
     return Setting(

@@ -1,6 +1,6 @@
 """What an experiment plan consists of: tables of printed rows, and the settings that stand behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,10 @@ MARKS = ("*", "**", "***", "-")
 ALTERNATIVES = ("reference_better", "row_better")
 EVALUATE, PRETRAIN = STAGES = ("evaluate", "pretrain")
 INITS = ("configured", "random")
+EXTRA = "_extra"
+"""Ends the name of the job that trains a work's rows of ours."""
+ERRORS = ("loss", "log_loss", "mse")
+"""Metrics of which less is better; all others are scores."""
 
 
 class PlanError(ValueError):
@@ -32,6 +36,11 @@ class Metric:
     label: str
     unit: str
     is_extra: bool = False
+
+    @property
+    def is_error(self) -> bool:
+        """Whether less is better."""
+        return self.name.rpartition("/")[2] in ERRORS
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class PrintedTable:
         path: Name of the file, below the experiments folder.
         stage: `evaluate`, or `pretrain` for a table about pretrained models that are not trained further.
         is_extra: Whether the source has no such table, and its rows are ours.
+        reference_rows: By split scheme, the row that rows on that scheme are compared with instead of `reference_row`.
         importance: The rows of the models with both modalities, with audio and with lyrics alone, where the importance
             of modalities is made of them; else empty.
     """
@@ -114,6 +124,7 @@ class PrintedTable:
     path: str
     stage: str = EVALUATE
     is_extra: bool = False
+    reference_rows: Mapping[str, str] = field(default_factory=dict)
     importance: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -183,6 +194,12 @@ class Setting:
         """`folds`: each is tested once. `train_validation_test`: folds 0, 1 and 2 of the scheme are the parts."""
         return "train_validation_test" if "seeds" in self.data else "folds"
 
+    def is_paired_with(self, other: "Setting") -> bool:
+        """Whether the n-th runs of both are scored alike on the same tracks: corpus, split, folds or seeds, genres."""
+        kinds = [(one.settings.get("loss") or {}).get("classification") for one in (self, other)]
+        policies = [one.settings.get("label_scope_policy") for one in (self, other)]
+        return self.data == other.data and policies[0] == policies[1] and kinds[0] == kinds[1]
+
 
 @dataclass(frozen=True)
 class Pretraining:
@@ -239,6 +256,29 @@ class Plan:
         """The pretraining that a setting starts from; None without one."""
         name = self.pretraining_of.get(setting.setting_id)
         return None if name is None else self.pretrainings[name]
+
+    def users(self, name: str) -> list[Setting]:
+        """The settings that start from the pretraining of a name, which is also a setting's, and that setting."""
+        return [one for key, one in self.settings.items() if name in (key, self.pretraining_of.get(key))]
+
+    def run_count(self, setting: Setting) -> int:
+        """Runs whose results its rows show: one per fold or seed, or those of its pretraining where that is all."""
+        pretraining = self.pretraining(setting)
+        return len(setting.repetitions) or len(pretraining.folds if pretraining else ())
+
+    def reference(self, table: PrintedTable, row: Row) -> Row | None:
+        """The row that a row's scores are tested against; None where none is meant, and for that row itself."""
+        setting = self.setting(table, row)
+        if setting is None:
+            return None
+        name = table.reference_rows.get(setting.data["scheme"], table.reference_row)
+        return next((other for other in table.rows if other.row_id == name != row.row_id), None)
+
+    def job_of(self, settings: Sequence[Setting]) -> str:
+        """The job that trains for some settings: that of their work, or of its rows of ours if these alone need it."""
+        own = all(self.is_extra(setting) for setting in settings)
+        tables = [table for setting in settings for table in self.tables_of(setting) if table.is_extra == own]
+        return f"{tables[0].work}{EXTRA if own else ''}"
 
     def tables_of(self, setting: Setting) -> list[PrintedTable]:
         """The tables that a setting stands behind."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.runs import TrainingData
-from pipelines.plan.schema import Row, Setting
+from pipelines.plan.schema import Plan, PrintedTable, Row, Setting
 from pipelines.settings import DATASET_VARIABLES, Settings
 
 DONE = "done"
@@ -38,8 +38,9 @@ def blocked(setting: Setting, data: TrainingData) -> str:
 
 
 def row_status(
+    plan: Plan,
+    table: PrintedTable,
     row: Row,
-    setting: Setting | None,
     settings: Settings,
     finished: Mapping[str, int],
     reasons: Mapping[str, str],
@@ -47,12 +48,14 @@ def row_status(
     """Status of a row, by precedence: quoted, dataset not configured, model not there, then the state of its runs.
 
     Args:
-        row: The row.
-        setting: Its setting; None for a quoted figure.
+        plan: The plan.
+        table: A table of it.
+        row: A row of the table.
         settings: The configuration.
         finished: Number of finished runs per setting_id; where it is only pretrained, those of its pretraining.
         reasons: Why a setting cannot be trained, by setting_id; absent or empty when it can.
     """
+    setting = plan.setting(table, row)
     if row.quoted is not None:
         return f"{NOT_RUN}the source quotes {row.quoted}, whose model it does not describe"
     if missing := missing_datasets(row.datasets, settings):
@@ -61,5 +64,7 @@ def row_status(
         return NOT_IMPLEMENTED
     if reason := reasons.get(setting.setting_id):
         return f"{NOT_RUN}{reason}"
-    count, wanted = finished.get(setting.setting_id, 0), len(setting.repetitions) or 1
-    return DONE if count == wanted else f"{NOT_RUN}{count} of {wanted} runs are finished"
+    count, wanted = finished.get(setting.setting_id, 0), plan.run_count(setting)
+    if count == wanted:
+        return DONE
+    return f"{NOT_RUN}{count} of {wanted} runs are finished (`dagster job execute -j {plan.job_of([setting])}`)"

@@ -63,7 +63,7 @@ def _questions(experiment: Experiment, scores: Scores) -> str:
 
 
 def _verdict(test: SignedRankTest | None) -> str:
-    if test is None or 2.0**-test.n >= LEVEL:  # no outcome of so few could be significant
+    if test is None or not test.can_be_significant:
         return "not told: too few repetitions"
     return "contributes" if test.p_value < LEVEL else "does not, at this size"
 

@@ -9,8 +9,10 @@ from pipelines.report.sections import nothing, section
 Line = Mapping[str, Any]
 
 
-def analyses_section(importance: Sequence[Line], intervals: Sequence[Line]) -> Markup:
-    """Importance of audio and lyrics by genre, and bootstrap intervals."""
+def analyses_section(
+    importance: Sequence[Line], left_out: Mapping[str, Sequence[str]], intervals: Sequence[Line]
+) -> Markup:
+    """Importance of audio and lyrics by genre, with the genres that are left out and why, and bootstrap intervals."""
     return section(
         "analyses",
         "Analyses",
@@ -23,6 +25,7 @@ def analyses_section(importance: Sequence[Line], intervals: Sequence[Line]) -> M
             class_="source",
         ),
         importance_table([line for line in importance if line["level"] == "coarse"]),
+        *(nothing(f"Left out, {reason}: {', '.join(genres)}.") for reason, genres in left_out.items()),
         tag("h3", "Intervals"),
         tag("p", "Ours, beyond the source.", class_="extra"),
         tag(

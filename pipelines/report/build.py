@@ -10,6 +10,7 @@ from pipelines.plan.schema import Plan
 from pipelines.report.analyses import analyses_section
 from pipelines.report.markup import Markup, tag
 from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
+from pipelines.transforms.importance import left_out
 from warehouse.store import Store, replacing
 from warehouse.tables import read_table, table_hash
 
@@ -21,6 +22,7 @@ READ = (
     "run.runs",
     "report.modality_importance",
     "report.bootstrap",
+    "genre.coarse",
 )
 SAMPLE_BANNER = (
     "Results on the sample corpus: small generated songs and small models. They show that the pipeline works; they say "
@@ -66,10 +68,10 @@ def current_inputs(path: Path) -> str | None:
 
 def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:
     """The whole page."""
-    results, steps, rejects, runs, importance, intervals = (read_rows(store, name) for name in READ)
+    results, steps, rejects, runs, importance, intervals, coarse = (read_rows(store, name) for name in READ)
     works = list(dict.fromkeys(table.work for table in plan.tables))
     links = [tag("a", name, href=f"#{name}") for name in [*works, "analyses", "data", "runs", "figures"]]
-    analyses = analyses_section(importance, intervals)
+    analyses = analyses_section(importance, left_out(importance, coarse), intervals)
     sections = [results_sections(plan, results), analyses, corpus_section(steps, rejects), runs_section(runs)]
     banner = tag("p", SAMPLE_BANNER, class_="banner", role="note") if data_kind == "sample" else Markup("")
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(

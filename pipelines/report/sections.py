@@ -32,8 +32,7 @@ def results_sections(plan: Plan, results: Sequence[Line]) -> Markup:
 def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     """A printed table, each cell with ours below the printed number."""
     header = ["Row", *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics), "Status"]
-    reference = next((row.label for row in printed.rows if row.row_id == printed.reference_row), None)
-    note = f"{printed.source}." + (f" Reference row of the tests: {reference}." if reference else "")
+    note = f"{printed.source}.{references(printed)}"
     return join(
         [
             tag("h3", printed.title, id=printed.name),
@@ -44,13 +43,31 @@ def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     )
 
 
+def references(printed: PrintedTable) -> str:
+    """` Reference row of the tests: Ours (A-L).`, and the rows that are it for one split; empty without any."""
+    labels = {row.row_id: row.label for row in printed.rows}
+    named = [labels[printed.reference_row]] if printed.reference_row else []
+    named += [f"{labels[row_id]} (split {scheme})" for scheme, row_id in printed.reference_rows.items()]
+    return f" Reference row of the tests: {'; '.join(named)}." if named else ""
+
+
 def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
-    """Label, one cell per metric, status."""
+    """Label, one cell per metric, status with the tracks behind the scores and what is missing."""
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
     shown = tag("span", status, class_="status done" if status == DONE else "status")
+    notes = sorted({line["note"] for line in lines if line and line["note"]})
+    about = [*tracks_scored(next((line for line in lines if line), None)), *notes]
+    state = join([shown, *(tag("span", words, class_="why") for words in about)])
     numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]
-    return [row.label, *numbers, shown]
+    return [row.label, *numbers, state]
+
+
+def tracks_scored(line: Line | None) -> list[str]:
+    """`30 of 31 tracks scored`, the others having no genre in scope; nothing where none is left out."""
+    if line is None or not line["tracks_unlabelled"]:
+        return []
+    return [f"{line['tracks_test'] - line['tracks_unlabelled']:,} of {line['tracks_test']:,} tracks scored"]
 
 
 def number_cell(printed: Printed, line: Line | None, metric: Metric) -> Markup:
@@ -116,7 +133,9 @@ def runs_section(runs: Sequence[Line]) -> Markup:
             listed(group, "profile"),
             listed(group, "data_kind"),
             listed(group, "tracks_train"),
+            listed(group, "tracks_train_unlabelled"),
             listed(group, "tracks_test"),
+            listed(group, "tracks_unlabelled"),
         ]
         for name, group in settings.items()
     ]
@@ -128,7 +147,9 @@ def runs_section(runs: Sequence[Line]) -> Markup:
         "Profile",
         "Data",
         "Tracks trained on",
-        "Tracks tested on",
+        "Not trained on: without a genre",
+        "Test tracks",
+        "Not scored: without a genre",
     ]
     versions = sorted({line["versions_json"] for line in runs})
     shown = [", ".join(f"{name} {version}" for name, version in json.loads(text).items()) for text in versions]

@@ -9,7 +9,7 @@ from pipelines.settings import Settings
 from pipelines.stages.common import read_frame, write_empty, write_parts
 from pipelines.stages.corpora import corpus_inputs, corpus_selection, not_run_reason, table_of
 from pipelines.transforms.coarse import SCHEMA as COARSE_SCHEMA
-from pipelines.transforms.coarse import UNMAPPED, CoarseMap, coarse_genres, load_coarse_map, require_mapped
+from pipelines.transforms.coarse import UNMAPPED, coarse_genres, load_coarse_map
 from pipelines.transforms.genre_graph import genre_graph, graph_rows, name_cosine
 from pipelines.transforms.genres import cooccurrence
 from pipelines.transforms.leakage import sides
@@ -19,7 +19,6 @@ from warehouse.tables import file_sha256
 VERSION = 1
 TABLES = ("genre.frequency", "genre.cooccurrence", "genre.correlation", "genre.coarse")
 WHOLE = {"scheme": "", "split_fold": -1}
-FULL_SIZE = 0.9  # of the printed tracks: a copy that lacks no more is the corpus of the source
 
 
 def corpora_with_genres() -> list[Corpus]:
@@ -47,11 +46,7 @@ def build_genres(store: Store, settings: Settings) -> tuple[dict[str, str], bool
 
 
 def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str | None = None) -> bool:
-    """Count the genres of a corpus, if anything it rests on changed; returns whether anything was done.
-
-    Raises:
-        CorpusError: if a genre of a strict corpus has no coarse genre.
-    """
+    """Count the genres of a corpus, if anything it rests on changed; returns whether anything was done."""
     mapping = load_coarse_map()
     upstream = [corpus_inputs(store, corpus, data_kind), part_hash(store, table_of(corpus.name))]
     upstream += [part_hash(store, "corpus.folds", corpus.name), file_sha256(mapping.path)]
@@ -64,24 +59,17 @@ def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str 
         "genre.frequency": selection.frequency,
         "genre.cooccurrence": cooccurrence(selection.members, selection.genres).with_columns(own),
         "genre.correlation": _correlation(store, corpus, selection.members, selection.genres, bert),
-        "genre.coarse": _coarse(corpus, selection.genres, selection.members.height, data_kind, mapping),
+        "genre.coarse": coarse_genres(corpus.name, selection.genres, mapping)
+        if corpus.dataset in mapping.datasets
+        else pl.DataFrame(schema=COARSE_SCHEMA),
     }
     return write_parts(store, outputs_of(corpus), frames, inputs)
 
 
-def unmapped_genres(store: Store) -> list[str]:
-    """Genres in scope of some corpus that have no coarse genre."""
-    rows = read_frame(store, "genre.coarse").filter(pl.col("status") == UNMAPPED)
-    return rows["genre"].unique().sort().to_list()
-
-
-def _coarse(corpus: Corpus, genres: list[str], tracks: int, data_kind: str, mapping: CoarseMap) -> pl.DataFrame:
-    if corpus.dataset not in mapping.datasets:
-        return pl.DataFrame(schema=COARSE_SCHEMA)
-    rows = coarse_genres(corpus.name, genres, mapping)
-    if corpus.strict_coarse and data_kind == "real" and tracks >= FULL_SIZE * corpus.printed_tracks:
-        require_mapped(rows, mapping)
-    return rows
+def unmapped_genres(store: Store) -> dict[str, list[str]]:
+    """By corpus, its genres in scope that have no coarse genre; corpora without any are left out."""
+    rows = read_frame(store, "genre.coarse").filter(pl.col("status") == UNMAPPED).sort("corpus", "genre")
+    return {corpus: own["genre"].to_list() for (corpus,), own in rows.group_by("corpus", maintain_order=True)}
 
 
 def _correlation(

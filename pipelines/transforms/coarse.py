@@ -66,17 +66,3 @@ def coarse_genres(corpus: str, genres: Sequence[str], mapping: CoarseMap) -> pl.
         (corpus, genre, coarse, MAPPED if coarse else UNMAPPED) for genre in genres for coarse in [mapping.of(genre)]
     ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
-
-
-def require_mapped(rows: pl.DataFrame, mapping: CoarseMap) -> None:
-    """Refuse unmapped labels.
-
-    Raises:
-        CorpusError: naming the labels and the file.
-    """
-    for corpus, own in rows.filter(pl.col("status") == UNMAPPED).group_by("corpus"):
-        labels = ", ".join(repr(genre) for genre in own["genre"].sort())
-        raise CorpusError(
-            f"{mapping.path}: no coarse genre for {labels}, which corpus {corpus[0]} has in scope. "
-            "Expected each of its genres under one coarse genre: add them to the `labels` of one."
-        )

@@ -1,7 +1,7 @@
 """What the finished runs behind each setting came to: scores by fold or seed, and what its pretraining came to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -23,11 +23,17 @@ class FinishedRuns:
         init: What their weights started from.
         scores: Per metric name, the score of each run; None where it is undefined. Those of the pretraining, of each of
             its runs.
+        positives: Test tracks that have a genre, by genre in scope; empty for runs that are not tested.
+        tracks_test: Tracks of the test parts; None for runs that are not tested.
+        tracks_unlabelled: Those of them that no score counts, because they have no genre in scope.
     """
 
     run_ids: tuple[str, ...]
     init: str
     scores: Scores
+    positives: Mapping[str, int] = field(default_factory=dict)
+    tracks_test: int | None = None
+    tracks_unlabelled: int | None = None
 
 
 NOTHING = FinishedRuns((), "", {})
@@ -40,6 +46,7 @@ def finished_runs(
     fold_scores: pl.DataFrame,
     epochs: pl.DataFrame,
     inpainting: pl.DataFrame,
+    genre_ap: pl.DataFrame,
 ) -> dict[str, FinishedRuns]:
     """By setting_id, what the runs behind it came to; settings without a finished run are left out.
 
@@ -50,12 +57,13 @@ def finished_runs(
         fold_scores: `run.fold_scores`.
         epochs: `run.epochs`.
         inpainting: `report.inpainting`.
+        genre_ap: `run.genre_ap`.
     """
     started = dict(runs.select("run_id", "init").iter_rows())
     values: dict[str, dict[str, float | None]] = {}
     for run_id, metric, value in fold_scores.select("run_id", "metric", "value").iter_rows():
         values.setdefault(run_id, {})[metric] = value
-    best = highest(epochs, CONTRASTIVE_ACCURACY)
+    best = {metric: highest(epochs, metric) for metric in (CONTRASTIVE_ACCURACY, CONTRASTIVE_CHANCE)}
     found = {}
     for setting_id, behind in planned.behind(plan).items():
         ids = tuple(run["run_id"] for run in behind if run["run_id"] in started)
@@ -67,8 +75,18 @@ def finished_runs(
                 **inpainting_scores(inpainting.filter(setting_id=setting_id)),
             }
             init = "; ".join(sorted({started[run_id] for run_id in ids}))
-            found[setting_id] = FinishedRuns(ids, init, scores)
+            tested = tested_tracks(runs.filter(pl.col("run_id").is_in(ids)))
+            positives = genre_ap.filter(pl.col("run_id").is_in(ids)).group_by("genre").agg(pl.col("positives").sum())
+            found[setting_id] = FinishedRuns(ids, init, scores, dict(positives.sort("genre").iter_rows()), *tested)
     return found
+
+
+def tested_tracks(runs: pl.DataFrame) -> tuple[int | None, int | None]:
+    """Tracks of the test parts of some runs, and those that no score counts; each fold once, whatever the seeds."""
+    tested = runs.drop_nulls("tracks_test").unique("fold")
+    if tested.is_empty():
+        return None, None
+    return int(tested["tracks_test"].sum()), int(tested["tracks_unlabelled"].sum())
 
 
 def scores_of(runs: Sequence[Mapping[str, float | None]]) -> dict[str, tuple[float | None, ...]]:
@@ -83,18 +101,16 @@ def highest(epochs: pl.DataFrame, metric: str) -> dict[str, float]:
     return dict(rows.group_by("run_id").agg(pl.col("value").max()).iter_rows())
 
 
-def pretraining_scores(setting: Setting, run_ids: Sequence[str], best: Mapping[str, float]) -> Scores:
-    """Contrastive accuracy of a pretraining, the highest of its epochs, and what guessing among a batch would give.
+def pretraining_scores(setting: Setting, run_ids: Sequence[str], best: Mapping[str, Mapping[str, float]]) -> Scores:
+    """Contrastive accuracy of a pretraining, the highest of its epochs, and what guessing would have given.
 
-    jiang2024, Tables 6.3, 6.4 and 6.8: "the highest contrastive accuracy recorded in the pretraining stage".
+    jiang2024, Tables 6.3, 6.4 and 6.8: "the highest contrastive accuracy recorded in the pretraining stage". Guessing
+    is right for one track of every batch, of a smaller last one too: training writes down what that came to.
     """
     section: Mapping[str, Any] = setting.settings.get("pretrain") or {}
     if not run_ids or not section.get("contrastive_weight"):
         return {}
-    return {
-        CONTRASTIVE_ACCURACY: tuple(best.get(run_id) for run_id in run_ids),
-        CONTRASTIVE_CHANCE: (1 / section["batch_size"],),
-    }
+    return {metric: tuple(values.get(run_id) for run_id in run_ids) for metric, values in best.items()}
 
 
 def inpainting_scores(rows: pl.DataFrame) -> Scores:

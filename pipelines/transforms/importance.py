@@ -1,16 +1,18 @@
 """`report.modality_importance`: what each genre loses without audio or without lyrics (jiang2024, Eq. 5.8 and 5.9)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from pipelines.plan.schema import Plan, PrintedTable
+from pipelines.transforms.coarse import UNMAPPED
 from pipelines.transforms.finished import FinishedRuns
 from pipelines.transforms.frames import typed_frame
 
 NAME = "report.modality_importance"
 SIDES = ("multimodal", "audio", "lyrics")
+NO_COARSE, NO_IMPORTANCE = "without a coarse genre", "on no test track, or never told by the model with both"
 
 
 def modality_importance(
@@ -79,6 +81,24 @@ def by_coarse(genres: pl.DataFrame, coarse: pl.DataFrame) -> list[dict[str, Any]
         *(pl.col(name).mean() for name in columns), labels_averaged=pl.len().cast(pl.Int32)
     )
     return with_ratio(means.sort("genre")).to_dicts()
+
+
+def left_out(importance: Iterable[Mapping[str, Any]], coarse: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Genres that enter no coarse genre, and so not Figure 6.1, by reason; reasons that no genre has are left out.
+
+    Args:
+        importance: Rows of `report.modality_importance`.
+        coarse: Rows of `genre.coarse`.
+    """
+    unmapped = {row["genre"] for row in coarse if row["status"] == UNMAPPED}
+    genres = sorted((row for row in importance if row["level"] == "genre"), key=lambda row: row["genre"])
+    found = {
+        NO_COARSE: [row["genre"] for row in genres if row["genre"] in unmapped],
+        NO_IMPORTANCE: [
+            row["genre"] for row in genres if row["audio_importance"] is None and row["genre"] not in unmapped
+        ],
+    }
+    return {reason: names for reason, names in found.items() if names}
 
 
 def with_ratio(frame: pl.DataFrame) -> pl.DataFrame:

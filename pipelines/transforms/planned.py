@@ -1,6 +1,6 @@
 """The runs that the current plan, configuration and corpora come to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.plan import Plan
@@ -56,3 +56,21 @@ def planned_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
         else:
             runs[setting.setting_id] = group
     return PlannedRuns(runs, reasons, pretrain)
+
+
+def finished_counts(plan: Plan, planned: PlannedRuns, own: Sequence[Run], finished: Collection[str]) -> dict[str, str]:
+    """Finished runs of this job, `165 of 165`, and of the others, each under the name of the job that trains it.
+
+    Args:
+        plan: The plan.
+        planned: Its runs.
+        own: Those of this job; without any, as in a job that only reports, all are of others.
+        finished: run_ids of the finished ones.
+    """
+    ids = {run["run_id"] for run in own}
+    jobs: dict[str, list[str]] = {"this job": sorted(ids)} if ids else {}
+    for run in planned.all_runs():
+        if run["run_id"] not in ids:
+            jobs.setdefault(f"job {plan.job_of(plan.users(run['setting_id']))}", []).append(run["run_id"])
+    done = set(finished)
+    return {name: f"{len(done.intersection(runs))} of {len(runs)}" for name, runs in jobs.items()}

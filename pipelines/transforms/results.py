@@ -11,6 +11,7 @@ from pipelines.plan.status import DONE, row_status
 from pipelines.settings import Settings
 from pipelines.transforms.finished import NOTHING, FinishedRuns
 from pipelines.transforms.frames import typed_frame
+from pipelines.transforms.notes import note
 from pipelines.transforms.significance import SignedRankTest, signed_rank_test
 
 
@@ -35,7 +36,7 @@ def results(
     lines: list[dict[str, Any]] = []
     tests: list[dict[str, Any]] = []
     for table in plan.tables:
-        statuses = [row_status(row, plan.setting(table, row), settings, finished, reasons) for row in table.rows]
+        statuses = [row_status(plan, table, row, settings, finished, reasons) for row in table.rows]
         done = {
             row.row_id: found[setting.setting_id]
             for row, status in zip(table.rows, statuses, strict=True)
@@ -43,7 +44,9 @@ def results(
         }
         for order, (row, status) in enumerate(zip(table.rows, statuses, strict=True), start=1):
             for metric in table.metrics:
-                test = test_row(table, row, metric, done)
+                runs = done.get(row.row_id, NOTHING)
+                reference = plan.reference(table, row)
+                test = test_row(plan, table, row, metric, done)
                 common = {**identity(table, row), "metric": metric.name}
                 lines.append(
                     {
@@ -54,15 +57,16 @@ def results(
                         "unit": metric.unit,
                         "is_extra": metric.is_extra,
                         **printed_columns(row, metric),
-                        **our_columns(row, metric, done.get(row.row_id, NOTHING)),
-                        **context_columns(plan, plan.setting(table, row), settings, done.get(row.row_id, NOTHING)),
+                        **our_columns(row, metric, runs),
+                        **context_columns(plan, plan.setting(table, row), settings, runs),
                         "p_value": test and test.p_value,
                         "stars": test and test.stars,
                         "status": status,
+                        "note": note(plan, table, row, metric, runs) if status == DONE else None,
                     }
                 )
-                if test:
-                    tests.append({**common, **test_columns(table, test)})
+                if test and reference:
+                    tests.append({**common, **test_columns(table, reference, test)})
     return typed_frame("report.results", lines), typed_frame("report.significance", tests)
 
 
@@ -97,35 +101,44 @@ def our_columns(row: Row, metric: Metric, runs: FinishedRuns) -> dict[str, Any]:
 def context_columns(plan: Plan, setting: Setting | None, settings: Settings, runs: FinishedRuns) -> dict[str, Any]:
     """What ours were obtained with; null where there is none of ours."""
     if setting is None or not runs.run_ids:
-        return {"corpus": None, "data_kind": None, "profile": None, "init": None}
+        return dict.fromkeys(("corpus", "data_kind", "profile", "init", "tracks_test", "tracks_unlabelled"))
     return {
         "corpus": setting.data["corpus"],
         "data_kind": settings.data_kind,
         "profile": plan.profile,
         "init": runs.init,
+        "tracks_test": runs.tracks_test,
+        "tracks_unlabelled": runs.tracks_unlabelled,
     }
 
 
-def test_row(table: PrintedTable, row: Row, metric: Metric, done: Mapping[str, FinishedRuns]) -> SignedRankTest | None:
-    """Test a row against the table's reference row; None where a side is missing or a fold is undefined."""
-    if table.reference_row in (None, row.row_id) or table.reference_row not in done or row.row_id not in done:
+def test_row(
+    plan: Plan, table: PrintedTable, row: Row, metric: Metric, done: Mapping[str, FinishedRuns]
+) -> SignedRankTest | None:
+    """Test a row against its reference row.
+
+    None where a side is missing, a fold is undefined, or the two are no pairs: scored on other tracks, or otherwise.
+    """
+    reference = plan.reference(table, row)
+    if reference is None or reference.row_id not in done or row.row_id not in done:
         return None
-    reference = next(other for other in table.rows if other.row_id == table.reference_row)
+    one, other = plan.setting(table, reference), plan.setting(table, row)
     sides = [row_scores(side, metric, done[side.row_id]) for side in (reference, row)]
-    if len(sides[0]) != len(sides[1]) or None in (*sides[0], *sides[1]):
+    pairs = one is not None and other is not None and one.is_paired_with(other) and len(sides[0]) == len(sides[1])
+    if not pairs or None in (*sides[0], *sides[1]):
         return None
-    return signed_rank_test(*(defined(side) for side in sides), alternative=table.alternative)
+    return signed_rank_test(*(better_is_more(side, metric) for side in sides), alternative=table.alternative)
 
 
-def defined(scores: Sequence[float | None]) -> list[float]:
-    """Scores without the undefined ones."""
-    return [score for score in scores if score is not None]
+def better_is_more(scores: Sequence[float | None], metric: Metric) -> list[float]:
+    """Scores as they are, errors with the other sign, so that the better of two is always the greater."""
+    return [-score if metric.is_error else score for score in scores if score is not None]
 
 
-def test_columns(table: PrintedTable, test: SignedRankTest) -> dict[str, Any]:
+def test_columns(table: PrintedTable, reference: Row, test: SignedRankTest) -> dict[str, Any]:
     """Columns of `report.significance`."""
     return {
-        "reference_row": table.reference_row,
+        "reference_row": reference.row_id,
         "alternative": table.alternative,
         "n": test.n,
         "statistic": test.statistic,

@@ -25,8 +25,9 @@ PRETRAIN_KEYS = {
 EVALUATE_KEYS = PRETRAIN_KEYS | {
     "tracks_test": int,
     "tracks_unlabelled": int,
+    "tracks_train_unlabelled": int,
     "scores": dict,
-    "classes_scored": int,
+    "classes_scored": dict,
     "genre_ap": list,
 }
 TIMING_KEYS = {"device": str, "started_at": str, "duration_wall_s": float, "sessions": int}
@@ -87,7 +88,12 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
         fold_scores=typed_frame(
             "run.fold_scores",
             [
-                {"run_id": run_id, "metric": metric, "value": value, "classes_scored": classes_of(metric, result)}
+                {
+                    "run_id": run_id,
+                    "metric": metric,
+                    "value": value,
+                    "classes_scored": result["classes_scored"].get(metric),
+                }
                 for run_id, result in ids
                 for metric, value in result.get("scores", {}).items()
             ],
@@ -100,11 +106,6 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
     )
 
 
-def classes_of(metric: str, result: Mapping[str, Any]) -> int | None:
-    """Number of classes behind a macro mean; None for a metric that is not one."""
-    return int(result["classes_scored"]) if metric.rpartition("/")[2] == "map" else None
-
-
 def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """One row of `run.runs`: what was asked (the run) and what came of it (the result)."""
     return {
@@ -112,7 +113,7 @@ def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]
         "pretrained": run.get("pretrained"),
         **data_columns(run),
         **{key: result[key] for key in ("run_id", "parameters", "init", "tracks_train")},
-        **{key: result.get(key) for key in ("tracks_test", "tracks_unlabelled")},
+        **{key: result.get(key) for key in ("tracks_train_unlabelled", "tracks_test", "tracks_unlabelled")},
         "seed": run["settings"]["seed"],
         "settings_json": canonical_json(run["settings"]),
         "versions_json": canonical_json(result["versions"]),

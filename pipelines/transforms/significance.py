@@ -25,8 +25,15 @@ class SignedRankTest:
     p_value: float
 
     @property
-    def stars(self) -> str:
-        """The mark: `*` p < .05, `**` p < .01, `***` p < .001, `-` otherwise."""
+    def can_be_significant(self) -> bool:
+        """Whether so many pairs can give a p below the level of the first mark at all: five can, four cannot."""
+        return 2.0**-self.n < MARKS[-1][0]
+
+    @property
+    def stars(self) -> str | None:
+        """The mark: `*` p < .05, `**` p < .01, `***` p < .001, `-` otherwise; None where none could have been had."""
+        if not self.can_be_significant:
+            return None
         return next((mark for bound, mark in MARKS if self.p_value < bound), "-")
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from mgc_models.metrics import average_precision as by_definition
 from mgc_models.metrics import example_based
 from pipelines.plan import Plan, load_plan
+from pipelines.report.analyses import analyses_section
 from pipelines.transforms import bootstrap
 from pipelines.transforms.finished import FinishedRuns, finished_runs
 from pipelines.transforms.frames import typed_frame
-from pipelines.transforms.importance import modality_importance
+from pipelines.transforms.importance import NO_COARSE, NO_IMPORTANCE, left_out, modality_importance
 from pipelines.transforms.planned import PlannedRuns
 from pipelines.transforms.runs import RunFileError
 from warehouse.store import Store
@@ -114,6 +115,14 @@ def test_importance_is_the_share_that_a_missing_modality_costs(plan: Plan) -> No
     assert (whole["audio_importance"], whole["labels_averaged"]) == (pytest.approx((0.8 + 0.75) / 2), 2)
     assert whole["importance_ratio"] == pytest.approx((0.8 + 0.75) / 0.2)
     assert ("coarse", "jazz") not in shown
+    others = typed_frame("genre.coarse", [{"corpus": "m4a", "genre": g, "coarse_genre": None, "status": "unmapped"}
+                                          for g in ("grunge", "reggae")])  # fmt: skip
+    with_unmapped = pl.concat([coarse.filter(pl.col("genre") != "grunge"), others])
+    fewer = modality_importance(plan, found, rows, with_unmapped)
+    assert fewer.filter(level="coarse", genre="rock")["labels_averaged"].to_list() == [1]
+    missing = left_out(fewer.to_dicts(), with_unmapped.to_dicts())
+    assert missing == {NO_COARSE: ["grunge"], NO_IMPORTANCE: ["jazz"]}
+    assert "Left out, without a coarse genre: grunge." in analyses_section(fewer.to_dicts(), missing, [])
     found.pop("jiang2024_mae_audio")
     assert modality_importance(plan, found, rows, coarse).is_empty()
 
@@ -125,20 +134,33 @@ def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(pl
         {"jiang2024_mae": [{"run_id": "p"}], "jiang2024_mae_masked_0_5": [{"run_id": "q"}]},
     )
     runs = pl.DataFrame({"run_id": ["f0", "p", "q"], "init": ["pretrained=p(random)", "random", "random"]})
+    runs = runs.with_columns(
+        fold=pl.Series([0, None, None]), tracks_test=pl.Series([9, None, None]), tracks_unlabelled=2
+    )
     scores = typed_frame("run.fold_scores", [{"run_id": "f0", "metric": "f1", "value": 0.5, "classes_scored": None}])
     epochs = [
-        {"run_id": "p", "epoch": e, "metric": "contrastive_accuracy", "value": v} for e, v in ((1, 0.4), (2, 0.3))
+        {"run_id": "p", "epoch": epoch, "metric": f"contrastive_{metric}", "value": value}
+        for metric, values in {"accuracy": (0.4, 0.3), "chance": (0.25, 0.25)}.items()
+        for epoch, value in enumerate(values, start=1)
     ]
     painted = [
         {"setting_id": "jiang2024_mae_masked_0_5", "mask_ratio": 0.5, "track_id": t, "run_id": "q", "mse": m}
         for t, m in (("a", 1.0), ("b", 3.0))
     ]
     found = finished_runs(
-        plan, planned, runs, scores, typed_frame("run.epochs", epochs), typed_frame("report.inpainting", painted)
+        plan,
+        planned,
+        runs,
+        scores,
+        typed_frame("run.epochs", epochs),
+        typed_frame("report.inpainting", painted),
+        typed_frame("run.genre_ap", []),
     )
     mae = found["jiang2024_mae"].scores
     assert (mae["f1"], mae["contrastive_accuracy"]) == ((0.5,), (0.4,))
-    batch = plan.settings["jiang2024_mae"].settings["pretrain"]["batch_size"]
-    assert mae["contrastive_chance"] == (1 / batch,)
+    # As training wrote it down: a smaller last batch is easier to guess than 1 / batch_size says.
+    assert mae["contrastive_chance"] == (0.25,)
+    assert (found["jiang2024_mae"].tracks_test, found["jiang2024_mae"].tracks_unlabelled) == (9, 2)
+    assert found["jiang2024_mae_masked_0_5"].tracks_test is None
     assert found["jiang2024_mae_masked_0_5"].run_ids == ("q",)
     assert found["jiang2024_mae_masked_0_5"].scores["mse/0.5"] == (2.0,)

@@ -160,6 +160,27 @@ MISTAKES = {
     "unknown dataset": ('["music4all"]', '["music5all"]', ["music5all", "music4all"]),
     "unknown unit": ('label = "Acc", unit = "percent"', 'label = "Acc", unit = "%"', ["'accuracy'", "percent"]),
     "unknown reference": ('reference_row = "ours"', 'reference_row = "hours"', ["hours", "inception_v4"]),
+    "unknown reference for a split": (
+        'reference_row = "ours"',
+        'reference_row = "ours"\nreference_rows = { random5 = "hours" }',
+        ["hours", "inception_v4"],
+    ),
+    "reference on another split": (
+        'reference_row = "ours"',
+        'reference_row = "ours"\nreference_rows = { stratified5 = "bert" }',
+        ["'bert'", "stratified5", "random5"],
+    ),
+    "seeds on folds": (
+        'base = "bert"',
+        'base = "bert"\ndata = { seeds = [0] }',
+        ["jiang2024_bert_bert", "seeds", "'random5'", "split_70_10_20"],
+    ),
+    "folds on parts": (
+        'base = "bert"',
+        'base = "bert"\ndata = { scheme = "split_70_10_20" }',
+        ["folds", "'split_70_10_20'", "stratified5"],
+    ),
+    "unknown corpus": ('base = "bert"', 'base = "bert"\ndata = { corpus = "m5a" }', ["'m5a'", "m4a", "ru87"]),
     "id that is no name": ('id = "bert"', 'id = "../bert"', ["../bert", "letters"]),
     "broken TOML": ("[metrics]", "[metrics", ["TOML"]),
     "another work": ('work = "jiang2024"', 'work = "jiang2025"', ["jiang2025", "jiang2024"]),

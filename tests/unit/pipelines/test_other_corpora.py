@@ -1,21 +1,26 @@
 """Corpora ru87, fma_medium and msd_genius from their readers on: who stays, why the others go, and under which rule."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 from tiny_datasets import MSD_IDS, MSD_ROWS, fma_row, genius_row, write_fma, write_genius, write_msd
 
-from pipelines.corpora import FOLDER, Corpus, CorpusError, load_corpora, load_corpus
+from pipelines.assets.genres import genre_tables
+from pipelines.corpora import FOLDER, CorpusError, load_corpora, load_corpus
+from pipelines.resources import MgcResource
 from pipelines.settings import Settings
-from pipelines.stages import layouts
+from pipelines.stages import genres, layouts
 from pipelines.stages.common import read_frame
 from pipelines.stages.corpora import accounting_violations, build_corpora, build_corpus, tables
-from pipelines.stages.genres import TABLES, build_corpus_genres, build_genres, unmapped_genres
+from pipelines.stages.genres import TABLES, build_genres
 from pipelines.stages.matches import build_matched_lyrics, build_matches
 from pipelines.stages.tracks import build_tracks
 from pipelines.transforms.accounting import accounting
+from pipelines.transforms.coarse import load_coarse_map
 from pipelines.transforms.corpora import Sources, select
 from warehouse.store import Store
 from warehouse.tables import check_table, table_hash, write_table
@@ -205,26 +210,27 @@ def test_audio_that_was_audited_decides(store: Store, settings: Settings) -> Non
     assert excluded(store, "fma_medium")["7"] == "audio_missing"
 
 
-def genres_of(store: Store, corpus: Corpus) -> pl.DataFrame:
-    build_corpus(store, corpus, "real")
-    build_corpus_genres(store, corpus, "real")
-    return read_frame(store, "genre.coarse")
-
-
-def test_an_unmapped_genre_is_reported_and_stops_only_the_corpus_of_the_thesis_at_full_size(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+def test_genres_without_a_coarse_genre_are_named_and_stop_nothing_at_full_size_either(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.stages import genres
-    from pipelines.transforms.coarse import load_coarse_map
-
     mapping = replace(load_coarse_map(), datasets=("fma",))
+    printed = [replace(corpus, printed_tracks=3) for corpus in load_corpora()]
+    monkeypatch.setattr(genres, "load_corpora", lambda: printed)
     monkeypatch.setattr(genres, "load_coarse_map", lambda: mapping)
-    corpus = load_corpus("fma_medium")
-    assert set(genres_of(store, corpus)["status"]) == {"unmapped"}
-    assert unmapped_genres(store) == ["Hip-Hop", "International"]
-    assert not genres_of(store, replace(corpus, strict_coarse=True)).is_empty()
-    with pytest.raises(CorpusError, match="'Hip-Hop', 'International'"):
-        genres_of(store, replace(corpus, strict_coarse=True, printed_tracks=3))
+    build_corpora(store, settings)
+    values = {f"{name}_dir": str(settings.datasets[name]) for name in ("fma", "msd")}
+    mgc = MgcResource(store=str(settings.store), genius_csv=str(settings.datasets["genius"]), **values)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize([genre_tables], resources={"mgc": mgc}, instance=instance)
+        warnings = [entry.user_message for entry in instance.all_logs(done.run_id) if entry.level == logging.WARNING]
+    assert done.success
+    assert [words.partition(". ")[0] for words in warnings] == [
+        "Corpus fma_medium: no coarse genre for Hip-Hop, International"
+    ]
+    assert "coarse_genres.toml" in warnings[0]
+    (coarse,) = done.asset_materializations_for_node("genres")[3:4]
+    assert coarse.metadata["unmapped"].value == {"fma_medium": ["Hip-Hop", "International"]}
+    assert set(read_frame(store, "genre.coarse")["status"]) == {"unmapped"}
 
 
 def test_correlation_is_on_the_whole_corpus_and_on_each_training_part(store: Store, settings: Settings) -> None:

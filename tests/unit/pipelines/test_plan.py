@@ -44,11 +44,22 @@ def test_rows_with_equal_settings_share_one(
 ) -> None:
     monkeypatch.setenv("MGC_STORE", str(tmp_path))
     assert main(["--work", "jiang2024"]) == 0
-    assert "Printed rows: 22 settings, 18 pretrainings, 110 fine-tunings" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "Printed rows: 22 settings, 18 pretrainings, 110 fine-tunings" in listed
+    (only_pretrained,) = (line.split() for line in listed.splitlines() if " masked_0_85 " in line)
+    assert only_pretrained[3] == "0/1"
     plan = load_plan("paper")
     default = [row for row, setting_id in plan.setting_of.items() if setting_id == "jiang2024_mae"]
     found = [table for work, table, _ in default if work == "jiang2024"]
     assert found == [*(f"table_6_{number}" for number in range(1, 10)), "extra"]
+
+
+def test_a_setting_names_its_base_once_and_what_differs() -> None:
+    plan = load_plan("sample")
+    for setting in plan.settings.values():
+        base = setting.base.partition("_")[2]
+        assert setting.setting_id.count(base) == 1, setting.setting_id
+    assert plan.setting_of["jiang2024", "extra", "alnet_artist_disjoint"] == "jiang2024_alnet_artist_disjoint"
 
 
 def test_only_what_can_change_a_result_changes_the_run_id(tmp_path: Path) -> None:
@@ -92,25 +103,28 @@ def test_every_single_setting_counts() -> None:
 
 def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
     plan = load_plan("sample")
-    rows = {
-        (table.table_id, row.row_id): (row, plan.setting(table, row)) for table in plan.tables for row in table.rows
-    }
+    rows = {(table.table_id, row.row_id): (table, row) for table in plan.tables for row in table.rows}
     real = Settings(datasets={"music4all": Path("m4a")})
 
     def status(table: str, row: str, settings: Settings, finished: int = 0, reason: str = "") -> str:
-        found, setting = rows[table, row]
+        setting = plan.setting(*rows[table, row])
         name = setting.setting_id if setting else ""
-        return row_status(found, setting, settings, {name: finished}, {name: reason})
+        return row_status(plan, *rows[table, row], settings, {name: finished}, {name: reason})
 
     assert status("table_6_5", "m4a_msd", real) == "not run: MGC_MSD_DIR and MGC_GENIUS_CSV are not set"
-    assert status("table_6_5", "m4a", real) == "not run: 0 of 5 runs are finished"
+    trains = "(`dagster job execute -j jiang2024{}`)"
+    assert status("table_6_5", "m4a", real) == f"not run: 0 of 5 runs are finished {trains.format('')}"
+    extra = f"not run: 0 of 5 runs are finished {trains.format('_extra')}"
+    assert status("extra", "artist_disjoint", real) == extra
+    assert status("extra", "ours", real) == status("table_6_5", "m4a", real)
+    assert status("table_6_10", "masked_0_5", real) == f"not run: 0 of 1 runs are finished {trains.format('')}"
     assert status("table_1", "kim", Settings()).startswith("not run: the source quotes Kim et al.")
     assert (
         status("table_1", "proposed", Settings(datasets={"fma": Path("f")})) == "not run: MGC_FMA_LYRICS_DIR is not set"
     )
     assert status("table_6_9", "bert", Settings(datasets={"fma": Path("f")})) == "not run: MGC_MUSIC4ALL_DIR is not set"
     assert status("table_6_9", "bert", real, reason="corpus m4a is small") == "not run: corpus m4a is small"
-    assert status("table_6_9", "bert", real, finished=4) == "not run: 4 of 5 runs are finished"
+    assert status("table_6_9", "bert", real, finished=4).startswith("not run: 4 of 5 runs are finished")
     assert status("table_6_9", "bert", real, finished=5) == "done"
 
 

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from pipelines.assets import analyses, report
+from pipelines.assets.training import evaluate_key, scores_table
 from pipelines.plan import TrainingData, load_plan, runs_for
 from pipelines.resources import MgcResource
 from pipelines.transforms.planned import PlannedRuns
@@ -35,11 +36,12 @@ def write_run(store: Store, run: dict[str, Any], level: float) -> None:
         "parameters": 1000,
         "init": "random",
         "tracks_train": 80,
+        "tracks_train_unlabelled": 3,
         "tracks_test": 20,
         "tracks_unlabelled": 1,
         "versions": {"python": "3.11.7", "torch": "2.13.0"},
         "scores": {"accuracy": score, "precision": score, "recall": score, "f1": score, "map": score, "loss": 0.5},
-        "classes_scored": 2,
+        "classes_scored": {"map": 2},
         "genre_ap": [{"genre": NASTY, "average_precision": None, "positives": 0}],
         "epochs": [{"epoch": epoch, "metric": "loss", "value": 1 / epoch} for epoch in (1, 2, 3)],
     }
@@ -97,10 +99,40 @@ def test_finished_runs_become_tables_beside_the_printed_numbers(store: Store) ->
     assert shown["alnet"]["ours_sd"] == pytest.approx(1.5811, abs=1e-4)
     assert (shown["alnet"]["status"], shown["alnet"]["n"], shown["alnet"]["printed_mean"]) == ("done", 5, 35.58)
     assert (shown["ours"]["status"], shown["ours"]["ours_mean"], shown["ours"]["data_kind"]) == (
-        "not run: 0 of 5 runs are finished",
+        "not run: 0 of 5 runs are finished (`dagster job execute -j jiang2024`)",
         None,
         None,
     )
+
+
+def test_a_mean_over_genres_says_of_how_many_and_other_metrics_do_not(store: Store) -> None:
+    assert materialize(store).success
+    scores = pl.DataFrame(read_table(store, "run.fold_scores"))
+    assert set(scores.filter(metric="map")["classes_scored"]) == {2}
+    assert set(scores.filter(pl.col("metric") != "map")["classes_scored"]) == {None}
+
+
+def test_finished_runs_are_counted_for_this_job_and_for_each_other(store: Store, planned: PlannedRuns) -> None:
+    """A job that holds BERT alone: its five runs, all there, and of the others one that is not."""
+    shutil.rmtree(store.run(planned.runs["jiang2024_alnet"][0]["run_id"]))
+    bert = dg.asset(key=evaluate_key("jiang2024_bert"))(lambda: None)
+    own = dg.materialize(
+        [bert, *report.results_assets([])], resources={"mgc": MgcResource(store=str(store.root))}, raise_on_error=False
+    )
+    (runs,) = (one for one in own.asset_materializations_for_node("run_tables") if one.asset_key.path[-1] == "runs")
+    assert (runs.metadata["this job"].value, runs.metadata["job jiang2024"].value) == ("5 of 5", "9 of 10")
+
+
+def test_scores_of_runs_are_shown_where_a_fold_lacks_one(store: Store, planned: PlannedRuns) -> None:
+    """A genre that no test track of a fold has leaves its score out of that run."""
+    ids = [run["run_id"] for run in planned.runs["jiang2024_bert"]]
+    path = store.run(ids[1]) / "result.json"
+    result = json.loads(path.read_text())
+    result["scores"] |= {"f1/Pop": 0.5}
+    path.write_text(json.dumps(result))
+    shown = scores_table(store, ids)
+    assert "| f1/Pop | 0.5000 |  |" in shown
+    assert "| f1 | 0.2200 | 0.0158 |" in shown
 
 
 def test_a_second_pass_changes_nothing_and_says_so(store: Store) -> None:
@@ -151,7 +183,11 @@ def test_a_setting_with_unfinished_runs_has_no_number(store: Store, planned: Pla
     row = (
         pl.DataFrame(read_table(store, "report.results")).filter(table_id="table_6_9", row_id="bert").row(0, named=True)
     )
-    assert (row["status"], row["ours_mean"], row["n"]) == ("not run: 3 of 5 runs are finished", None, 0)
+    assert (row["status"], row["ours_mean"], row["n"]) == (
+        "not run: 3 of 5 runs are finished (`dagster job execute -j jiang2024`)",
+        None,
+        0,
+    )
 
 
 def test_the_catalogue_shows_a_view_per_printed_table(store: Store) -> None:
@@ -160,11 +196,12 @@ def test_the_catalogue_shows_a_view_per_printed_table(store: Store) -> None:
     assert materialize(store).success
     with duckdb.connect(str(store.catalogue), read_only=True) as connection:
         rows = connection.execute(
-            "SELECT row_id, accuracy_printed, accuracy_ours, status FROM report.jiang2024_table_6_9"
+            "SELECT row_id, accuracy_printed, accuracy_ours, status, note, tracks_test, tracks_unlabelled "
+            "FROM report.jiang2024_table_6_9"
         ).fetchall()
         views = connection.execute("SELECT view_name FROM duckdb_views() WHERE schema_name = 'report'").fetchall()
     assert [row[0] for row in rows] == ["ours", "inception_v4", "bert", "alnet"]
-    assert rows[1][1:] == (34.33, pytest.approx(32.0), "done")
+    assert rows[1][1:] == (34.33, pytest.approx(32.0), "done", None, 100, 5)
     assert {name for (name,) in views} >= {table.name for table in load_plan("sample").tables}
 
 
@@ -201,6 +238,8 @@ def test_the_page_stands_alone_and_shows_every_table(page: Page) -> None:
     assert "Results on the sample corpus" in page.text
     assert "34.33 ± 0.48" in page.text
     assert "32.00 ± 1.58" in page.text
+    assert "95 of 100 tracks scored" in page.text  # one in every fold has no genre in scope
+    assert " ".join(page.text.split()).count("with fewer than five pairs p cannot fall below .05") == 1
     assert any(address.startswith("data:image/png;base64,") for address in page.addresses)
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 

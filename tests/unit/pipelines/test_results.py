@@ -1,6 +1,7 @@
 """Printed beside ours: units, spread, tests and their marks."""
 
 import itertools
+import shutil
 import statistics
 from pathlib import Path
 
@@ -66,6 +67,12 @@ def test_marks_follow_the_thesis(p_value: float, stars: str) -> None:
     assert SignedRankTest(5, 0.0, p_value).stars == stars
 
 
+@given(st.integers(2, 12), st.floats(0, 1))
+def test_there_is_no_mark_where_none_could_have_been_had(pairs: int, p_value: float) -> None:
+    """With n pairs the least p is 2^-n: of three seeds `-` would say nothing."""
+    assert (SignedRankTest(pairs, 0.0, p_value).stars is None) == (2**-pairs >= 0.05)
+
+
 def test_one_fold_is_not_tested_and_equal_folds_are_not_significant() -> None:
     assert signed_rank_test([0.5], [0.1], alternative="reference_better") is None
     equal = signed_rank_test([0.3] * 5, [0.1 + 0.2] * 5, alternative="reference_better")
@@ -73,14 +80,24 @@ def test_one_fold_is_not_tested_and_equal_folds_are_not_significant() -> None:
     assert (equal.p_value, equal.stars) == (1.0, "-")
 
 
-def found_of(plan: Plan, runs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, FinishedRuns]:
-    """The finished runs by setting, as the tables give them."""
+def found_of(
+    plan: Plan, runs: pl.DataFrame, scores: pl.DataFrame, positives: dict[str, int] | None = None
+) -> dict[str, FinishedRuns]:
+    """The finished runs by setting, as the tables give them; `positives`: test tracks per genre, alike in every run."""
+    genre_ap = typed_frame(
+        "run.genre_ap",
+        [
+            {"run_id": run_id, "genre": genre, "average_precision": None, "positives": count}
+            for run_id in runs["run_id"]
+            for genre, count in (positives or {}).items()
+        ],
+    )
     rows = runs.sort("setting_id", "fold").to_dicts()
     planned: dict[str, list[dict[str, object]]] = {}
     for row in rows:
         planned.setdefault(row["setting_id"], []).append(row)
     nothing = (typed_frame("run.epochs", []), typed_frame("report.inpainting", []))
-    return finished_runs(plan, PlannedRuns(planned, {}, {}), runs, scores, *nothing)
+    return finished_runs(plan, PlannedRuns(planned, {}, {}), runs, scores, *nothing, genre_ap)
 
 
 def run_frames(scores: dict[str, dict[str, list[float | None]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -105,8 +122,9 @@ def run_frames(scores: dict[str, dict[str, list[float | None]]]) -> tuple[pl.Dat
                     "pretrained": None,
                     "parameters": 1,
                     "tracks_train": 1,
-                    "tracks_test": 1,
-                    "tracks_unlabelled": 0,
+                    "tracks_train_unlabelled": 0,
+                    "tracks_test": 20,
+                    "tracks_unlabelled": 1,
                     "corpus_hash": "c",
                     "settings_json": "{}",
                     "versions_json": "{}",
@@ -152,10 +170,13 @@ def test_ours_stand_in_the_printed_unit_with_their_test(plan: Plan) -> None:
     assert (accuracy["alnet"]["p_value"], accuracy["alnet"]["stars"]) == (None, None)
     assert (accuracy["bert"]["p_value"], accuracy["bert"]["stars"]) == (1 / 32, "*")
     assert (rows_of(found, "f1")["bert"]["p_value"], rows_of(found, "f1")["bert"]["stars"]) == (1.0, "-")
+    assert (accuracy["bert"]["note"], accuracy["inception_v4"]["note"]) == (None, None)
+    assert str(rows_of(found, "map")["bert"]["note"]).startswith("1 of 5 runs without a number: ")
     # A fold in which mAP is undefined leaves the mean to the others, and the pairs incomplete.
     assert (rows_of(found, "map")["bert"]["n"], rows_of(found, "map")["bert"]["p_value"]) == (4, None)
     assert rows_of(found, "map")["bert"]["ours_mean"] == pytest.approx(25.0)
-    assert accuracy["inception_v4"]["status"] == "not run: 0 of 5 runs are finished"
+    assert accuracy["inception_v4"]["status"].startswith("not run: 0 of 5 runs are finished")
+    assert (accuracy["bert"]["tracks_test"], accuracy["bert"]["tracks_unlabelled"]) == (100, 5)
     assert accuracy["inception_v4"]["ours_mean"] is None
     assert tests.select("row_id", "metric", "statistic").sort("metric").rows() == [
         ("bert", "accuracy", 15.0),
@@ -190,9 +211,103 @@ def test_a_row_about_one_genre_has_the_score_of_that_genre(plan: Plan, monkeypat
     runs, scores = run_frames(
         {"nandy2021_han_cnn": {"f1": [0.5], "f1/Old-Time / Historic": [0.25], "accuracy": [0.75]}}
     )
-    found, _ = results(plan, Settings(), found_of(plan, runs, scores), {})
+    tested = {"Old-Time / Historic": 4, "Rock": 0}
+    found, _ = results(plan, Settings(), found_of(plan, runs, scores, tested), {})
+    notes = dict(found.filter(work="nandy2021", table_id="table_2").select("row_id", "note").iter_rows())
+    assert notes["old_time_historic"] is None
+    assert notes["rock"] == "no test track is Rock"
+    assert notes["pop"] == "corpus fma_medium has no genre Pop"
     ours = {(row["table_id"], row["row_id"], row["metric"]): row["ours_mean"] for row in found.iter_rows(named=True)}
     assert ours["table_2", "old_time_historic", "f1"] == 0.25
     assert ours["table_2", "rock", "f1"] is None
     assert ours["table_1", "proposed", "f1"] == 0.5
     assert ours["table_1", "proposed", "accuracy"] == 75.0
+
+
+LOW, HIGH = [0.11, 0.22, 0.33, 0.44, 0.55], [0.2, 0.32, 0.44, 0.56, 0.68]
+
+
+def outcomes(plan: Plan, scores: dict[str, dict[str, list[float | None]]]) -> dict[tuple[str, str], tuple[object, ...]]:
+    """By row and metric: the reference row, p and mark of every test that was made."""
+    _, tests = results(plan, Settings(), found_of(plan, *run_frames(scores)), {})
+    columns = ("table_id", "row_id", "metric", "reference_row", "p_value", "stars")
+    return {(row[1], row[2]): row[3:] for row in tests.select(columns).iter_rows() if row[0] in ("extra", "objective")}
+
+
+def test_folds_of_different_splits_are_no_pairs() -> None:
+    """Rows on artist_disjoint5 are compared with the one that the table names for that split, and with no other."""
+    plan = load_plan("sample")
+    ours = {"jiang2024_mae": {"f1": HIGH}, "jiang2024_alnet_artist_disjoint": {"f1": LOW}}
+    assert outcomes(plan, ours) == {}
+    better = {"jiang2024_mae_artist_disjoint": {"f1": HIGH}, "jiang2024_mae_no_ssl_random": {"f1": LOW}}
+    assert outcomes(plan, ours | better) == {
+        ("alnet_artist_disjoint", "f1"): ("artist_disjoint", 1 / 32, "*"),
+        ("no_ssl_random", "f1"): ("ours", 1 / 32, "*"),
+    }
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        'data = { scheme = "stratified5" }',
+        'data = { corpus = "ru87", scheme = "split_70_10_20", seeds = [0, 1, 2, 3, 4] }',
+        "data = { folds = 4 }",
+        'set = { "label_scope_policy" = "drop_samples" }',
+    ],
+)
+def test_a_row_on_other_tracks_than_the_reference_row_is_not_tested_and_says_so(
+    difference: str, tmp_path: Path
+) -> None:
+    root = shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
+    table = root / "jiang2024" / "extra.toml"
+    table.write_text(f'{table.read_text()}\n[[row]]\nid = "other"\nlabel = "Other"\nbase = "mae"\n{difference}\n')
+    plan = load_plan("sample", root)
+    folds = len(plan.settings["jiang2024_mae_other"].repetitions)
+    scores = {"jiang2024_mae": {"f1": HIGH}, "jiang2024_mae_other": {"f1": LOW[:folds]}}
+    found, tests = results(plan, Settings(), found_of(plan, *run_frames(scores)), {})
+    assert "other" not in set(tests["row_id"])
+    (row,) = found.filter(table_id="extra", row_id="other", metric="f1").iter_rows(named=True)
+    assert (row["status"], row["p_value"], row["stars"]) == ("done", None, None)
+    assert row["note"].startswith("not tested: its scores and those of Ours (A-L)")
+
+
+def test_three_seeds_have_a_p_and_no_mark() -> None:
+    scores = {"ru2023_proposed": {"f1": HIGH[:3]}, "ru2023_santana": {"f1": LOW[:3]}}
+    assert outcomes(load_plan("sample"), scores) == {("santana", "f1"): ("proposed", 1 / 8, None)}
+
+
+def test_of_an_error_the_lower_is_the_better(tmp_path: Path) -> None:
+    """`reference_better` asks of a logarithmic loss whether that of the reference row is lower."""
+    root = shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
+    base = root / "wongchemelli2023" / "base" / "fused.toml"
+    base.write_text(base.read_text().replace("seeds = [0]", "seeds = [0, 1, 2, 3, 4]"))
+    scores = {
+        "wongchemelli2023_fused": {"accuracy": HIGH, "log_loss": LOW},
+        "wongchemelli2023_fused_audio": {"accuracy": LOW, "log_loss": HIGH},
+    }
+    frames = run_frames(scores)
+    plan = load_plan("sample", root)
+    _, tests = results(plan, Settings(), found_of(plan, *frames), {})
+    found = tests.filter(row_id="audio").select("metric", "p_value", "statistic", "stars")
+    assert sorted(found.rows()) == [("accuracy", 1 / 32, 15.0, "*"), ("log_loss", 1 / 32, 15.0, "*")]
+
+
+def test_a_row_without_a_number_says_why() -> None:
+    plan = load_plan("sample")
+    scores = {
+        "jiang2024_mae": {"accuracy": HIGH, "contrastive_accuracy": HIGH},
+        "jiang2024_mae_no_ssl": {"accuracy": LOW},
+        "ru2023_proposed": {"f1_tuned": HIGH[:3]},
+        "nandy2021_han_cnn": {"accuracy": [0.5]},
+        "ru2023_santana": {"f1": [None] * 3},
+    }
+    found, _ = results(plan, Settings(), found_of(plan, *run_frames(scores)), {})
+    notes = {(row["table_id"], row["row_id"], row["metric"]): row["note"] for row in found.iter_rows(named=True)}
+    assert notes["objective", "santana", "f1"] == "no test track has a genre in scope"
+    assert notes["modalities", "fused", "covered/f1"] == "every track of corpus fma_medium has lyrics"
+    assert notes["on_ru87", "proposed", "f1_tuned"] is None
+    without = {key for key, words in notes.items() if words == "runs of this kind have no f1"}
+    assert ("objective", "proposed", "f1") in without
+    lines = found.filter(status="done")
+    assert lines.filter(pl.col("ours_mean").is_null() & pl.col("note").is_null()).is_empty()
+    assert found.filter(pl.col("status") != "done")["note"].null_count() == found.height - lines.height

@@ -76,7 +76,7 @@ def test_names_that_are_sql_are_only_names(store):
             assert connection.execute("SELECT * FROM core.tracks").fetchall() == []
             view = '"' + f'{EVIL}_t"x'.replace('"', '""') + '"'
             row = connection.execute(f"SELECT * FROM report.{view}").fetchall()
-            assert row == [(EVIL, EVIL.upper(), 1.0, None, 2.0, 0.5, None, EVIL)]
+            assert row == [(EVIL, EVIL.upper(), 1.0, None, 2.0, 0.5, None, EVIL, "why", 31, 1)]
 
 
 @pytest.mark.parametrize(
