@@ -11,7 +11,7 @@ from tiny_job import GENRES, INCEPTION, write_tracks
 
 from mgc_models.audio import decode
 from mgc_models.features.lyric_lines import line_rows
-from mgc_models.features.lyrics_text import deduplicate
+from mgc_models.features.lyrics_text import clean_lyrics
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.spectrograms import spectrograms
 from mgc_models.features.tokens import build_wordpiece, encode, save_tokenizer, wordpiece_tokenizer
@@ -72,7 +72,7 @@ def write_songs(folder):
 def make_song_store(root, songs):
     """A store with every feature of the songs, made as the pipelines make them."""
     store, ids = Store(root), [f"song{number}" for number in range(SONGS)]
-    texts = [deduplicate((songs / f"{name}.txt").read_text(encoding="utf-8-sig")).text for name in ids]
+    texts = [clean_lyrics((songs / f"{name}.txt").read_text(encoding="utf-8-sig")).text for name in ids]
     for name in ("fbank_16k", "logmel_22k"):
         spec = FeatureSpec(name, "float16", 128, dict(feature_settings(name)))
         arrays = [spectrograms(decode(songs / f"{song}.wav"), [spec.settings])[0] for song in ids]
