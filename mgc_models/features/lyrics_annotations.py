@@ -1,7 +1,7 @@
-"""What is written in lyrics and not sung: section headers, repetition marks, and what a copied Genius page brings along.
+"""What is written in lyrics and not sung: section headers, repetition marks, and the rest of a copied Genius page.
 
-Every rule goes by a convention of transcribers that is named beside it (docs/decisions/0051-lyrics-annotations.md). Where
-it is open whether words are sung, they stay.
+Every rule goes by a convention of transcribers that is named beside it (docs/decisions/0051-lyrics-annotations.md).
+Where it is open whether words are sung, they stay.
 """
 
 import re

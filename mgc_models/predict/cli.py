@@ -32,7 +32,7 @@ highest accuracy on its test part. The run is printed. A run on the sample corpu
 its answers a demonstration.
 
 what is heard: the middle crop of a clip, as in evaluation; --crops all takes the mean over crops that follow each
-other. A clip shorter than a crop is padded with zeros, as in training. Models of nandy2021 look at the first 30 s.
+other. A clip shorter than a crop is padded as in training. Models of nandy2021 look at the first 30 s.
 Lyrics are UTF-8 text, a line of the song per line; repeated lines are left out, as in training.
 
 exit status: 0 all songs are classified; 1 some could not be read, each with its reason in one line; 2 nothing was

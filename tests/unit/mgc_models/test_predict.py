@@ -238,6 +238,10 @@ def _other_band(raw):
     raw["audio"]["settings"]["shift_ms"] = 5.0
 
 
+def _padded_otherwise(raw):
+    del raw["audio"]["settings"]["padding"]
+
+
 def _fewer_genres(raw):
     raw["genres"] = raw["genres"][:2]
 
@@ -266,6 +270,7 @@ def _from_a_network(raw):
 MISFITS = {
     "no network": ("wong", lambda f: _change(f, _from_a_network), "from bert(sha256:0123abcd), and here there is none"),
     "another feature": ("alnet", lambda f: _change(f, _other_band), "another fbank_16k than this code makes: shift_ms"),
+    "another padding": ("han", lambda f: _change(f, _padded_otherwise), "padding = None, here 'floor'"),
     "no genres": ("alnet", lambda f: _change(f, lambda raw: raw.pop("genres")), "its metadata lack 'genres'"),
     "other shapes": ("alnet", lambda f: _change(f, _fewer_genres), "the weights have other shapes"),
     "no metadata": ("alnet", _without_metadata, "expected the metadata key 'preprocessing'"),
