@@ -46,7 +46,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Normaliser:
-    """What spectrograms are shifted and scaled by after zero-padding: numbers, or one per band, [bands]."""
+    """What spectrograms are shifted and scaled by after padding: numbers, or one per band, [bands]."""
 
     mean: float | Tensor
     std: float | Tensor

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mgc_models.errors import DataError
+from mgc_models.features.settings import padding_value
 from mgc_models.stored import Stored
 from warehouse.shards import FeatureSpec
 
@@ -31,7 +32,7 @@ class FrameBank:
         stored: What the frames are, and where.
         lengths: Frames of each track, int64 [N], on the CPU.
         pieces: Gives frames of tracks, one batch for each slice: (rows [n] and first frames [n], on the CPU; frame
-            count T; slices) -> float32 [b, T, width] each, on the device, with zeros behind the end of a track.
+            count T; slices) -> float32 [b, T, width] each, on the device, with the padding behind the end of a track.
         resident: Whether all frames lie on the device; if not, they are read ahead from the mapped files.
     """
 
@@ -61,7 +62,7 @@ class FrameBank:
 
 
 def frame_bank(stored: Stored, device: torch.device, resident: bool | None = None) -> FrameBank:
-    """Open a long feature.
+    """Open a long feature; behind the end of a track stands what its settings say (`padding_value`).
 
     Args:
         stored: The feature, float16.
@@ -75,7 +76,8 @@ def frame_bank(stored: Stored, device: torch.device, resident: bool | None = Non
         raise DataError(f"feature {stored.spec.name}: expected float16 frames, found {stored.spec.dtype}")
     if resident is None:
         resident = int(stored.lengths.sum()) * stored.spec.width * 2 < _free_bytes(device)
-    pieces = (_resident_pieces if resident else _mapped_pieces)(stored, device)
+    padding = padding_value(stored.spec.settings)
+    pieces = (_resident_pieces if resident else _mapped_pieces)(stored, device, padding)
     return FrameBank(stored, torch.from_numpy(stored.lengths), pieces, resident)
 
 
@@ -86,14 +88,14 @@ def _free_bytes(device: torch.device) -> float:
 
 
 def _resident_pieces(
-    stored: Stored, device: torch.device
+    stored: Stored, device: torch.device, padding: float
 ) -> Callable[[Tensor, Tensor, int, Sequence[slice]], Iterator[Tensor]]:
     lengths = stored.lengths
-    # One frame of zeros behind the last track: what lies outside a clip is gathered from there.
-    frames = torch.zeros(int(lengths.sum()) + 1, stored.spec.width, dtype=torch.float16, device=device)
+    # One frame of padding behind the last track: what lies outside a clip is gathered from there.
+    frames = torch.full((int(lengths.sum()) + 1, stored.spec.width), padding, dtype=torch.float16, device=device)
     _fill(frames, stored)
     firsts = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64))
-    ends, silence = firsts + torch.from_numpy(lengths), len(frames) - 1
+    ends, outside = firsts + torch.from_numpy(lengths), len(frames) - 1
 
     def pieces(rows: Tensor, starts: Tensor, count: int, slices: Sequence[slice]) -> Iterator[Tensor]:
         begin = (firsts[rows] + starts).to(device)
@@ -101,7 +103,7 @@ def _resident_pieces(
         within = torch.arange(count, device=device)
         for chosen in slices:
             index = begin[chosen, None] + within
-            index = torch.where(index < end[chosen, None], index, silence)
+            index = torch.where(index < end[chosen, None], index, outside)
             yield frames[index].float()
 
     return pieces
@@ -123,14 +125,15 @@ def _fill(frames: Tensor, stored: Stored) -> None:
 
 
 def _mapped_pieces(
-    stored: Stored, device: torch.device
+    stored: Stored, device: torch.device, padding: float
 ) -> Callable[[Tensor, Tensor, int, Sequence[slice]], Iterator[Tensor]]:
     pinned = device.type == "cuda"
 
     def pieces(rows: Tensor, starts: Tensor, count: int, slices: Sequence[slice]) -> Iterator[Tensor]:
         def read(chosen: slice) -> Tensor:
             batch = rows[chosen].tolist()
-            found = torch.zeros(len(batch), count, stored.spec.width, dtype=torch.float16, pin_memory=pinned)
+            shape = len(batch), count, stored.spec.width
+            found = torch.full(shape, padding, dtype=torch.float16, pin_memory=pinned)
             for piece, row, start in zip(found.numpy(), batch, starts[chosen].tolist(), strict=True):
                 taken = max(0, min(count, int(stored.lengths[row]) - start))
                 if taken:

@@ -15,7 +15,7 @@ class AudioSettings:
     Attributes:
         feature: Name of the stored feature.
         crop_frames: Length of a crop.
-        mean: Subtracted from every cell after zero-padding; needed with `fixed`.
+        mean: Subtracted from every cell after padding; needed with `fixed`.
         std: Divides what is left; needed with `fixed`.
         standardise: `fixed`: by mean and std above; `bands`: by those of every band over the training part, which
             training computes.

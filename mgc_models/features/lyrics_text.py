@@ -1,6 +1,8 @@
-"""Lyrics without their repetitions: what every feature of lyrics is made of."""
+"""Lyrics without what is not sung and without repetitions: what every feature of lyrics is made of."""
 
 from typing import NamedTuple
+
+from mgc_models.features.lyrics_annotations import without_annotations
 
 
 class Deduplicated(NamedTuple):
@@ -19,6 +21,15 @@ class Deduplicated(NamedTuple):
     words_after: int
     lines_before: int
     lines_after: int
+
+
+def clean_lyrics(text: str) -> Deduplicated:
+    """Clean lyrics as they come: annotations go first, then repetitions.
+
+    The one way from the lyrics of a dataset or user to the text that is stored, tokenised, counted and shown. Sizes
+    before are those without annotations.
+    """
+    return deduplicate(without_annotations(text))
 
 
 def deduplicate(text: str) -> Deduplicated:

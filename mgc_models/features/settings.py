@@ -1,5 +1,6 @@
 """Settings of the features, as plain data that can be read without torch (specs.toml)."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -27,6 +28,22 @@ def feature_settings(name: str) -> Mapping[str, Any]:
     if name not in specs:
         raise KeyError(f"no feature {name!r} in {SPECS_FILE.name}; expected one of {', '.join(specs)}")
     return specs[name]
+
+
+def padding_value(settings: Mapping[str, Any]) -> float:
+    """What stands behind the end of a clip in a crop of a spectrogram, before it is normalised.
+
+    Args:
+        settings: Of a spectrogram. `padding` is a number, or `floor`: the logarithm of its `floor`, which is silence.
+            Without it, 0.
+
+    Raises:
+        ValueError: for another word.
+    """
+    padding = settings.get("padding", 0.0)
+    if padding == "floor":
+        return math.log(settings["floor"])
+    return float(padding)
 
 
 FBANK_16K: Final = feature_settings("fbank_16k")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mgc_models.predict.classify import Failure, Prediction, probabilities
-from mgc_models.predict.runs import FinishedRun, in_words
+from mgc_models.predict.choice import Choice
+from mgc_models.predict.classify import Prediction, probabilities
+from mgc_models.predict.runs import in_words
 from mgc_models.predict.trained import TrainedModel
 
 MARK = "*"
@@ -65,23 +66,13 @@ def answer(prediction: Prediction, trained: TrainedModel, explanation: Mapping[s
     return Answer(song.name, by_genre, predicted, notes, content, explanation)
 
 
-def failure_content(failure: Failure, run: FinishedRun) -> dict[str, Any]:
-    """A failure as JSON values."""
-    song = failure.song
-    return {
-        "audio": str(song.audio) if song.audio else None,
-        "lyrics": str(song.lyrics) if song.lyrics else None,
-        "run": run.run_id,
-        "error": failure.reason,
-    }
-
-
-def heading(trained: TrainedModel, given: frozenset[str]) -> list[str]:
-    """What is used of what is given, and how the answers are to be read."""
+def heading(trained: TrainedModel, choice: Choice, given: frozenset[str]) -> list[str]:
+    """What is used of what is given and why, and how the answers are to be read."""
     run, metadata = trained.run, trained.metadata
     threshold = f"above the run's threshold of {1 / (1 + math.exp(-metadata.threshold_logit)):.1%}"
     lines = [
         f"run {run.run_id}: {run.description}",
+        *([f"chosen: {choice.reason} (--run names another)"] if choice.reason else []),
         f"{MARK} {'the most probable genre' if metadata.single_label else threshold}",
     ]
     if unused := given - run.parts:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mgc_models.errors import SongError
 from mgc_models.evaluate import predict_logits
 from mgc_models.predict.inputs import ReadSong, read_song, track_data
+from mgc_models.predict.problems import Failure
 from mgc_models.predict.runs import in_words
 from mgc_models.predict.songs import Song
 from mgc_models.predict.trained import TrainedModel
@@ -36,14 +37,6 @@ class Prediction:
     read: ReadSong
     logits: NDArray[np.float32]
     parts: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a song was not classified."""
-
-    song: Song
-    reason: str
 
 
 def classify(songs: Sequence[Song], trained: TrainedModel, crops: str) -> Iterator[Prediction | Failure]:

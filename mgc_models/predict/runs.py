@@ -1,20 +1,21 @@
-"""The finished runs of a store, what their models can be given, and which one is used. Imports no torch."""
+"""The finished runs of a store, and what their models can be given. Imports no torch."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_models.errors import RunError
+from mgc_models.predict.preference import preference
 from mgc_models.run_folder import RESULT, is_finished
 from mgc_models.spec import ModelSettings, RunSpec, SpecError, parse_run
 from warehouse.store import Store
 
 AUDIO, LYRICS = frozenset({"audio"}), frozenset({"lyrics"})
 BOTH = AUDIO | LYRICS
-# The order of preference; what is not named here comes last.
-_WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
-_PROFILES = ("paper", "sample")
+HOW_TO_FILL = (
+    "Run `make repro` (or `dagster job execute -j full_repro`) to train some, or name another store with --store."
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class FinishedRun:
     @property
     def takes(self) -> tuple[frozenset[str], ...]:
         """What its model can be given: all its parts, or those that it can do with."""
-        model = self.spec.settings.model
-        return self.parts, *(self.parts - {spared} for spared in _spared(model) if self.parts - {spared})
+        spared = [part for part in _spared(self.spec.settings.model) if part in self.parts]
+        return self.parts, *(self.parts - {part} for part in spared if self.parts - {part})
 
     @property
     def demonstration(self) -> bool:
@@ -112,15 +113,7 @@ def finished_runs(store: Store) -> tuple[list[FinishedRun], list[str]]:
         except RunError as error:
             if "a pretraining" not in str(error):
                 refused.append(str(error))
-    return sorted(runs, key=_preference), refused
-
-
-def _preference(run: FinishedRun) -> tuple[int, int, float, str]:
-    return _place(_PROFILES, run.spec.profile), _place(_WORKS, run.spec.work), -(run.accuracy or 0.0), run.run_id
-
-
-def _place(order: Sequence[str], name: str) -> int:
-    return order.index(name) if name in order else len(order)
+    return sorted(runs, key=lambda run: preference(run.spec)), refused
 
 
 def find_run(name: str, store: Store) -> FinishedRun:
@@ -138,51 +131,3 @@ def find_run(name: str, store: Store) -> FinishedRun:
             "the runs of a store; --store names another."
         )
     return read_run(folder)
-
-
-def choose_run(runs: Sequence[FinishedRun], given: frozenset[str]) -> FinishedRun:
-    """The first run, in order of preference, whose model was trained on exactly what is given.
-
-    If there is none, the first that can do with it; and if there is none of those, the first that needs only a part
-    of it.
-
-    Raises:
-        RunError: if no run can use what is given.
-    """
-    for usable in (_trained_on, _can_do_with, _needs_a_part_of):
-        if found := next((run for run in runs if usable(run, given)), None):
-            return found
-    raise RunError(
-        f"no finished run can use {in_words(given)}; "
-        + (f"there are {len(runs)} that need something else" if runs else "the store holds none")
-        + ". Train one (`dagster job execute -j full_repro`), or name another store with --store."
-    )
-
-
-def check_usable(run: FinishedRun, given: frozenset[str], runs: Sequence[FinishedRun]) -> None:
-    """Refuse a run that cannot use what is given.
-
-    Raises:
-        RunError: names what it needs, and runs that would do.
-    """
-    if any(take <= given for take in run.takes):
-        return
-    others = [other for other in runs if any(take <= given for take in other.takes)]
-    models = ", ".join(dict.fromkeys(other.spec.settings.model.name for other in others))
-    instead = f"Models that can: {models}; for example --run {others[0].run_id}" if others else "No run here can"
-    raise RunError(
-        f"run {run.run_id}: {run.spec.settings.model.name} needs {' or '.join(map(in_words, run.takes))}, and is given "
-        f"{in_words(given)}. {instead}."
-    )
-
-
-def _trained_on(run: FinishedRun, given: frozenset[str]) -> bool:
-    return run.parts == given
-
-
-def _can_do_with(run: FinishedRun, given: frozenset[str]) -> bool:
-    return given in run.takes
-
-
-def _needs_a_part_of(run: FinishedRun, given: frozenset[str]) -> bool:
-    return any(take < given for take in run.takes)

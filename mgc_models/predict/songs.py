@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mgc_models.audio import AudioError, decode
 from mgc_models.errors import SongError
-from mgc_models.features.lyrics_text import deduplicate
+from mgc_models.features.lyrics_text import clean_lyrics
 from mgc_models.features.settings import MIN_DURATION_S
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -70,7 +70,7 @@ def short_names(songs: Sequence[Song]) -> dict[Song, str]:
 
 
 def read_lyrics(path: Path) -> str:
-    """Read lyrics, freed of repeated lines as those that the models were trained on.
+    """Read lyrics, cleaned as those that the models were trained on.
 
     Raises:
         SongError: if the file is missing, no UTF-8 text, or holds no words.
@@ -85,7 +85,9 @@ def read_lyrics(path: Path) -> str:
         raise SongError(f"{path}: holds NUL characters, as UTF-16 does; save it as UTF-8")
     if not text.strip():
         raise SongError(f"{path}: empty; leave lyrics out if the song has none")
-    return deduplicate(text).text
+    if not (sung := clean_lyrics(text).text):
+        raise SongError(f"{path}: nothing in it is sung, only headers and the like; leave lyrics out if there are none")
+    return sung
 
 
 def read_spectrogram(path: Path, settings: Mapping[str, Any]) -> tuple[NDArray[np.float16], tuple[str, ...]]:

@@ -1,11 +1,11 @@
-"""Lyrics files: one text per track, decoded, checked and freed of repetitions."""
+"""Lyrics files: one text per track, decoded, checked and cleaned."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mgc_models.features.lyrics_text import deduplicate
+from mgc_models.features.lyrics_text import clean_lyrics
 from pipelines.datasets.rejects import Reject
 
 SUFFIXES = (".txt",)
@@ -59,19 +59,20 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
         detail = "holds NUL characters, so it is no UTF-8 or Latin-1 text; UTF-16 looks like this"
         row = LyricsRow(track_id, "undecodable", lyrics_sha256=sha256)
         return row, Reject("lyrics_undecodable", track_id, where, None, detail)
-    if not text.strip():
-        detail = f"{len(content)} bytes, nothing but white space"
-        row = LyricsRow(track_id, "empty", encoding, sha256)
-        return row, Reject("lyrics_empty", track_id, where, None, detail)
     row = cleaned_row(track_id, text, encoding, sha256)
+    if row.lyrics is None:
+        detail = f"{len(content)} bytes, nothing but {'annotations' if text.strip() else 'white space'}"
+        return row, Reject("lyrics_empty", track_id, where, None, detail)
     if encoding == "utf-8":
         return row, None
     return row, Reject("decoded_as_latin_1", track_id, where, None, "the file is not UTF-8 and was read as Latin-1")
 
 
 def cleaned_row(track_id: str, text: str, encoding: str, sha256: str) -> LyricsRow:
-    """The row of lyrics that can be used: without their repetitions, with their sizes before and after."""
-    clean = deduplicate(text)
+    """The row of cleaned lyrics, with their sizes before and after; `empty` where nothing of them is sung."""
+    clean = clean_lyrics(text)
+    if not clean.text:
+        return LyricsRow(track_id, "empty", encoding, sha256)
     return LyricsRow(
         track_id, "ok", encoding, sha256,
         clean.words_before, clean.words_after, clean.lines_before, clean.lines_after, clean.text,

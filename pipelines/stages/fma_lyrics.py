@@ -15,7 +15,7 @@ from pipelines.stages.common import read_frame, write_parts
 from pipelines.stages.lyrics import lyrics_frame, read_files, strangers
 from warehouse.store import Store
 
-VERSION = 1
+VERSION = 2
 STAGE = "fma-lyrics"
 OUTPUTS = {"core.lyrics": fma.DATASET, "core.rejects": STAGE}
 FOLDER = "lyrics"  # what the user's folder is called in core.rejects

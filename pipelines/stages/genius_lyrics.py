@@ -17,10 +17,9 @@ from pipelines.datasets.lyrics_files import LyricsRow, cleaned_row
 from pipelines.parallel import Log, map_tasks
 from pipelines.stages.common import write_parts
 from pipelines.stages.lyrics import lyrics_frame
-from pipelines.transforms.lyrics import without_section_headers
 from warehouse.store import Store
 
-VERSION = 1
+VERSION = 2
 OUTPUTS = {"core.lyrics": genius.DATASET}
 TEXTS_PER_TASK = 2000
 
@@ -37,8 +36,6 @@ class RowsTask(NamedTuple):
 def build_genius_lyrics(store: Store, layout: genius.Layout, ids: Iterable[str], log: Log) -> bool:
     """Write the lyrics of songs `ids` (track_id of core.tracks), if they or the CSV changed.
 
-    Section headers such as [Chorus] go first, then repetitions, as for every dataset.
-
     Returns:
         Whether anything was done.
     """
@@ -54,7 +51,7 @@ def build_genius_lyrics(store: Store, layout: genius.Layout, ids: Iterable[str],
     return write_parts(store, OUTPUTS, {"core.lyrics": lyrics_frame(genius.DATASET, rows)}, inputs)
 
 
-def clean_lyrics(texts: Iterable[Text]) -> list[LyricsRow]:
+def clean_texts(texts: Iterable[Text]) -> list[LyricsRow]:
     """Clean a chunk of (track_id, lyrics as in the CSV)."""
     return [_row(track_id, text or "") for track_id, text in texts]
 
@@ -62,7 +59,7 @@ def clean_lyrics(texts: Iterable[Text]) -> list[LyricsRow]:
 def read_rows(task: RowsTask) -> list[LyricsRow] | None:
     """Read and clean the lyrics of a task; None if a row is not the one it should be."""
     texts = lyrics_at(task.source, task.places, genius.COLUMNS)
-    return None if texts is None else clean_lyrics(texts)
+    return None if texts is None else clean_texts(texts)
 
 
 def _places(store: Store, wanted: Sequence[str]) -> list[Place] | None:
@@ -94,13 +91,10 @@ def _row(track_id: str, text: str) -> LyricsRow:
     if not text:
         return LyricsRow(track_id, "missing")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    sung = without_section_headers(text)
-    if not sung.strip():
-        return LyricsRow(track_id, "empty", "utf-8", sha256)
-    return cleaned_row(track_id, sung, "utf-8", sha256)
+    return cleaned_row(track_id, text, "utf-8", sha256)
 
 
 def _clean(texts: Sequence[Text], log: Log) -> list[LyricsRow]:
     tasks = [texts[start : start + TEXTS_PER_TASK] for start in range(0, len(texts), TEXTS_PER_TASK)]
-    results = map_tasks(clean_lyrics, tasks, label="Cleaning lyrics", size=len, log=log)
+    results = map_tasks(clean_texts, tasks, label="Cleaning lyrics", size=len, log=log)
     return [row for _, rows in results for row in rows]

@@ -14,7 +14,7 @@ from pipelines.parallel import Log, map_tasks
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.store import Store
 
-VERSION = 1
+VERSION = 2
 STAGE = "music4all-lyrics"
 OUTPUTS = {"core.lyrics": music4all.DATASET, "core.rejects": STAGE}
 FILES_PER_TASK = 2000

@@ -13,13 +13,15 @@ from tiny_job import TRACKS, make_store, write_vectors, write_words
 from mgc_models.banks import vector_bank, word_bank
 from mgc_models.data import Normaliser, TrackData
 from mgc_models.errors import DataError
+from mgc_models.features.settings import feature_settings
+from mgc_models.features.spectrograms import DEFINITIONS
 from mgc_models.frames import frame_bank
 from mgc_models.sections import AudioSettings
 from mgc_models.spec import DataSpec
 from mgc_models.stored import stored_feature
 from mgc_models.task import Draws
 from mgc_models.tracks import genre_graph, read_tracks, split_rows, without_fold
-from warehouse.shards import open_feature
+from warehouse.shards import FeatureSpec, open_feature, write_shard
 
 CPU = torch.device("cpu")
 
@@ -105,6 +107,27 @@ def test_read_ahead_gives_the_batches_in_order_and_stops_with_its_reader(store, 
     begun = bank.pieces(rows, starts, 30, slices)
     next(begun)
     begun.close()
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("feature", ["fbank_16k", "logmel_22k", "spec_500x1500"])
+def test_a_short_clip_is_followed_by_what_its_spectrogram_calls_silence(tmp_path, feature, resident):
+    """Zeros before normalisation for CAV-MAE's fbank, as its code has them; the floor for both log-mel images."""
+    settings = feature_settings(feature)
+    spec = FeatureSpec(feature, "float16", settings["bands"], dict(settings))
+    silent, short = (np.zeros(rate := settings["sample_rate_hz"], np.float32), noise(rate))
+    arrays = [DEFINITIONS[settings["definition"]](wave, settings).astype(np.float16) for wave in (silent, short)]
+    write_shard(tmp_path / "shard-00000.parquet", spec, zip("ab", arrays, strict=True))
+    bank = frame_bank(stored_feature([(open_feature(tmp_path), ["a", "b"])]), CPU, resident)
+    crop = next(bank.pieces(torch.tensor([1]), torch.tensor([0]), 1500, [slice(None)]))[0]
+    heard = 1 + 22_050 // 441 if feature == "spec_500x1500" else len(arrays[1])
+    assert heard < 1500
+    assert (crop[heard:] == (0.0 if feature == "fbank_16k" else float(arrays[0][0, 0]))).all()
+    np.testing.assert_array_equal(crop[:heard], arrays[1][:heard])
+
+
+def noise(length):
+    return np.random.default_rng(0).normal(scale=0.1, size=length).astype(np.float32)
 
 
 def test_bands_are_standardised_by_the_training_part_alone(store, tracks):

@@ -15,6 +15,7 @@ from tiny_songs import RUNS, make_song_store, write_songs
 from mgc_models import train
 from mgc_models.checkpoints import read_weights, save_weights
 from mgc_models.predict.cli import main
+from warehouse.store import Store
 
 ALL = [run["run_id"] for run in RUNS]
 
@@ -61,12 +62,12 @@ def test_every_model_says_of_files_what_it_said_in_evaluation(predict, store, so
     told = pq.read_table(store.run(run_id) / "predictions.parquet").to_pydict()
     audio = [songs / f"{name}.wav" for name in told["track_id"]]
     texts = [songs / f"{name}.txt" for name in told["track_id"]]
-    files = [] if run_id == "bert" else audio
+    files = [] if run_id in {"bert", "han_reads"} else audio
     lyrics = [] if run_id == "inception" else ["--lyrics", *texts]
     status, lines, _ = predict(*files, *lyrics, "--run", run_id, "--json")
     assert status == 0
     logits = np.array(told["scores"], np.float32).astype(np.float64)
-    single = run_id == "han"
+    single = run_id in {"han", "han_reads"}
     expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True) if single else 1 / (1 + np.exp(-logits))
     for content, values, row in zip(answers(lines), expected, logits, strict=True):
         found = shares(content)
@@ -92,7 +93,8 @@ def test_a_model_that_can_do_with_one_part_is_given_what_is_there(predict, songs
     files = [songs / "song0.wav", songs / "song1.wav"]
     shutil.copy(songs / "song1.txt", tmp_path)
     for run_id in ("mae", "han", "wong", "pandeya"):
-        status, lines, _ = predict(*files, "--lyrics-dir", tmp_path, "--run", run_id, "--json")
+        allowed = ["--lyrics-dir", tmp_path, "--missing-lyrics", "allow"]
+        status, lines, _ = predict(*files, *allowed, "--run", run_id, "--json")
         assert status == 0
         assert [content["used"] for content in answers(lines)] == [["audio"], ["audio", "lyrics"]]
         _, alone, _ = predict(*files, "--run", run_id, "--json")
@@ -105,7 +107,7 @@ def test_a_model_that_can_do_with_one_part_is_given_what_is_there(predict, songs
 def test_the_terminal_marks_genres_and_says_what_was_used(predict, songs):
     status, lines, _ = predict(songs / "song0.wav", "--run", "mae", "--top", 2)
     assert status == 0
-    assert "run mae: jiang_mae (setting_mae, m4a, fold 0, profile sample)" in lines
+    assert "run mae: jiang_mae (jiang2024_mae, m4a, fold 0, profile sample)" in lines
     assert any("sample corpus" in line and "demonstration" in line for line in lines)
     assert any(line.startswith("  * ") and "%" in line for line in lines)
     status, lines, _ = predict(songs / "song0.wav", songs / "song1.wav", "--run", "mae")
@@ -117,9 +119,40 @@ def test_the_terminal_marks_genres_and_says_what_was_used(predict, songs):
 
 def test_without_a_run_the_one_trained_on_what_is_given_is_taken(predict, songs):
     song, text = songs / "song0.wav", songs / "song0.txt"
-    used = [answers(predict(*given, "--json")[1])[0]["model"] for given in ([song], ["--lyrics", text])]
-    assert used == ["inception_v4", "bert"]
-    assert answers(predict(song, "--lyrics", text, "--json")[1])[0]["model"] in {"alnet", "jiang_mae"}
+    for given, model, rule in (
+        ([song], "inception_v4", "another model of jiang2024: no run of a proposed one fits; it was trained on audio"),
+        (["--lyrics", text], "bert", "another model of jiang2024"),
+        (
+            [song, "--lyrics", text],
+            "jiang_mae",
+            "the model that jiang2024 proposes; it was trained on audio and lyrics",
+        ),
+    ):
+        _, lines, err = predict(*given, "--json")
+        assert answers(lines)[0]["model"] == model
+        assert f"chosen: {rule}" in err
+
+
+def test_a_better_score_on_a_test_fold_chooses_no_run(predict, store, songs, tmp_path):
+    other = Store(tmp_path)
+    for run_id, accuracy in (("alnet", 0.99), ("mae", 0.01), ("inception", 0.5)):
+        folder = shutil.copytree(store.run(run_id), other.run(run_id))
+        result = json.loads((folder / "result.json").read_text())
+        result["scores"]["accuracy"] = accuracy
+        (folder / "result.json").write_text(json.dumps(result))
+    given = [songs / "song0.wav", "--lyrics", songs / "song0.txt"]
+    assert answers(predict(*given, "--json", root=tmp_path)[1])[0]["run"] == "mae"
+
+
+def test_explain_takes_a_run_that_can_explain_and_says_so(predict, songs):
+    text = ["--lyrics", songs / "song1.txt"]
+    assert answers(predict(*text, "--json")[1])[0]["run"] == "bert"
+    _, lines, err = predict(*text, "--explain", "--json")
+    assert answers(lines)[0]["run"] == "han_reads"
+    assert "attention" in answers(lines)[0]["explanation"]
+    assert "one that can explain its answer" in err
+    _, lines, _ = predict(songs / "song1.wav", *text, "--explain", "--json")
+    assert "alone" in answers(lines)[0]["explanation"]
 
 
 def test_explain_shows_the_attention_to_lines_and_words(predict, songs):
@@ -194,14 +227,21 @@ def test_a_bad_file_costs_one_line_and_the_others_go_on(predict, songs, tmp_path
     assert "Traceback" not in err
 
 
-def test_a_song_without_the_lyrics_that_its_model_needs_is_one_failure(predict, songs, tmp_path):
+def test_a_song_without_a_file_in_the_folder_of_lyrics_is_one_failure(predict, songs, tmp_path):
     shutil.copy(songs / "song1.txt", tmp_path)
-    status, lines, err = predict(
-        songs / "song0.wav", songs / "song1.wav", "--lyrics-dir", tmp_path, "--run", "alnet", "--json"
-    )
+    files = [songs / "song0.wav", songs / "song1.wav", "--lyrics-dir", tmp_path]
+    for run in ([], ["--run", "mae"], ["--run", "inception"]):
+        status, lines, err = predict(*files, *run, "--json")
+        assert status == 1
+        assert ["error" in content for content in answers(lines)] == [True, False]
+        assert f"song0.wav: no lyrics in {tmp_path}: expected song0.txt" in err
+    status, lines, err = predict(*files, "--missing-lyrics", "allow", "--run", "alnet", "--json")
     assert status == 1
     assert "error" not in answers(lines)[1]
     assert "song0.wav: the model needs audio and lyrics; there is audio alone" in err
+    status, lines, _ = predict(*files, "--missing-lyrics", "allow", "--run", "mae")
+    assert status == 0
+    assert "(from audio alone)" in lines[-2]
 
 
 def test_a_run_that_cannot_take_what_is_given_names_those_that_can(predict, songs):
@@ -238,6 +278,10 @@ def _other_band(raw):
     raw["audio"]["settings"]["shift_ms"] = 5.0
 
 
+def _padded_otherwise(raw):
+    del raw["audio"]["settings"]["padding"]
+
+
 def _fewer_genres(raw):
     raw["genres"] = raw["genres"][:2]
 
@@ -266,6 +310,7 @@ def _from_a_network(raw):
 MISFITS = {
     "no network": ("wong", lambda f: _change(f, _from_a_network), "from bert(sha256:0123abcd), and here there is none"),
     "another feature": ("alnet", lambda f: _change(f, _other_band), "another fbank_16k than this code makes: shift_ms"),
+    "another padding": ("han", lambda f: _change(f, _padded_otherwise), "padding = None, here 'floor'"),
     "no genres": ("alnet", lambda f: _change(f, lambda raw: raw.pop("genres")), "its metadata lack 'genres'"),
     "other shapes": ("alnet", lambda f: _change(f, _fewer_genres), "the weights have other shapes"),
     "no metadata": ("alnet", _without_metadata, "expected the metadata key 'preprocessing'"),
@@ -299,6 +344,10 @@ def test_an_empty_store_says_what_to_do(predict, songs, tmp_path):
     assert status == 2
     assert "the store holds none" in err
     assert "dagster job execute" in err
+    status, lines, err = predict("--list", root=tmp_path)
+    assert (status, lines) == (2, [])
+    assert "no finished run in" in err
+    assert "make repro" in err
     status, _, err = predict(songs / "song0.wav", "--run", "nobody", root=tmp_path)
     assert status == 2
     assert "run nobody: neither in" in err
@@ -318,7 +367,7 @@ def test_list_and_help(predict, capfd):
     status, lines, err = predict("--list")
     assert status == 0
     assert {line.split()[0] for line in lines[1:]} == set(ALL)
-    assert "audio+lyrics | audio | lyrics" in next(line for line in lines if line.startswith("mae"))
+    assert "audio+lyrics | audio | lyrics" in next(line for line in lines if line.startswith("mae "))
     assert "demonstration" in err
     assert {content["run"] for content in answers(predict("--list", "--json")[1])} == set(ALL)
     with pytest.raises(SystemExit):
@@ -327,12 +376,21 @@ def test_list_and_help(predict, capfd):
     assert all(word in text for word in ("--lyrics-dir", "--run", "exit status", "--explain", "which run"))
 
 
-def test_the_real_command_lists_runs_without_loading_torch(store):
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["--list"], 0, "inception_v4"),
+        (["absent.mp3"], 1, "failed: absent.mp3: no such file"),
+        (["absent.mp3", "--lyrics", "absent.txt", "--explain"], 1, "failed: absent.mp3: no such file"),
+        ([__file__, "--lyrics-dir", "tests"], 1, "no lyrics in tests: expected test_predict.txt"),
+    ],
+)
+def test_the_real_command_lists_runs_and_tells_of_missing_files_without_loading_torch(store, arguments, status, told):
     code = (
         "import sys; from mgc_models.predict.cli import main; status = main(sys.argv[1:]);"
         "print(status, sorted(set(sys.modules) & {'torch', 'transformers', 'dagster', 'duckdb', 'polars'}))"
     )
-    command = [sys.executable, "-c", code, "--list", "--store", str(store.root)]
+    command = [sys.executable, "-c", code, *arguments, "--store", str(store.root)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert "inception_v4" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0 []"
+    assert told in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"{status} []"

@@ -11,7 +11,7 @@ from tiny_job import GENRES, INCEPTION, write_tracks
 
 from mgc_models.audio import decode
 from mgc_models.features.lyric_lines import line_rows
-from mgc_models.features.lyrics_text import deduplicate
+from mgc_models.features.lyrics_text import clean_lyrics
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.spectrograms import spectrograms
 from mgc_models.features.tokens import build_wordpiece, encode, save_tokenizer, wordpiece_tokenizer
@@ -72,7 +72,7 @@ def write_songs(folder):
 def make_song_store(root, songs):
     """A store with every feature of the songs, made as the pipelines make them."""
     store, ids = Store(root), [f"song{number}" for number in range(SONGS)]
-    texts = [deduplicate((songs / f"{name}.txt").read_text(encoding="utf-8-sig")).text for name in ids]
+    texts = [clean_lyrics((songs / f"{name}.txt").read_text(encoding="utf-8-sig")).text for name in ids]
     for name in ("fbank_16k", "logmel_22k"):
         spec = FeatureSpec(name, "float16", 128, dict(feature_settings(name)))
         arrays = [spectrograms(decode(songs / f"{song}.wav"), [spec.settings])[0] for song in ids]
@@ -161,8 +161,9 @@ RUNS = [
     song_run("alnet", ALNET),
     song_run("bert", BERT),
     song_run("han", HAN, audio=LOGMEL, loss="cross_entropy", work="nandy2021"),
+    song_run("han_reads", HAN | {"modalities": ["lyrics"]}, loss="cross_entropy", work="nandy2021"),
     song_run("inception", INCEPTION, crops="all"),
-    song_run("mae", MAE),
+    song_run("mae", MAE, setting_id="jiang2024_mae"),
     song_run("pandeya", PANDEYA, audio=LOGMEL, work="ru2023"),
     song_run("ru", RU, audio=BANDS, work="ru2023"),
     song_run("wong", WONG, audio=LOGMEL, work="wongchemelli2023"),

@@ -20,7 +20,9 @@ TABLES = ("core.tracks", "core.track_genres", "core.raw_files", "core.rejects", 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    rows = [genius_row(number) for number in range(5)] + ["short,row\n", genius_row(6, lyrics="[Intro]\n")]
+    beside = "[Verse 1] I walk alone at night [x2]\n\n[Chorus: Jay &\nKay] Stay12Embed"
+    songs = [genius_row(number, lyrics=beside if number == 3 else None) for number in range(5)]
+    rows = [*songs, "short,row\n", genius_row(6, lyrics="[Intro]\n")]
     lyrics = tmp_path / "my lyrics"
     touch(lyrics, "2.txt", "000003.txt", "holiday.txt", "99.txt", content=b"la la\nla la\nli\n")
     touch(lyrics, "notes.doc")
@@ -61,7 +63,7 @@ def test_lyrics_are_cleaned_and_stay_in_the_large_table(tmp_path: Path, settings
     build(store, settings)
     lyrics = read_frame(store, "core.lyrics", "genius").select("track_id", "lyrics_status", "lyrics")
     assert lyrics.rows() == [
-        ("1", "ok", 'line one, of 1\n\nshe said "yes"'), ("3", "ok", 'line one, of 3\n\nshe said "yes"'),
+        ("1", "ok", 'line one, of 1\n\nshe said "yes"'), ("3", "ok", "I walk alone at night\n\nStay"),
         ("6", "empty", None),
     ]  # fmt: skip
     contract = load_contract()

@@ -64,6 +64,7 @@ def test_any_text_survives_and_sizes_never_grow(text: str) -> None:
         ("Corazón\n".encode("latin-1"), "ok", "latin-1", "decoded_as_latin_1"),
         (b"", "empty", "utf-8", "lyrics_empty"),
         (b" \n\t\r\n", "empty", "utf-8", "lyrics_empty"),
+        (b"[Instrumental]\n", "empty", "utf-8", "lyrics_empty"),
         ("Hello".encode("utf-16"), "undecodable", None, "lyrics_undecodable"),
         (None, "missing", None, "lyrics_missing"),
     ],

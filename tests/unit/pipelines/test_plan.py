@@ -200,3 +200,16 @@ def test_rows_that_ask_for_random_weights_get_none() -> None:
     assert random[0]["weights"] == {"cavmae": None, "bert": None}
     assert plain[0]["settings"] == random[0]["settings"]
     assert plain[0]["run_id"] != random[0]["run_id"]
+
+
+def test_the_runs_that_predict_prefers_are_settings_of_the_plan() -> None:
+    plan = load_plan("paper")
+    assert [work.name for work in works()] == list(dict.fromkeys(table.work for table in plan.tables))
+    for work in works():
+        proposed = plan.settings[work.proposed]
+        assert not proposed.setting_id.startswith(tuple(other.name for other in works() if other != work))
+        assert set(work.one_modality) == {
+            name for name in (f"{work.proposed}_audio", f"{work.proposed}_lyrics") if name in plan.settings
+        }
+        for name in (work.proposed, *work.one_modality):
+            assert (plan.settings[name].work, plan.settings[name].model) == (work.name, proposed.model)
