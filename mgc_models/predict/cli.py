@@ -15,6 +15,7 @@ from mgc_models.predict.listing import run_content, run_rows
 from mgc_models.predict.runs import FinishedRun, check_usable, choose_run, find_run, finished_runs
 from mgc_models.predict.songs import Song, given_parts, pair_songs, short_names
 from warehouse.store import Store
+from warehouse.variables import mistyped
 
 _DONE, _SOME_FAILED, _REFUSED = 0, 1, 2
 _DESCRIPTION = "Genres of songs, by a model that was trained in this repository."
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if message := mistyped(os.environ):
+        print(f"error: {message}", file=sys.stderr)
+        return _REFUSED
     store = Store(Path(options.store).expanduser().absolute())
     songs = [] if options.list else _songs(parser, options)
     try:
