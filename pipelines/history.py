@@ -1,5 +1,6 @@
 """What Dagster's run history tells of a run: its settings and code as tags, and the job that it belongs to."""
 
+import contextlib
 import functools
 import importlib.metadata
 import shutil
@@ -23,12 +24,10 @@ TAG_PREFIX = "mgc/"
 
 @functools.cache
 def code_tags() -> Mapping[str, str]:
-    """Version of the project and commit of the checkout, `-dirty` where a file differs from it; what is known of both."""
+    """Version of the project, and commit of the checkout (`-dirty` where a file differs from it), as far as known."""
     tags = {}
-    try:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         tags["version"] = importlib.metadata.version(DISTRIBUTION)
-    except importlib.metadata.PackageNotFoundError:
-        pass
     git = shutil.which("git")
     if git and (CHECKOUT / ".git").exists():
         command = [git, "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--exclude", "*"]
