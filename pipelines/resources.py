@@ -45,6 +45,10 @@ class MgcResource(dg.ConfigurableResource):
         """Each field with its value, as the launchpad shows it."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
+    def differences(self, other: "MgcResource") -> list[str]:
+        """`name=value` of each field that differs from `other`."""
+        return [f"{name}={value!r}" for name, value in self.values().items() if value != other.values()[name]]
+
     def settings(self) -> Settings:
         """Resolve the configuration.
 

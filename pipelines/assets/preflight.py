@@ -34,6 +34,8 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     mgc.open_store()
     for run_id in reconcile(context.instance):
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
+    if edited := mgc.differences(MgcResource.from_environment()):
+        context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))
     if settings.data_kind == "sample":
         context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
     return dg.MaterializeResult(

@@ -15,13 +15,14 @@ REPOSITORY = {"key": ".dagster/repository", "value": f"__repository__@{LOCATION}
 
 def launch(web_ui: WebUI, path: str, button: str, *, edit: tuple[str, str] | None = None) -> None:
     """Press a button of a page, after typing something behind a text on it."""
+    before = len(web_ui.runs())
     with page(web_ui, path) as tab:
         if edit:
             tab.get_by_text(edit[0]).first.click()
             tab.keyboard.press("End")
             tab.keyboard.type(edit[1])
         tab.get_by_role("button", name=button).first.click()
-        wait_until(lambda: bool(web_ui.runs()), "the page started no run")
+        wait_until(lambda: len(web_ui.runs()) > before, "the page started no run")
 
 
 def test_make_ui_serves_runs_what_is_asked_and_ends_on_ctrl_c(tmp_path: Path) -> None:
