@@ -48,8 +48,13 @@ def extra_selection() -> dg.AssetSelection:
     return functools.reduce(operator.or_, others, first)
 
 
-def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """`full_repro` and its parts, and beside it the jobs of the rows that are ours."""
+def build_jobs(mgc: MgcResource) -> list[UnresolvedAssetJobDefinition]:
+    """`full_repro` and its parts, and beside it the jobs of the rows that are ours.
+
+    Args:
+        mgc: The values in force. They are prefilled in the launchpad, and tag a run until it starts with its own.
+    """
+    config = {**RUN_CONFIG, "resources": {"mgc": {"config": mgc.values()}}}
     report = dg.AssetSelection.groups(*REPORT_GROUPS)
     selections = {
         "full_repro": dg.AssetSelection.all() - extra_selection(),
@@ -58,7 +63,10 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
         "report": (report | dg.AssetSelection.assets(preflight.CONFIGURATION)) - extra_selection(),
         **{name: extra_job_selection(name) for name in EXTRAS},
     }
-    return [dg.define_asset_job(name, selection, config=RUN_CONFIG) for name, selection in selections.items()]
+    return [
+        dg.define_asset_job(name, selection, config=config, run_tags=mgc.tags())
+        for name, selection in selections.items()
+    ]
 
 
 def extra_job_selection(name: str) -> dg.AssetSelection:
@@ -89,12 +97,13 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
     Args:
         mgc: Settings to use instead of those of the environment, for tests.
     """
+    mgc = mgc or MgcResource.from_environment()
     return dg.Definitions(
         assets=build_assets(),
-        jobs=build_jobs(),
+        jobs=build_jobs(mgc),
         executor=dg.multi_or_in_process_executor,
         resources={
-            "mgc": mgc or MgcResource.from_environment(),
+            "mgc": mgc,
             "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
         },
     )

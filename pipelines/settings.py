@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from warehouse.variables import mistyped
+
 DATASET_VARIABLES = {
     "music4all": "MGC_MUSIC4ALL_DIR",
     "msd": "MGC_MSD_DIR",
@@ -81,13 +83,23 @@ def from_values(values: Mapping[str, str]) -> Settings:
                 f"{WEIGHT_VARIABLES[name]} is {value!r}, which does not exist. Set it to a local path"
                 f"{' or a hub name' if name in HUB_SOURCES else ''}, or unset it to start from random weights."
             )
-    store = Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
     gpus = values.get("MGC_GPUS") or "1"
     if not gpus.isdecimal() or int(gpus) < 1:
         raise SettingsError(f"MGC_GPUS is {gpus!r}; expected the number of accelerators that share a run, 1 or more.")
-    return Settings(datasets, weights, profile, store, int(gpus))
+    return Settings(datasets, weights, profile, store_folder(values), int(gpus))
+
+
+def store_folder(values: Mapping[str, str]) -> Path:
+    """Absolute path of the store that `values` name, or of the default one below the current folder."""
+    return Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
 
 
 def from_environment() -> Settings:
-    """Read settings from the environment."""
+    """Read settings from the environment.
+
+    Raises:
+        SettingsError: as `from_values`, and for a variable that looks like one of ours and is none.
+    """
+    if message := mistyped(os.environ):
+        raise SettingsError(message)
     return from_values(os.environ)

@@ -21,6 +21,7 @@ from warehouse.render import as_csv, as_json, as_text
 from warehouse.shards import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
+from warehouse.variables import mistyped
 
 DEFAULT_STORE = "warehouse/store"
 ROWS_ON_A_TERMINAL = 500
@@ -111,8 +112,10 @@ def _store(options: argparse.Namespace) -> Store:
     """Give the store that was asked for.
 
     Raises:
-        StoreError: if nothing was ever written to it.
+        StoreError: if nothing was ever written to it, or the name of a variable is mistyped.
     """
+    if message := mistyped(os.environ):
+        raise StoreError(message)
     root = Path(options.store or os.environ.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
     if not any(root.glob("tables/*/*/[!.]*.parquet")):
         raise StoreError(

@@ -17,6 +17,7 @@ from mgc_models.predict.problems import Failure, failure_content, missing_files
 from mgc_models.predict.runs import HOW_TO_FILL, find_run, finished_runs
 from mgc_models.predict.songs import Song, given_parts, pair_songs, short_names
 from warehouse.store import Store
+from warehouse.variables import mistyped
 
 _DONE, _SOME_FAILED, _REFUSED = 0, 1, 2
 _DESCRIPTION = "Genres of songs, by a model that was trained in this repository."
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if message := mistyped(os.environ):
+        print(f"error: {message}", file=sys.stderr)
+        return _REFUSED
     store = Store(Path(options.store).expanduser().absolute())
     songs = [] if options.list else _songs(parser, options)
     try:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from pipelines.assets.common import OWNERS
+from pipelines.history import code_tags
 from pipelines.reconcile import reconcile
 from pipelines.resources import MgcResource
 from pipelines.settings import DATASET_VARIABLES, Settings
@@ -33,8 +34,16 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     mgc.open_store()
     for run_id in reconcile(context.instance):
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
+    if edited := mgc.differences(MgcResource.from_environment()):
+        context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))
     if settings.data_kind == "sample":
         context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
     return dg.MaterializeResult(
-        metadata={"data_kind": settings.data_kind, "profile": settings.profile, **describe(settings)}
+        metadata={
+            "data_kind": settings.data_kind,
+            "profile": settings.profile,
+            "store": dg.MetadataValue.path(settings.store),
+            **code_tags(),
+            **describe(settings),
+        }
     )

@@ -1,7 +1,6 @@
 """How the pipeline tests start jobs and compare what they leave."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,15 +32,9 @@ class Checkout:
 
 
 def checkout(folder: Path, **variables: str) -> Checkout:
-    """A checkout whose store and Dagster history lie in `folder`."""
-    home = folder / "dagster_home"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
-    (home / "dagster.yaml").write_text(
-        (ROOT / "dagster.yaml").read_text().replace("base_dir: .dagster", f"base_dir: {home}")
-    )
+    """A checkout whose store, and with it the history of Dagster's runs, lies in `folder`."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MGC_", "DAGSTER_"))}
-    settings = {"DAGSTER_HOME": str(home), "MGC_STORE": str(folder / "store"), "PYTHONWARNINGS": "ignore"}
+    settings = {"MGC_STORE": str(folder / "store"), "PYTHONWARNINGS": "ignore"}
     return Checkout(Store(folder / "store"), {**inherited, **settings, **variables})
 
 

@@ -16,8 +16,8 @@ FORBIDDEN = {
     "pipelines/transforms": {"dagster"} | TENSOR_LIBRARIES,
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths and shards, which need nothing but numpy and pyarrow.
-WAREHOUSE_FOR_MODELS = {"warehouse.store", "warehouse.shards"}
+# What mgc_models may use of the warehouse: paths, shards and names, which need nothing but numpy and pyarrow.
+WAREHOUSE_FOR_MODELS = {"warehouse.store", "warehouse.shards", "warehouse.variables"}
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -52,6 +52,7 @@ def test_models_use_only_paths_and_shards_of_the_warehouse() -> None:
     ("module", "absent"),
     [
         ("pipelines.definitions", TENSOR_LIBRARIES),
+        ("pipelines.startup", TENSOR_LIBRARIES | {"dagster", "duckdb", "polars", "numpy", "pyarrow"}),
         ("mgc_models.train", {"dagster", "duckdb", "polars", "sklearn"}),
         ("mgc_models.spec", TENSOR_LIBRARIES | {"duckdb", "polars"}),
         ("warehouse.shards", TENSOR_LIBRARIES | {"duckdb", "polars"}),

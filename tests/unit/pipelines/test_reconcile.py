@@ -11,8 +11,8 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from pipelines.reconcile import process_started_at, reconcile
+from pipelines.startup import INSTANCE
 
-ROOT = Path(__file__).parents[3]
 SLEEPER = """
 import time
 import dagster as dg
@@ -40,24 +40,25 @@ def slots(instance: dg.DagsterInstance) -> list[str]:
 
 def test_a_killed_run_is_ended_and_its_slot_freed(tmp_path: Path) -> None:
     (tmp_path / "sleeper.py").write_text(SLEEPER)
-    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (tmp_path / "dagster.yaml").write_bytes(INSTANCE.read_bytes())
     command = [sys.executable, "-m", "dagster", "job", "execute", "-f", "sleeper.py", "-j", "train"]
-    # The history's base_dir is relative to the working directory, here as for a user.
-    previous = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path), config_dir=str(tmp_path)))
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        wait_for_a_claimed_slot(instance)
-        assert reconcile(instance) == []  # alive: left alone
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        (run,) = instance.get_runs()
-        assert reconcile(instance) == [run.run_id]
-        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
-        assert slots(instance) == []
-    finally:
-        os.chdir(previous)
+    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path)))
+    child = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_for_a_claimed_slot(instance)
+    assert reconcile(instance) == []  # alive: left alone
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    (run,) = instance.get_runs()
+    assert reconcile(instance) == [run.run_id]
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+    assert slots(instance) == []
 
 
 def test_process_times_tell_a_reused_number_from_the_old_process() -> None:

@@ -1,0 +1,71 @@
+"""What happens when a Dagster command is started in the repository root, before Dagster itself is imported.
+
+`mgc_dagster_default.pth` calls `prepare` (docs/decisions/0042, 0043). Standard library only: it runs at the start of
+every process of Dagster, the children of `dagster dev` included, which find everything done.
+"""
+
+import os
+import sys
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipelines.settings import SettingsError, from_environment
+from warehouse.store import replacing
+
+INSTANCE = Path(__file__).with_name("dagster.yaml")
+HISTORY = "dagster"
+MODULE = "pipelines.definitions"
+# These read no [tool.dagster] of pyproject.toml. `dagster dev` and the rest do, and `dagster dev` even hangs where the
+# variable is set: its web server then gets the module twice, and dies of a usage error.
+WITHOUT_PROJECT_FILE = (["job", "execute"], ["job", "scaffold_config"], ["asset", "materialize"], ["asset", "list"])
+QUESTIONS = {"--help", "--version"}
+
+
+def history(store: Path) -> Path:
+    """Folder of Dagster's run history of a store: results and what tells of them stay together."""
+    return store / HISTORY
+
+
+def prepare() -> None:
+    """Check the settings, keep the run history with the store, and name the module of the code location.
+
+    Ends the process with status 2 and one sentence when the settings cannot be used.
+    """
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["api"] or QUESTIONS.intersection(arguments):  # api: a child of a command that was checked
+        return
+    try:
+        place_history(from_environment().store, os.environ)
+    except SettingsError as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"{error.filename} cannot be written ({error.strerror}). Set MGC_STORE to a folder that can.")
+    name_module(arguments, os.environ)
+
+
+def place_history(store: Path, environment: MutableMapping[str, str]) -> None:
+    """Point DAGSTER_HOME at the store's own folder, which gets the configuration of the checkout.
+
+    A DAGSTER_HOME of the user's own stays as it is.
+    """
+    home = history(store)
+    if environment.setdefault("DAGSTER_HOME", str(home)) != str(home):
+        return
+    content, copy = INSTANCE.read_bytes(), home / INSTANCE.name
+    if not copy.exists() or copy.read_bytes() != content:
+        with replacing(copy) as temporary:
+            temporary.write_bytes(content)
+
+
+def name_module(arguments: Sequence[str], environment: MutableMapping[str, str]) -> None:
+    """Name the code location to those commands that do not find it by themselves."""
+    if list(arguments[:2]) in WITHOUT_PROJECT_FILE:
+        environment.setdefault("DAGSTER_MODULE_NAME", MODULE)
+
+
+def _stop(message: str) -> NoReturn:
+    # An exception in a .pth, SystemExit too, would end in a dump of the interpreter or be passed over.
+    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.flush()
+    os._exit(2)
