@@ -249,7 +249,7 @@ def test_a_run_that_cannot_take_what_is_given_names_those_that_can(predict, song
     assert (status, lines) == (2, [])
     assert "run alnet: alnet needs audio and lyrics, and is given audio alone" in err
     assert "jiang_mae" in err
-    assert "--run inception" in err
+    assert "--run mae" in err
     assert len(err.splitlines()) == 1
 
 
