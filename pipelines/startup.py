@@ -19,6 +19,9 @@ MODULE = "pipelines.definitions"
 # These read no [tool.dagster] of pyproject.toml. `dagster dev` and the rest do, and `dagster dev` even hangs where the
 # variable is set: its web server then gets the module twice, and dies of a usage error.
 WITHOUT_PROJECT_FILE = (["job", "execute"], ["job", "scaffold_config"], ["asset", "materialize"], ["asset", "list"])
+# Seconds between the looks of `dagster dev` at its code server, which it starts again where it is gone. With the usual
+# 5 that often happened in the middle of Ctrl-C, and left a process for 45 s (its patience without being looked at).
+LOOK_AFTER_CODE_SERVER = ("DAGSTER_CODE_SERVER_AUTO_RESTART_INTERVAL", "20")
 QUESTIONS = {"--help", "--version"}
 
 
@@ -28,7 +31,7 @@ def history(store: Path) -> Path:
 
 
 def prepare() -> None:
-    """Check the settings, keep the run history with the store, and name the module of the code location.
+    """Check the settings, keep the run history with the store, and set what single commands need.
 
     Ends the process with status 2 and one sentence when the settings cannot be used.
     """
@@ -41,7 +44,7 @@ def prepare() -> None:
         _stop(str(error))
     except OSError as error:
         _stop(f"{error.filename} cannot be written ({error.strerror}). Set MGC_STORE to a folder that can.")
-    name_module(arguments, os.environ)
+    adapt_to_command(arguments, os.environ)
 
 
 def place_history(store: Path, environment: MutableMapping[str, str]) -> None:
@@ -58,8 +61,10 @@ def place_history(store: Path, environment: MutableMapping[str, str]) -> None:
             temporary.write_bytes(content)
 
 
-def name_module(arguments: Sequence[str], environment: MutableMapping[str, str]) -> None:
-    """Name the code location to those commands that do not find it by themselves."""
+def adapt_to_command(arguments: Sequence[str], environment: MutableMapping[str, str]) -> None:
+    """Name the code location to those commands that do not find it by themselves; let `dev` end in peace."""
+    if arguments[:1] == ["dev"]:
+        environment.setdefault(*LOOK_AFTER_CODE_SERVER)
     if list(arguments[:2]) in WITHOUT_PROJECT_FILE:
         environment.setdefault("DAGSTER_MODULE_NAME", MODULE)
 
