@@ -36,5 +36,10 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     if settings.data_kind == "sample":
         context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
     return dg.MaterializeResult(
-        metadata={"data_kind": settings.data_kind, "profile": settings.profile, **describe(settings)}
+        metadata={
+            "data_kind": settings.data_kind,
+            "profile": settings.profile,
+            "store": dg.MetadataValue.path(settings.store),
+            **describe(settings),
+        }
     )

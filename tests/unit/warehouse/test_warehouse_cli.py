@@ -46,7 +46,7 @@ def test_a_query_prints_aligned_columns_with_visible_nulls(filled, capsys):
     assert out.splitlines() == [
         "row_id  map_printed  map_ours  map_stars  l          t",
         "------  -----------  --------  ---------  ---------  ----",
-        "r                 1  0.123457  NULL       [a, NULL]  x\\ty",
+        "r                 1    0.1235  NULL       [a, NULL]  x\\ty",
     ]
 
 
