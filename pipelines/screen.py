@@ -2,14 +2,40 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from mgc_models.progress import duration
 
 BETWEEN_LINES_S = 10.0
+
+
+@dataclass
+class Work:
+    """Work that goes on.
+
+    Attributes:
+        task: Its bar.
+        total: Units of it.
+        unit: What is counted.
+        since: When it was first told how much is done (s), and how much that was; resumed work does not begin at 0.
+    """
+
+    task: TaskID
+    total: int
+    unit: str
+    since: tuple[float, float] | None = None
+
+    def shown(self, done: float, now_s: float) -> str:
+        """`92 of 178 files, 12 s left`; without the time where there is nothing yet to tell it from."""
+        counted = f"{int(done):,} of {self.total:,} {self.unit}"
+        if self.since is None or done <= self.since[1]:
+            return counted
+        rate = (done - self.since[1]) / max(now_s - self.since[0], 1e-9)
+        return f"{counted}, {duration((self.total - done) / rate)} left"
 
 
 class Screen:
@@ -26,20 +52,16 @@ class Screen:
         self._draws = draws and console.is_terminal
         self._now = now
         self._told_s = now()
-        self._tasks: dict[str, TaskID] = {}
-        # Where it is not drawn it is never started, and only computes the time left.
-        self._progress = Progress(
+        self._works: dict[str, Work] = {}
+        self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[shown]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[shown]}", markup=False),
+            TimeElapsedColumn(),
             console=console,
-            get_time=now,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            speed_estimate_period=600,
         )
 
     def line(self, text: str, style: str = "") -> None:
@@ -48,35 +70,32 @@ class Screen:
 
     def begin(self, label: str, total: int, unit: str) -> None:
         """Show the progress of `total` units of work from now on."""
-        if not self._tasks:
+        if not self._works:
             self._told_s = self._now()
             if self._draws:
-                self._progress.start()
-        self._tasks[label] = self._progress.add_task(label, total=total, unit=unit, shown=f"0 of {total:,} {unit}")
+                self._bars.start()
+        self._works[label] = Work(self._bars.add_task(label, total=total, shown=""), total, unit)
 
     def reach(self, label: str, done: float) -> None:
         """Show that `done` units are done."""
-        if label not in self._tasks:
+        work, now_s = self._works.get(label), self._now()
+        if work is None:
             return
-        task = self._task(label)
-        shown = f"{int(done):,} of {int(task.total or 0):,} {task.fields['unit']}"
-        self._progress.update(task.id, completed=done, shown=shown)
-        if not self._draws and self._now() - self._told_s >= BETWEEN_LINES_S:
-            self._told_s = self._now()
-            left = "" if task.time_remaining is None else f", {duration(task.time_remaining)} left"
-            self.line(f"  {label}: {shown}{left}")
+        work.since = work.since or (now_s, done)
+        shown = work.shown(done, now_s)
+        self._bars.update(work.task, completed=done, shown=shown)
+        if not self._draws and now_s - self._told_s >= BETWEEN_LINES_S:
+            self._told_s = now_s
+            self.line(f"  {label}: {shown}")
 
     def end(self, label: str) -> None:
         """Take the progress of this work away."""
-        if label in self._tasks:
-            self._progress.remove_task(self._tasks.pop(label))
-        if not self._tasks:
-            self._progress.stop()
+        if label in self._works:
+            self._bars.remove_task(self._works.pop(label).task)
+        if not self._works and self._draws:
+            self._bars.stop()
 
     def close(self) -> None:
         """Take all progress away, and give the terminal back as it was."""
-        for label in list(self._tasks):
+        for label in list(self._works):
             self.end(label)
-
-    def _task(self, label: str) -> Task:
-        return self._progress.tasks[self._progress.task_ids.index(self._tasks[label])]
