@@ -120,8 +120,10 @@ class JobView:
         match news:
             case Begun(label, total, unit, runs):
                 self.screen.begin(label, total, unit)
-                if runs:
+                if runs:  # resumed ones do not begin at 0
                     self._training = Training(label, runs)
+                else:
+                    self.screen.reach(label, 0)
             case Reached(label, done):
                 self.screen.reach(label, done)
             case Ended(label):

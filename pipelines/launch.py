@@ -24,6 +24,7 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Steps of the tiny models are too small to share: on two quiet cores one thread trained them 1.7 times as fast as two.
 # It also gives the same bits on machines with any number of cores. The cores are filled by runs side by side.
 TINY_PROFILES = ("sample", "smoke")
+SMALL_RUNS = "small_runs"  # the job of all tiny runs together
 MOST_WORKERS = 8  # each holds the features of its run in memory
 SEEDED = "train_validation_test"  # the split of settings that are repeated by seed
 EXIT_CODE = re.compile(r"code (-?\d+)")
@@ -104,7 +105,8 @@ def launch(
     if pending:
         job = write_job(store, name, pending)
         shared = 1 if are_tiny(pending) else processes
-        with followed(f"Training {name}", len(pending), "runs", run_names(runs)):
+        label = "Training" if name == SMALL_RUNS else f"Training {name}"
+        with followed(label, len(pending), "runs", run_names(runs)):
             start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
     return len(pending)
 

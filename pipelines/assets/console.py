@@ -5,27 +5,34 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import dagster as dg
 from dagster._core.log_manager import DagsterLogRecordMetadata
 
+from mgc_models.progress import duration
 from pipelines.assets.preflight import CONFIGURATION
 from pipelines.console import JobView
 from pipelines.plan import load_plan
 from pipelines.progress import watch
 from pipelines.report.screen import last_screen
 from pipelines.screen import Screen
+from pipelines.settings import from_environment
 from warehouse.render import console_on
 from warehouse.store import Store
 
 GROUPS = ("raw", "tracks", "corpora", "genres", "features", "training", "results", "report")
 # Dagster says of every step behind a failed one, at level ERROR, that it is not executed; here they are counted.
 BEHIND = "Dependencies for step "
-Ended = Callable[[bool], None]
+ENDS = {
+    dg.DagsterEventType.RUN_SUCCESS: "done",
+    dg.DagsterEventType.RUN_FAILURE: "failed",
+    dg.DagsterEventType.RUN_CANCELED: "stopped",
+}
 
 
 @dg.logger({}, description="Phases, finished runs, warnings and errors of a job, and at its end a screen of results.")
@@ -81,6 +88,7 @@ class JobHandler(logging.Handler):
         self.view = JobView(screen, phases_of(job, self.steps))
         self.failures: dict[str, str] = {}
         self.not_begun = 0
+        self.began_s = time.monotonic()
         self.store: Store | None = None
         self.profile = ""
 
@@ -112,7 +120,7 @@ class JobHandler(logging.Handler):
                 self.view.said("WARNING", f"{self._named(step)} was stopped from outside, and is begun again")
             case dg.DagsterEventType.STEP_FAILURE:
                 self._failed(step, data)
-            case dg.DagsterEventType.RUN_SUCCESS | dg.DagsterEventType.RUN_FAILURE | dg.DagsterEventType.RUN_CANCELED:
+            case kind if kind in ENDS:
                 self._ended(event)
 
     def _materialised(self, step: str, asset: dg.AssetMaterialization) -> None:
@@ -144,15 +152,21 @@ class JobHandler(logging.Handler):
     def _ended(self, event: dg.DagsterEvent) -> None:
         screen = self.view.screen
         screen.close()
+        screen.line(f"Job {self.job.name}: {ENDS[event.event_type]} after {duration(time.monotonic() - self.began_s)}")
         if event.event_type == dg.DagsterEventType.RUN_SUCCESS:
-            if self.store is not None:
-                out = console_on(own_stream(sys.stdout))
-                last_screen(out, self.store, load_plan(self.profile), self.job.name)
+            # Where steps had processes of their own, the settings were read in another one.
+            settings = from_environment()
+            store, profile = self.store or Store(settings.store), self.profile or settings.profile
+            last_screen(console_on(own_stream(sys.stdout)), store, load_plan(profile), self.job.name)
             return
-        for name, message in self.failures.items():
-            screen.line(f"failed: {name}: {message}", "red")
+        first = getattr(event.event_specific_data, "first_step_failure_event", None)
+        if first is not None and not self.failures:
+            self._failed(first.step_key, first.event_specific_data)
+        for message in dict.fromkeys(self.failures.values()):
+            names = ", ".join(name for name, other in self.failures.items() if other == message)
+            screen.line(f"failed: {names}: {message}", "red")
         if self.not_begun:
-            screen.line(f"{self.not_begun} steps behind that were not begun.")
+            screen.line(f"Steps behind that, not begun: {self.not_begun}.")
         what = "mend that and " if self.failures else ""
         again = f"dagster job execute -j {self.job.name}"
         screen.line(f"To go on, {what}run the same command again ({again}); what is finished is kept.")
