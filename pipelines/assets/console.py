@@ -93,7 +93,13 @@ class JobHandler(logging.Handler):
         self.profile = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a record, if it is one that a user wants to see."""
+        """Show a record, if it is one that a user wants to see; what cannot be shown does not stop the job."""
+        try:
+            self._show(record)
+        except Exception:  # noqa: BLE001 - as every handler of `logging` does
+            self.handleError(record)
+
+    def _show(self, record: logging.LogRecord) -> None:
         about: DagsterLogRecordMetadata = record.dagster_meta  # type: ignore[attr-defined]
         event, message = about["dagster_event"], about["orig_message"]
         if event is not None:
@@ -154,10 +160,10 @@ class JobHandler(logging.Handler):
         screen.close()
         screen.line(f"Job {self.job.name}: {ENDS[event.event_type]} after {duration(time.monotonic() - self.began_s)}")
         if event.event_type == dg.DagsterEventType.RUN_SUCCESS:
-            # Where steps had processes of their own, the settings were read in another one.
-            settings = from_environment()
-            store, profile = self.store or Store(settings.store), self.profile or settings.profile
-            last_screen(console_on(own_stream(sys.stdout)), store, load_plan(profile), self.job.name)
+            if self.store is None:  # the steps had processes of their own, and one of those read the settings
+                settings = from_environment()
+                self.store, self.profile = Store(settings.store), settings.profile
+            last_screen(console_on(own_stream(sys.stdout)), self.store, load_plan(self.profile), self.job.name)
             return
         first = getattr(event.event_specific_data, "first_step_failure_event", None)
         if first is not None and not self.failures:
