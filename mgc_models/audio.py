@@ -1,9 +1,13 @@
 """Audio files to waveforms: decoding, mixing to mono, resampling. The only module that needs soundfile and soxr."""
 
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,8 @@ _WHOLE_SHARE = 0.99
 _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _OGG_PAGE_LIMIT_BYTES = 65_307
 _OGG_LAST_PAGE_FLAG = 4
+_STDERR = 2  # of the process: a decoder written in C does not know sys.stderr
+_MOST_NOTES = 3
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class Decoded:
         sample_rate_hz: Of the file.
         truncated: The file ends before what its header promises (MP3, FLAC, WAV), or without its last page (Ogg).
         peak: Largest absolute sample value.
+        notes: What the decoder itself had to say of the file.
     """
 
     samples: NDArray[np.float32]
     sample_rate_hz: int
     truncated: bool
     peak: float
+    notes: str = ""
 
 
 def decode(path: Path) -> Decoded:
@@ -48,7 +56,33 @@ def decode(path: Path) -> Decoded:
     Raises:
         AudioError: missing, unreadable (not audio, or no permission), empty (no samples), not_finite (NaN or infinity).
     """
-    path = Path(path)
+    notes: list[str] = []
+    try:
+        with _decoder_notes(notes):
+            decoded = _decode(Path(path))
+    except AudioError as error:
+        raise AudioError(error.reason, "; ".join([error.detail, *notes])) from error.__cause__
+    return replace(decoded, notes="; ".join(notes))
+
+
+@contextmanager
+def _decoder_notes(notes: list[str]) -> Iterator[None]:
+    """Collect what libmpg123 writes to the standard error of the process, each different line once."""
+    with TemporaryFile() as file:
+        sys.stderr.flush()
+        real = os.dup(_STDERR)
+        os.dup2(file.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(real, _STDERR)
+            os.close(real)
+            file.seek(0)
+            lines = file.read().decode(errors="replace").splitlines()
+            notes += list(dict.fromkeys(line.strip() for line in lines if line.strip()))[:_MOST_NOTES]
+
+
+def _decode(path: Path) -> Decoded:
     if not path.exists():
         raise AudioError("missing", "no such file")
     if not path.is_file():

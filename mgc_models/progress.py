@@ -5,19 +5,23 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 LOG = logging.getLogger("mgc_models.train")
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """`events.jsonl`: one JSON object per line, appended while a run goes on. Differs between equal runs."""
+    """`events.jsonl` in the folder of a run: one JSON object per line, appended while the run goes on.
+
+    Dagster is told the same, if it started this process. Differs between equal runs.
+    """
 
     path: Path
     writes: bool = True
@@ -26,9 +30,10 @@ class EventLog:
         """Append one event with the present time, if this process is the one that writes."""
         if not self.writes:
             return
-        line = json.dumps({"time": datetime.now(UTC).isoformat(), "event": event, **values})
+        record = {"time": datetime.now(UTC).isoformat(), "event": event, **values}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(record) + "\n")
+        tell_dagster({"run_id": self.path.parent.name, **record})
 
     def times(self, event: str) -> list[str]:
         """When each event of a kind happened, oldest first; a line that a kill cut short is skipped."""
@@ -43,6 +48,13 @@ class EventLog:
             if record.get("event") == event:
                 found.append(record["time"])
         return found
+
+
+def tell_dagster(message: Mapping[str, Any]) -> None:
+    """Hand data to the step of Dagster that started this process, if one did; unlike the log, it is stored nowhere."""
+    pipes = sys.modules.get("dagster_pipes")  # loaded only by a process that Dagster started
+    if pipes is not None and pipes.PipesContext.is_initialized():
+        pipes.PipesContext.get().report_custom_message(message)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Run
         return
     seen = state.epoch * samples + state.step * settings.batch_size
     rate = seen / max(state.elapsed_s, 1e-9)
-    left = duration((settings.epochs * samples - seen) / rate)
+    whole = settings.epochs * samples
+    left = duration((whole - seen) / rate)
     if state.step:
         steps = -(-samples // settings.batch_size)
         progress = f"step {state.step}/{steps} of epoch {state.epoch + 1}/{settings.epochs}"
@@ -35,7 +36,8 @@ def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Run
         state.told_s = state.elapsed_s
     runtime.scalars(seen, {**losses, "samples_per_s": rate})
     event = "step" if state.step else "epoch"
-    runtime.events.write(event, epoch=state.epoch, step=state.step, samples_per_s=round(rate, 3), **losses)
+    where = {"epoch": state.epoch, "step": state.step, "done": seen / whole}
+    runtime.events.write(event, **where, samples_per_s=round(rate, 3), **losses)
 
 
 def _means_so_far(state: LoopState, settings: TrainSettings) -> dict[str, float]:

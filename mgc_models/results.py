@@ -72,9 +72,11 @@ def finish_pretraining(
 def _say_done(
     run: RunSpec | PretrainRun, values: dict[str, Any], state: LoopState, extra_s: float, runtime: Runtime
 ) -> None:
-    runtime.events.write("finished")
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None and "/" not in name)
-    runtime.log.info("run %s: done in %s: %s", run.run_id, duration(state.elapsed_s + extra_s), shown)
+    defined = {name: value for name, value in values.items() if value is not None and "/" not in name}
+    elapsed_s = state.elapsed_s + extra_s
+    runtime.events.write("finished", elapsed_s=elapsed_s, **defined)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in defined.items())
+    runtime.log.info("run %s: done in %s: %s", run.run_id, duration(elapsed_s), shown)
 
 
 def _predict(

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.assets import corpora, datasets, extraction, features, genres, preflight, raw, tracks
+from pipelines.assets.console import console
 from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
@@ -28,8 +29,7 @@ REPORT_GROUPS = ("results", "report")
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
 EXTRAS = tuple(f"{work}{EXTRA}" for work in WORKS)
 RUN_CONFIG = {
-    # INFO keeps a line per asset and epoch; DEBUG would add seven per step.
-    "loggers": {"console": {"config": {"log_level": "INFO"}}},
+    "loggers": {"console": {}},  # named, because Dagster's own is taken for one that no configuration names
     # Steps run one after the other in the job's own process: each uses all cores by itself (worker pools, a training
     # process), so steps side by side would gain nothing, and a process per step costs a second or more each.
     "execution": {"config": {"in_process": {}}},
@@ -102,6 +102,7 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
         assets=build_assets(),
         jobs=build_jobs(mgc),
         executor=dg.multi_or_in_process_executor,
+        loggers={"console": console},
         resources={
             "mgc": mgc,
             "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import dagster as dg
 from dagster._core.errors import DagsterPipesExecutionError
 
 from pipelines.parallel import available_cores
+from pipelines.plan.schema import PRETRAIN
+from pipelines.progress import followed
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
@@ -21,7 +24,9 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Steps of the tiny models are too small to share: on two quiet cores one thread trained them 1.7 times as fast as two.
 # It also gives the same bits on machines with any number of cores. The cores are filled by runs side by side.
 TINY_PROFILES = ("sample", "smoke")
+SMALL_RUNS = "small_runs"  # the job of all tiny runs together
 MOST_WORKERS = 8  # each holds the features of its run in memory
+SEEDED = "train_validation_test"  # the split of settings that are repeated by seed
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
 
@@ -44,6 +49,23 @@ def write_job(store: Store, name: str, runs: Sequence[Mapping[str, Any]]) -> Pat
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1))
     return path
+
+
+def run_names(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What a reader calls each run, by run_id: `jiang2024 · bert · fold 3 of 5`."""
+    together = Counter((run["stage"], run["setting_id"]) for run in runs)
+    numbers: Counter[tuple[str, str]] = Counter()
+    names = {}
+    for run in runs:
+        group = run["stage"], run["setting_id"]
+        numbers[group] += 1
+        parts = [run["work"], run["setting_id"].removeprefix(f"{run['work']}_")]
+        parts += ["pretraining"] if run["stage"] == PRETRAIN else []
+        if together[group] > 1:
+            what = "seed" if run["data"].get("split") == SEEDED else "fold"
+            parts.append(f"{what} {numbers[group]} of {together[group]}")
+        names[run["run_id"]] = " · ".join(parts)
+    return names
 
 
 def worker_command(module: str, job: Path, processes: int) -> list[str]:
@@ -83,7 +105,9 @@ def launch(
     if pending:
         job = write_job(store, name, pending)
         shared = 1 if are_tiny(pending) else processes
-        start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
+        label = "Training" if name == SMALL_RUNS else f"Training {name}"
+        with followed(label, len(pending), "runs", run_names(runs)):
+            start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
     return len(pending)
 
 

@@ -1,10 +1,9 @@
-"""Work on all cores, with a progress bar on the terminal and a line in the log now and then."""
+"""Work on all cores; whoever watches hears how far it is, and the log gets a line now and then."""
 
 import fcntl
 import logging
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +14,9 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TypeVar
 
-from tqdm import tqdm
+from pipelines.progress import followed
 
 LOG_EVERY_S = 15.0
-BAR_EVERY_S = {True: 0.2, False: 5.0}  # on a terminal, in a captured log
 
 Log = Callable[[str], None]
 Task = TypeVar("Task")
@@ -66,26 +64,26 @@ def map_tasks(
     Args:
         function: What to do.
         tasks: What to do it to; picklable.
-        label: Names the work in the bar and the log.
+        label: Names the work in the progress and the log.
         unit: What is counted.
         size: How many units a task holds.
-        log: Gets a line every 15 s and one at the end.
+        log: Gets a line every 15 s.
         workers: Worker processes; None: one per core.
 
     Raises:
         WorkerError: if a worker process died, for example because memory ran out.
     """
-    total = sum(map(size, tasks))
-    mininterval = BAR_EVERY_S[sys.stderr.isatty()]
-    with tqdm(total=total, desc=label, unit=f" {unit}", mininterval=mininterval, disable=not tasks) as bar:
+    done, total = 0, sum(map(size, tasks))
+    with followed(label, total, unit) as reached:
         started = logged = time.monotonic()
         for task, result in _results(function, tasks, label, workers):
             yield task, result
-            bar.update(size(task))
+            done += size(task)
+            reached(done)
             now = time.monotonic()
             if now - logged > LOG_EVERY_S:
                 logged = now
-                log(f"{label}: {bar.n:,} of {total:,} {unit}, {bar.n / (now - started):.1f} a second")
+                log(f"{label}: {done:,} of {total:,} {unit}, {done / (now - started):.1f} a second")
 
 
 def _results(

@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 
 import dagster as dg
 from dagster._core.pipes.context import PipesMessageHandler
-from dagster_pipes import PipesDefaultMessageWriter, PipesParams
+from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
+
+from pipelines.progress import FromRun, tell
 
 _LOOK_S = 0.02
 
@@ -48,10 +50,19 @@ def _follow(path: Path, handler: PipesMessageHandler, ended: threading.Event) ->
     try:
         with path.open("rb") as file:
             for line in whole_lines(file.read, ended):
-                handler.handle_message(json.loads(line))
+                _hand_on(json.loads(line), handler)
     except Exception:
         handler.report_pipes_framework_exception("reading the messages of a child process", sys.exc_info())
         raise
+
+
+def _hand_on(message: PipesMessage, handler: PipesMessageHandler) -> None:
+    """Give what a training run says of itself to who watches, now; Dagster would keep it until the child has ended."""
+    if message.get("method") == "report_custom_message":
+        values = dict((message["params"] or {})["payload"])
+        tell(FromRun(values.pop("run_id"), values.pop("event"), values))
+    else:
+        handler.handle_message(message)
 
 
 def whole_lines(read: Callable[[], bytes], ended: threading.Event) -> Iterator[bytes]:

@@ -17,7 +17,8 @@ from warehouse.catalogue import connect
 from warehouse.checks import check_shards, check_store
 from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
-from warehouse.render import as_csv, as_json, as_text
+from warehouse.printed import for_people, printed_table
+from warehouse.render import as_csv, as_json, as_text, console_on
 from warehouse.shards import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
@@ -27,11 +28,16 @@ DEFAULT_STORE = "warehouse/store"
 ROWS_ON_A_TERMINAL = 500
 ROWS_AT_ONCE = 10_000
 WRONG, REFUSED = 1, 2  # exit codes: the store violates its contract; the command could not be carried out
+SQL_HELP = (
+    "run a query in DuckDB's SQL on the tables of the store; text rounds the numbers of a column alike, --csv and "
+    "--json keep every digit"
+)
 DESCRIPTION = """\
 Ask the warehouse: every track, corpus, run and printed number of a store, as SQL tables.
 
   python -m warehouse tables
   python -m warehouse describe report.results
+  python -m warehouse show jiang2024_table_6_9
   python -m warehouse sql "FROM report.jiang2024_table_6_9"
   python -m warehouse sql "SELECT reason, count(*) FROM core.rejects GROUP BY ALL" --csv
 """
@@ -73,8 +79,10 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     store, form = _store_option(), _form_options()
-    sql = command("sql", _sql, "run a query in DuckDB's SQL on the tables of the store", store, form)
+    sql = command("sql", _sql, SQL_HELP, store, form)
     sql.add_argument("query", help='for example "FROM corpus.steps", which shows every column of that table')
+    show = command("show", _show, "print one table of a work, its printed numbers beside ours", store)
+    show.add_argument("table", help="for example jiang2024_table_6_9; an unknown name lists all")
     limit = f"print at most N rows; 0 prints all (default: all, but {ROWS_ON_A_TERMINAL} on a terminal)"
     sql.add_argument("--limit", metavar="N", type=_row_count, help=limit)
     command("tables", _tables, "list every table and report view, with its rows and what it is", store, form)
@@ -137,6 +145,14 @@ def _sql(options: argparse.Namespace) -> int:
         limit = options.limit if options.limit is not None else ROWS_ON_A_TERMINAL * on_terminal
         columns = [column[0] for column in result.description or []]
         _write(options.form, columns, _limited(_fetched(result), limit))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    with connect(_store(options)) as connection:
+        table = printed_table(connection, options.table)
+    console = console_on(sys.stdout)
+    console.print(for_people(table, console))
     return 0
 
 

@@ -1,4 +1,7 @@
-"""Rows as lines of text for a terminal, of CSV and of JSON; only text needs all rows before its first line."""
+"""Rows as lines of text for people, of CSV and of JSON; only text needs all rows before its first line.
+
+Text rounds numbers, each column to one number of decimals; CSV and JSON keep every digit.
+"""
 
 import csv
 import io
@@ -9,11 +12,21 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
-from typing import Any
+from typing import Any, TextIO
 
+from rich.console import Console
+
+WIDE = 10_000  # a pipe has no width, and nothing is to be folded for it
+DIGITS = 4  # of the largest number of a column; the others get as many decimals
+MOST_DECIMALS = 10
 GAP = "  "
 NARROWEST = 24  # A column is cut to no less than this; when that is not enough, the table is split into blocks.
 NARROWEST_FOLD = 16
+
+
+def console_on(stream: TextIO) -> Console:
+    """A console that folds lines at the width of a terminal, and not at all elsewhere."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -52,7 +65,8 @@ def as_text(
     """
     table = [list(row) for row in rows]
     numeric = [_is_numeric([row[i] for row in table]) for i in range(len(columns))]
-    cells = [[_one_line(name) for name in columns], *([_cell(value) for value in row] for row in table)]
+    decimals = [_decimals([row[i] for row in table]) for i in range(len(columns))]
+    cells = [[_one_line(name) for name in columns], *(list(map(_cell, row, decimals)) for row in table)]
     widths = [max(display_width(line[i]) for line in cells) for i in range(len(columns))]
     blocks = [list(range(len(columns)))]
     if width is not None:
@@ -112,17 +126,35 @@ def _is_numeric(values: Sequence[Any]) -> bool:
     )
 
 
-def _cell(value: Any) -> str:
+def _decimals(values: Sequence[Any]) -> int:
+    """Decimals that leave the largest number of a column `DIGITS` digits, and no zeros at the end of all."""
+    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+    largest = max(map(abs, numbers), default=0.0)
+    before_point = math.floor(math.log10(largest)) + 1 if largest else 1
+    decimals = min(max(DIGITS - before_point, 0), MOST_DECIMALS)
+    while decimals and all(f"{value:.{decimals}f}".endswith("0") for value in numbers):
+        decimals -= 1
+    return decimals
+
+
+def _number(value: float, decimals: int) -> str:
+    rounded = f"{value:.{decimals}f}"
+    is_lost = math.isfinite(value) and value != 0 and float(rounded) == 0
+    return f"{value:.1e}" if is_lost or abs(value) >= 10**MOST_DECIMALS else rounded
+
+
+def _cell(value: Any, decimals: int = DIGITS) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.1f}"
+        return _number(value, decimals)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
     if isinstance(value, list):
-        return "[" + ", ".join(_cell(item) for item in value) + "]"
+        inside = _decimals(value)
+        return "[" + ", ".join(_cell(item, inside) for item in value) + "]"
     return _one_line(str(value))
 
 

@@ -34,18 +34,28 @@ def report_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     taken = {name.partition(".")[2] for name in load_contract() if name.startswith("report.")}
     statements = []
     for work, table_id, metrics, title in found:
-        name = f"{work}_{table_id}" if table_id else work
+        name = view_name(work, table_id)
         if not name or name.casefold() in taken:
             raise ContractError(
                 f"report.results: the view of work {work!r}, table {table_id!r} would be report.{name}, "
                 f"and that name is taken. Rename the table in pipelines/experiments."
             )
         taken.add(name.casefold())
-        statements += _view(name, work, table_id, _ordered(name, metrics), title)
+        statements += _view(name, work, table_id, ordered_metrics(name, metrics), title)
     return statements
 
 
-def _ordered(view: str, metrics: list[str]) -> list[str]:
+def view_name(work: str, table_id: str) -> str:
+    """Name of a table's view in schema `report`."""
+    return f"{work}_{table_id}" if table_id else work
+
+
+def ordered_metrics(view: str, metrics: list[str]) -> list[str]:
+    """Metrics in the order in which works print them.
+
+    Raises:
+        ContractError: if two would be columns of one name.
+    """
     if len({metric.casefold() for metric in metrics}) < len(metrics):
         raise ContractError(
             f"report.results: metrics of report.{view} differ in case only: {', '.join(sorted(metrics))}. Rename one."

@@ -235,4 +235,4 @@ def feature_tables(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
                 "Run `dagster job execute -j data` again; only what is missing is made."
             )
     for name in ("feature.shards", "feature.index"):
-        yield table_result(store, name, metadata=status)
+        yield table_result(store, name, metadata=status, skipped=True)

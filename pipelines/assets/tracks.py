@@ -91,7 +91,7 @@ def rejects_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     reasons = read_frame(store, "core.rejects").group_by("stage", "reason").agg(pl.len().alias("rows"))
     lines = [f"| {stage} | {reason} | {rows:,} |" for stage, reason, rows in reasons.sort("stage", "reason").rows()]
     counts = "\n".join(["| stage | reason | rows |", "|---|---|---|", *lines])
-    yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)})
+    yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)}, skipped=True)
 
 
 @table_assets([match_quality.TABLE], group=GROUP, deps=[CONFIGURATION], kinds={"duckdb"}, name="match_quality")

@@ -103,7 +103,7 @@ def small_runs_asset() -> dg.AssetsDefinition:
         runs = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
         pending = sum(not is_finished(store, run["run_id"]) for run in runs)
         try:
-            launch(context, pipes, store, "small_runs", runs)
+            launch(context, pipes, store, SMALL_RUNS.path[-1], runs)
         except dg.Failure as failure:
             # What failed is tried again by its own asset, which then fails with the reason; the others go on.
             context.log.warning("%s", failure.description)

@@ -24,7 +24,7 @@ from pipelines.stages.common import write_parts
 from warehouse.shards import FeatureSpec
 from warehouse.store import Store
 
-VERSION = 2
+VERSION = 3
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
 SHARDS_PER_BLOCK = 16  # about five minutes' work of two cores
 FEWEST_TRACKS_PER_SHARD, SHARDS_OF_A_SMALL_DATASET = 16, 8  # so that a small dataset keeps several cores busy

@@ -25,11 +25,9 @@ def make_shards(task: ShardTask) -> ShardOutcome:
     with ExitStack() as stack:
         shards = [stack.enter_context(open_shard(path, spec)) for spec, path in task.shards]
         for file in task.files:
-            row, arrays, detail = _extract(task, file)
+            row, arrays, reject = _extract(task, file)
             outcome.audit.append(row)
-            if detail:
-                reason = "audio_truncated" if row.audio_status == "ok" else f"audio_{row.audio_status}"
-                outcome.rejects.append(Reject(reason, file.track_id, row.audio_path, None, detail))
+            outcome.rejects.extend([reject] if reject else [])
             if arrays:
                 outcome.lengths.append((file.track_id, [len(array) for array in arrays]))
                 for shard, array in zip(shards, arrays, strict=True):
@@ -39,20 +37,22 @@ def make_shards(task: ShardTask) -> ShardOutcome:
     return outcome
 
 
-def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[np.float16]], str]:
-    """Audit one file; returns its row, its spectrograms if it is usable, and what is unusual about it."""
+def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[np.float16]], Reject | None]:
+    """Audit one file; returns its row, its spectrograms if it is usable, and what is wrong with it, if anything."""
     path = task.root / file.name
     row = AuditRow(file.track_id, file.name, "unreadable", bytes=file.bytes, sha256=_sha256(path))
     try:
         decoded = decode(path)
         row = _described(row, decoded)
-        status, detail = _judged(row, decoded, task.min_duration_s)
+        status, reason, detail = _judged(row, decoded, task.min_duration_s)
         arrays = spectrograms(decoded, [spec.settings for spec, _ in task.shards]) if status == "ok" else []
-        return row._replace(audio_status=status), arrays, detail
     except AudioError as error:
-        return row._replace(audio_status=STATUS_OF_ERROR.get(error.reason, "unreadable")), [], str(error)
+        status = STATUS_OF_ERROR.get(error.reason, "unreadable")
+        reason, detail, arrays = f"audio_{status}", str(error), []
     except OSError as error:
-        return row, [], error.strerror or type(error).__name__
+        status, reason, detail, arrays = "unreadable", "audio_unreadable", error.strerror or type(error).__name__, []
+    reject = Reject(reason, file.track_id, row.audio_path, None, detail) if reason else None
+    return row._replace(audio_status=status), arrays, reject
 
 
 def _described(row: AuditRow, decoded: Decoded) -> AuditRow:
@@ -65,16 +65,21 @@ def _described(row: AuditRow, decoded: Decoded) -> AuditRow:
     )
 
 
-def _judged(row: AuditRow, decoded: Decoded, min_duration_s: float) -> tuple[str, str]:
-    """Status of a decoded file, and the reason where it is not used or not whole."""
+def _judged(row: AuditRow, decoded: Decoded, min_duration_s: float) -> tuple[str, str, str]:
+    """Status of a decoded file, and reason and detail where it is not used, not whole, or odd to its decoder."""
     duration_s = row.duration_s or 0.0
     if duration_s < min_duration_s:
-        return "short", f"{duration_s:.3f} s, at least {min_duration_s:g} s are needed"
-    if row.peak == 0:
-        return "silent", f"{duration_s:.3f} s of zeros"
-    if decoded.truncated:
-        return "ok", f"ends after {duration_s:.3f} s, before its header says; what is there is used"
-    return "ok", ""
+        status, reason, what = "short", "audio_short", f"{duration_s:.3f} s, at least {min_duration_s:g} s are needed"
+    elif row.peak == 0:
+        status, reason, what = "silent", "audio_silent", f"{duration_s:.3f} s of zeros"
+    elif decoded.truncated:
+        what = f"ends after {duration_s:.3f} s, before its header says; what is there is used"
+        status, reason = "ok", "audio_truncated"
+    elif decoded.notes:
+        status, reason, what = "ok", "audio_decoder_note", "what the decoder gave is used, in spite of its note"
+    else:
+        return "ok", "", ""
+    return status, reason, "; ".join(filter(None, [what, decoded.notes]))
 
 
 def _sha256(path: Path) -> str | None:

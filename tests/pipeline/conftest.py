@@ -1,5 +1,6 @@
 """One run of the whole graph on a small planted corpus, shared by the tests that look at what it left."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,4 +21,4 @@ def finished(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkou
     place = checkout(tmp_path_factory.mktemp("finished"), MGC_MUSIC4ALL_DIR=str(planted), MGC_PROFILE="smoke")
     done = place.job()
     assert done.returncode == 0, done.stderr[-4000:]
-    return place
+    return replace(place, first=done)

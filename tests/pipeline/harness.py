@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Checkout:
-    """Where a job runs: the settings it sees, the store it fills."""
+    """Where a job runs: the settings it sees, the store it fills, and its first run, where that is kept."""
 
     store: Store
     environment: Mapping[str, str]
+    first: subprocess.CompletedProcess[str] | None = None
 
     def job(self, name: str = "full_repro", **variables: str) -> subprocess.CompletedProcess[str]:
         """`dagster job execute -j NAME` in the repository root, as a user types it."""

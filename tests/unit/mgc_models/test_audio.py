@@ -36,6 +36,19 @@ def test_a_whole_file_comes_back_in_full(audio_file: Path) -> None:
     np.testing.assert_array_equal(decoded.samples, decode(audio_file).samples)
 
 
+def test_what_a_decoder_says_of_a_file_is_kept_with_it_and_not_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tone.mp3"
+    soundfile.write(path, tone().T, RATE_HZ)
+    assert decode(path).notes == ""
+    content = bytearray(path.read_bytes())
+    content[8000:8400] = bytes(400)
+    path.write_bytes(content)
+    assert "Illegal Audio-MPEG-Header" in decode(path).notes
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_a_truncated_file_gives_what_is_there_and_says_so(audio_file: Path, share: float) -> None:
     whole = decode(audio_file)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 from tiny_music4all import ENGLISH, TRACKS, write_audio, write_music4all
 
 from mgc_models.errors import TokenizerError
@@ -123,6 +124,22 @@ def test_what_is_wrong_with_audio_is_on_record_without_a_path_of_this_machine(br
         "audios/stranger.wav": "not_in_id_information",
     }
     assert not [line for line in rejects["detail"] if str(tmp_path) in line]
+
+
+def test_the_notes_of_a_decoder_are_in_the_rejects_and_not_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = write_music4all(tmp_path / "m4a")
+    path = (root / "audios" / "aaa1.wav").rename(root / "audios" / "aaa1.mp3")
+    soundfile.write(path, np.sin(np.arange(66_150) / 9.0), 22_050, format="MP3")
+    content = bytearray(path.read_bytes())
+    content[4000:5000] = bytes(1000)
+    path.write_bytes(content)
+    store, layout = prepared(root, tmp_path / "store")
+    extract(store, layout)
+    (detail,) = read_frame(store, "core.rejects").filter(source_file="audios/aaa1.mp3")["detail"]
+    assert "Illegal Audio-MPEG-Header" in detail
+    assert "Illegal" not in capfd.readouterr().err
 
 
 def test_blocks_made_apart_are_gathered_without_work(broken: Path, tmp_path: Path, monkeypatch) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_a_query_prints_aligned_columns_with_visible_nulls(filled, capsys):
     assert out.splitlines() == [
         "row_id  map_printed  map_ours  map_stars  l          t",
         "------  -----------  --------  ---------  ---------  ----",
-        "r                 1  0.123457  NULL       [a, NULL]  x\\ty",
+        "r                 1    0.1235  NULL       [a, NULL]  x\\ty",
     ]
 
 
@@ -143,10 +144,11 @@ def test_a_reader_that_leaves_early_is_no_error(filled):
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
 
 
-def on_a_terminal(*arguments):
+def on_a_terminal(*arguments, width=80):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "warehouse", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=theirs, env={**os.environ, "COLUMNS": "80"})
+    environment = {**os.environ, "COLUMNS": str(width), "TERM": "xterm"}
+    process = subprocess.Popen(command, cwd=ROOT, stdout=theirs, env=environment)
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # how a terminal ends
@@ -154,7 +156,7 @@ def on_a_terminal(*arguments):
             seen += chunk
     os.close(ours)
     assert process.wait(60) == 0
-    return seen.decode()
+    return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode())
 
 
 def test_a_terminal_gets_lines_that_fit_it(filled):
@@ -163,6 +165,53 @@ def test_a_terminal_gets_lines_that_fit_it(filled):
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "wide wide wid…" in text
     assert "run_ids" in text
+
+
+@pytest.fixture
+def printed(store, monkeypatch):
+    rows = [
+        ("j2024", "table_6_9", name, order, metric, 34.5, ours, status)
+        for order, (name, ours, status) in enumerate([("a", 33.333, "done"), ("b", None, "not run: why")], start=1)
+        for metric in ("map", "accuracy", "f1")
+    ]
+    write_table(store, "report.results", results(*rows))
+    monkeypatch.setenv("MGC_STORE", str(store.root))
+    return store
+
+
+@pytest.mark.parametrize("name", ["j2024_table_6_9", "report.j2024_table_6_9"])
+def test_show_prints_a_table_of_a_work_with_both_sides_its_kind_of_data_and_reasons(printed, capsys, name):
+    code, out, _ = run(capsys, "show", name)
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0
+    assert "SAMPLE DATA" in out
+    assert ["accuracy", "accuracy", "f1", "f1", "map", "map"] in lines
+    assert ["A", *["34.50", "33.33", "±", "0.50"] * 3] in lines
+    assert ["B:", "not", "run:", "why"] in lines
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_show_keeps_to_the_width_of_a_terminal_and_cuts_no_number(printed, width):
+    text = on_a_terminal("show", "j2024_table_6_9", width=width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert text.count("33.33 ± 0.50") == text.count("34.50") / 2 == 3
+    assert "…" not in text
+
+
+def test_show_of_an_unknown_table_names_the_nearest_and_all(printed, capsys):
+    code, out, err = run(capsys, "show", "j2024_table_69")
+    assert (code, out) == (2, "")
+    assert "Nearest: j2024_table_6_9" in err
+
+
+def test_text_rounds_a_column_alike_and_csv_keeps_every_digit(filled, capsys):
+    query = "FROM (VALUES (12.3456789::DOUBLE, 1e-7::DOUBLE), (0.5, 0.25), (-0.00001, 0.75)) AS t(a, b)"
+    assert [line.split() for line in run(capsys, "sql", query)[1].splitlines()[2:]] == [
+        ["12.35", "1.0e-07"],
+        ["0.50", "0.25"],
+        ["-1.0e-05", "0.75"],
+    ]
+    assert "12.3456789,1e-07" in run(capsys, "sql", query, "--csv")[1]
 
 
 CELLS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()), st.binary())
