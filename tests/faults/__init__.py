@@ -1,0 +1,1 @@
+"""Seeded faults: what the test suite has to notice."""
