@@ -19,6 +19,7 @@ from pipelines.transforms.results import results
 from pipelines.transforms.runs import RunFileError, gather_runs
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
+from warehouse.printed import with_spread
 from warehouse.store import replacing
 from warehouse.tables import table_hash
 
@@ -118,13 +119,6 @@ def comparison_table(frame: pl.DataFrame) -> str:
         state = "; ".join(words for words in (line["status"], line["note"]) if words)
         lines.append(f"| {name} | {label} | {line['metric']} | {sides[0]} | {sides[1]} | {state} |")
     return "\n".join(lines)
-
-
-def with_spread(mean: float | None, sd: float | None) -> str:
-    """`34.33 ± 0.48`."""
-    if mean is None:
-        return ""
-    return f"{mean:.4g}" if sd is None else f"{mean:.4g} ± {sd:.2g}"
 
 
 def learning_curve_pictures() -> dg.AssetsDefinition:
