@@ -15,8 +15,10 @@ TABLE, FIGURE = "jiang2024_table_6_9", "jiang2024_figure_6_1"
 # Leaves the head of the page, one table and one figure, so that all of them can be seen in one picture.
 EXCERPT = """([table, figure]) => {
   const heading = document.getElementById(table), kept = [heading];
-  for (let next = heading.nextElementSibling; next && next.tagName !== "H3"; next = next.nextElementSibling) kept.push(next);
-  kept.push(...[...document.querySelectorAll("figure")].filter(one => one.innerText.trim() === figure));
+  while (kept.at(-1).tagName !== "TABLE" && !kept.at(-1).querySelector("table")) kept.push(kept.at(-1).nextElementSibling);
+  const picture = [...document.querySelectorAll("figure")].find(one => one.innerText.trim() === figure);
+  picture.style.maxWidth = "60%";
+  kept.push(picture);
   document.querySelector("main").replaceChildren(...kept);
 }"""
 OPTIONS = "--no-sandbox", "--disable-gpu", "--hide-scrollbars"

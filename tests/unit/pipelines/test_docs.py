@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pipelines.features.wanted import spectrogram_names
 from pipelines.plan import load_plan
 from pipelines.plan.works import load_works
 from pipelines.resources import MgcResource
+from warehouse.contract import load_contract
 from warehouse.variables import VARIABLES
 
 ROOT = Path(__file__).parents[3]
@@ -87,6 +89,19 @@ def test_named_jobs_exist_and_every_job_is_described() -> None:
 def test_named_variables_exist_and_are_those_of_the_launchpad() -> None:
     assert {f"MGC_{field.upper()}" for field in MgcResource.model_fields} == set(VARIABLES)
     assert set(re.findall(r"MGC_[A-Z0-9_]+", TEXT)) <= set(VARIABLES)
+
+
+def test_the_code_location_does_without_the_generator() -> None:
+    code = "import sys, pipelines.definitions; print('pipelines.docs' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_named_tables_exist() -> None:
+    views = {f"report.{table.name}" for table in load_plan("paper").tables}
+    named = set(re.findall(r"\bFROM (\w+\.\w+)|warehouse show (\w+)", TEXT))
+    assert {table or f"report.{view}" for table, view in named} <= {*load_contract(), *views}
+    assert named
 
 
 @pytest.mark.parametrize("name", PAGES)
