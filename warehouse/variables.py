@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 PREFIX = "MGC_"
 VARIABLES = {
-    "MGC_MUSIC4ALL_DIR": "Music4All root: the folder that holds id_information.csv, id_genres.csv, audios/ and lyrics/.",
+    "MGC_MUSIC4ALL_DIR": "Music4All: the folder that holds id_information.csv, id_genres.csv, audios/ and lyrics/.",
     "MGC_MSD_DIR": "Million Song Dataset: the folder with track_metadata.db, unique_tracks.txt or the summary HDF5, "
     "plus audio in any known layout.",
     "MGC_GENIUS_CSV": "Genius lyrics as on Kaggle: the file song_lyrics.csv.",

@@ -15,7 +15,8 @@ TABLE, FIGURE = "jiang2024_table_6_9", "jiang2024_figure_6_1"
 # Leaves the head of the page, one table and one figure, so that all of them can be seen in one picture.
 EXCERPT = """([table, figure]) => {
   const heading = document.getElementById(table), kept = [heading];
-  while (kept.at(-1).tagName !== "TABLE" && !kept.at(-1).querySelector("table")) kept.push(kept.at(-1).nextElementSibling);
+  const isTable = one => one.tagName === "TABLE" || one.querySelector("table");
+  while (!isTable(kept.at(-1))) kept.push(kept.at(-1).nextElementSibling);
   const picture = [...document.querySelectorAll("figure")].find(one => one.innerText.trim() === figure);
   picture.style.maxWidth = "60%";
   kept.push(picture);
@@ -39,7 +40,7 @@ def write_picture(store: Path) -> Path:
     PICTURE.parent.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=browser, args=OPTIONS).new_page(
-            viewport={"width": WIDTH, "height": WIDTH}
+            viewport={"width": WIDTH, "height": WIDTH // 2}
         )
         page.goto(report.as_uri())
         page.evaluate(EXCERPT, [TABLE, FIGURE.replace("_", " ")])
