@@ -48,21 +48,6 @@ def extra_selection() -> dg.AssetSelection:
     return functools.reduce(operator.or_, others, first)
 
 
-def job_descriptions() -> dict[str, str]:
-    """What each job does, for the web UI and the README, by name."""
-    works = load_works().values()
-    return {
-        "full_repro": "Everything that the works print: data, features, all trainings, tables, figures, the report.",
-        "data": "Datasets, corpora, genres and features. Trains nothing.",
-        **{
-            work.name: f"The rows of {work.cited} ({work.year}), with the data below and the report above."
-            for work in works
-        },
-        "report": "Tables, figures and the report, from the runs that are finished. Trains nothing.",
-        **{f"{work.name}{EXTRA}": f"Rows of ours, in no other job. {work.beyond}" for work in works},
-    }
-
-
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """`full_repro` and its parts, and beside it the jobs of the rows that are ours."""
     report = dg.AssetSelection.groups(*REPORT_GROUPS)
@@ -87,6 +72,21 @@ def extra_job_selection(name: str) -> dg.AssetSelection:
     above = dg.AssetSelection.groups(*REPORT_GROUPS) - extra_selection()
     below = trained.upstream() | dg.AssetSelection.groups(*DATA_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
     return below | own | above
+
+
+def job_descriptions() -> dict[str, str]:
+    """What each job does, for the web UI and the README, by name."""
+    works = load_works().values()
+    return {
+        "full_repro": "Everything that the works print: data, features, all trainings, tables, figures, the report.",
+        "data": "Datasets, corpora, genres and features. Trains nothing.",
+        **{
+            work.name: f"The rows of {work.cited} ({work.year}), with the data below and the report above."
+            for work in works
+        },
+        "report": "Tables, figures and the report, from the runs that are finished. Trains nothing.",
+        **{f"{work.name}{EXTRA}": f"Rows of ours, in no other job. {work.beyond}" for work in works},
+    }
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
