@@ -16,7 +16,8 @@ from pipelines.docs.blocks import BLOCKS
 from pipelines.docs.disk import CLIP_S, clip_frames
 from pipelines.docs.pages import PAGES, PageError, out_of_date, rewritten, write_pages
 from pipelines.features.wanted import spectrogram_names
-from pipelines.plan import load_plan
+from pipelines.plan import PlanError, load_plan
+from pipelines.plan.works import FILE as WORKS_FILE
 from pipelines.plan.works import load_works
 from pipelines.resources import MgcResource
 from warehouse.contract import load_contract
@@ -120,6 +121,13 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_every_work_of_the_plan_is_described() -> None:
     assert {table.work for table in load_plan("paper").tables} == set(load_works())
+
+
+def test_a_work_that_is_described_wrongly_is_named_with_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "works.toml"
+    file.write_text(WORKS_FILE.read_text(encoding="utf-8").replace('cited = "Ru et al."\n', ""), encoding="utf-8")
+    with pytest.raises(PlanError, match=re.escape("works.toml: [ru2023]: missing cited")):
+        load_works(file)
 
 
 @pytest.mark.parametrize("name", spectrogram_names())
