@@ -18,6 +18,7 @@ from pipelines.assets.training import SMALL_RUNS, WORK, training_assets
 from pipelines.pipes_messages import WholeLineReader
 from pipelines.plan import load_plan
 from pipelines.plan.schema import EXTRA
+from pipelines.plan.works import load_works
 from pipelines.resources import MgcResource
 from pipelines.settings import PROFILES
 
@@ -26,7 +27,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features")
 REPORT_GROUPS = ("results", "report")
-WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
+WORKS = tuple(load_works())
 EXTRAS = tuple(f"{work}{EXTRA}" for work in WORKS)
 RUN_CONFIG = {
     "loggers": {"console": {}},  # named, because Dagster's own is taken for one that no configuration names
@@ -63,8 +64,9 @@ def build_jobs(mgc: MgcResource) -> list[UnresolvedAssetJobDefinition]:
         "report": (report | dg.AssetSelection.assets(preflight.CONFIGURATION)) - extra_selection(),
         **{name: extra_job_selection(name) for name in EXTRAS},
     }
+    about = job_descriptions()
     return [
-        dg.define_asset_job(name, selection, config=config, run_tags=mgc.tags())
+        dg.define_asset_job(name, selection, config=config, run_tags=mgc.tags(), description=about[name])
         for name, selection in selections.items()
     ]
 
@@ -76,6 +78,21 @@ def extra_job_selection(name: str) -> dg.AssetSelection:
     above = dg.AssetSelection.groups(*REPORT_GROUPS) - extra_selection()
     below = trained.upstream() | dg.AssetSelection.groups(*DATA_GROUPS) | dg.AssetSelection.assets(SMALL_RUNS)
     return below | own | above
+
+
+def job_descriptions() -> dict[str, str]:
+    """What each job does, for the web UI and the README, by name."""
+    works = load_works().values()
+    return {
+        "full_repro": "Everything that the works print: data, features, all trainings, tables, figures, the report.",
+        "data": "Datasets, corpora, genres and features. Trains nothing.",
+        **{
+            work.name: f"The rows of {work.cited} ({work.year}), with the data below and the report above."
+            for work in works
+        },
+        "report": "Tables, figures and the report, from the runs that are finished. Trains nothing.",
+        **{f"{work.name}{EXTRA}": f"Rows of ours, in no other job. {work.beyond}" for work in works},
+    }
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
