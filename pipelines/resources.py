@@ -5,6 +5,7 @@ import os
 import dagster as dg
 
 from pipelines.settings import Settings, SettingsError, from_values
+from pipelines.stages.common import open_store
 from warehouse.store import Store, StoreError
 
 
@@ -45,15 +46,12 @@ class MgcResource(dg.ConfigurableResource):
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
     def open_store(self) -> Store:
-        """The store, claimed for the kind of data that is configured.
+        """The store, claimed for the kind of data and the profile that are configured.
 
         Raises:
-            dagster.Failure: when it holds the other kind of data.
+            dagster.Failure: when it belongs to others, or holds a dataset that is no longer configured.
         """
-        settings = self.settings()
-        store = Store(settings.store)
         try:
-            store.claim(settings.data_kind)
+            return open_store(self.settings())
         except StoreError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
-        return store

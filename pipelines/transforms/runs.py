@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,22 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
         ),
         timings=typed_frame("run.timings", [read_timing(store, run_id) for run_id, _ in ids]),
     )
+
+
+def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[str]) -> list[str]:
+    """Settings of which fewer runs are finished than before, in words: `jiang2024_bert (evaluate): 3 of 5`.
+
+    Args:
+        before: Columns setting_id and stage of an earlier `run.runs`.
+        after: The same of the one that would replace it.
+        planned: The settings that are still asked for; others may go.
+    """
+    held, found = (Counter(frame.select("setting_id", "stage").iter_rows()) for frame in (before, after))
+    return [
+        f"{setting_id} ({stage}): {found[setting_id, stage]} of {count}"
+        for (setting_id, stage), count in sorted(held.items())
+        if setting_id in planned and found[setting_id, stage] < count
+    ]
 
 
 def classes_of(metric: str, result: Mapping[str, Any]) -> int | None:
