@@ -115,7 +115,7 @@ def _file_pattern(path: Path) -> str:
 
 
 def _beside(store: Store, table: Table, files: list[Path]) -> str:
-    """Give SQL for the files of a table below the store: that of the variable, else that which the open file lies in."""
+    """Give SQL for the files of a table in the store: that of the variable, else that which the open file lies in."""
     variable = f"getvariable({literal(STORE_VARIABLE)})"
     missing = literal(f"{table.name} is not in this file. {_where(store, table)}")
     root = (
