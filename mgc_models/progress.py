@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 LOG = logging.getLogger("mgc_models.train")
 
@@ -30,8 +31,8 @@ class EventLog:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def times(self, event: str) -> list[str]:
-        """When each event of a kind happened, oldest first; a line that a kill cut short is skipped."""
+    def records(self, event: str) -> list[dict[str, Any]]:
+        """Every event of a kind, oldest first; a line that a kill cut short is skipped."""
         if not self.path.exists():
             return []
         found = []
@@ -41,7 +42,7 @@ class EventLog:
             except json.JSONDecodeError:
                 continue
             if record.get("event") == event:
-                found.append(record["time"])
+                found.append(record)
         return found
 
 

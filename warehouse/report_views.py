@@ -62,7 +62,8 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
     view = f"report.{identifier(name)}"
     select = (
         f"SELECT row_id, any_value(row_label) AS row_label, {cells}, "
-        f"string_agg(DISTINCT status, '; ' ORDER BY status) AS status FROM report.results "
+        f"string_agg(DISTINCT status, '; ' ORDER BY status) || "
+        f"coalesce('; runs differ in ' || any_value(mixed), '') AS status FROM report.results "
         f"WHERE work = {literal(work)} AND table_id = {literal(table_id)} "
         f"GROUP BY row_id ORDER BY min(row_order), row_id"
     )
@@ -74,7 +75,7 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
 def _column_comments(view: str, metrics: list[str]) -> list[str]:
     meaning = {column.name: column.meaning for column in load_contract()["report.results"].columns}
     texts = {name: meaning[name] for name in ("row_id", "row_label")}
-    texts["status"] = f"{meaning['status']} The states of the row's metrics, joined."
+    texts["status"] = f"{meaning['status']} The states of the row's metrics, joined, and what its runs differ in."
     for metric in metrics:
         texts |= {f"{metric}_{suffix}": f"{metric}: {meaning[column]}" for suffix, column in SHOWN.items()}
     return [f"COMMENT ON COLUMN {view}.{identifier(column)} IS {literal(text)}" for column, text in texts.items()]

@@ -30,7 +30,7 @@ from pipelines.transforms.runs import RunFileError
 from warehouse.store import Store
 from warehouse.tables import table_hash, write_table
 
-FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING)
+FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING, "run.timings")
 IMPORTANCE_FIGURE = dg.AssetKey(["figures", "jiang2024_figure_6_1"])
 BAR_FIGURES = {"accuracy": "ru2023_accuracy", "f1": "ru2023_f_measure"}
 BOOTSTRAP_JOB = "jiang2024_extra"

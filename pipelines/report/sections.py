@@ -48,7 +48,8 @@ def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
     """Label, one cell per metric, status."""
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
-    shown = tag("span", status, class_="status done" if status == DONE else "status")
+    mixed = next((f"; runs differ in {line['mixed']}" for line in lines if line and line["mixed"]), "")
+    shown = tag("span", status + mixed, class_="status done" if status == DONE and not mixed else "status")
     numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]
     return [row.label, *numbers, shown]
 

@@ -97,12 +97,13 @@ def our_columns(row: Row, metric: Metric, runs: FinishedRuns) -> dict[str, Any]:
 def context_columns(plan: Plan, setting: Setting | None, settings: Settings, runs: FinishedRuns) -> dict[str, Any]:
     """What ours were obtained with; null where there is none of ours."""
     if setting is None or not runs.run_ids:
-        return {"corpus": None, "data_kind": None, "profile": None, "init": None}
+        return {"corpus": None, "data_kind": None, "profile": None, "init": None, "mixed": None}
     return {
         "corpus": setting.data["corpus"],
         "data_kind": settings.data_kind,
         "profile": plan.profile,
         "init": runs.init,
+        "mixed": runs.mixed or None,
     }
 
 

@@ -182,6 +182,7 @@ def read_timing(store: Store, run_id: str) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "started_at": started_at,
+        "arithmetic": timing.get("arithmetic"),
         "samples_per_s": timing.get("samples_per_s"),
         **{key: timing[key] for key in columns},
     }

@@ -125,6 +125,8 @@ def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(pl
         {"jiang2024_mae": [{"run_id": "p"}], "jiang2024_mae_masked_0_5": [{"run_id": "q"}]},
     )
     runs = pl.DataFrame({"run_id": ["f0", "p", "q"], "init": ["pretrained=p(random)", "random", "random"]})
+    runs = runs.with_columns(versions_json=pl.lit('{"torch": "2.13.0"}'))
+    timings = pl.DataFrame({"run_id": ["f0", "p", "q"], "device": ["cpu", "gpu", "cpu"], "arithmetic": [None] * 3})
     scores = typed_frame("run.fold_scores", [{"run_id": "f0", "metric": "f1", "value": 0.5, "classes_scored": None}])
     epochs = [
         {"run_id": "p", "epoch": e, "metric": "contrastive_accuracy", "value": v} for e, v in ((1, 0.4), (2, 0.3))
@@ -134,8 +136,16 @@ def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(pl
         for t, m in (("a", 1.0), ("b", 3.0))
     ]
     found = finished_runs(
-        plan, planned, runs, scores, typed_frame("run.epochs", epochs), typed_frame("report.inpainting", painted)
+        plan,
+        planned,
+        runs,
+        scores,
+        typed_frame("run.epochs", epochs),
+        typed_frame("report.inpainting", painted),
+        timings,
     )
+    # The pretraining was computed elsewhere than the run that started from it.
+    assert [found[name].mixed for name in found] == ["device: cpu, gpu", ""]
     mae = found["jiang2024_mae"].scores
     assert (mae["f1"], mae["contrastive_accuracy"]) == ((0.5,), (0.4,))
     batch = plan.settings["jiang2024_mae"].settings["pretrain"]["batch_size"]
