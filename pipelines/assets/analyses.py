@@ -18,8 +18,9 @@ from pipelines.assets.common import (
 )
 from pipelines.assets.inpainting import INPAINTING
 from pipelines.assets.training import WORK, current_plan
-from pipelines.currency import Step, is_current
+from pipelines.currency import is_current
 from pipelines.figures.bars import printed_beside_ours
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.figures.importance import importance_chart
 from pipelines.plan import Plan
 from pipelines.resources import MgcResource
@@ -40,14 +41,6 @@ ANALYSES = [
     IMPORTANCE_FIGURE,
     *(dg.AssetKey(["figures", name]) for name in BAR_FIGURES.values()),
 ]
-VERSION = 1
-CHARTS = Step("charts of results", VERSION)
-BOOTSTRAP = Step(
-    "bootstrap",
-    2,
-    settings={"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "ends": bootstrap.ENDS},
-    libraries=("numpy",),
-)
 
 
 def analyses_assets() -> list[dg.AssetsDefinition]:
@@ -93,7 +86,7 @@ def importance_figure() -> dg.AssetsDefinition:
     def draw(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
         path = figure_path(store, IMPORTANCE_FIGURE)
-        inputs = CHARTS.inputs(table_hash(store, importance.NAME))
+        inputs = DRAWN.inputs(table_hash(store, importance.NAME))
         rows = frame_of(store, importance.NAME).filter(work="jiang2024", level="coarse").sort("genre")
         return figure_result(store, path, inputs, lambda: importance_chart(rows, path))
 
@@ -109,7 +102,7 @@ def bootstrap_table() -> dg.AssetsDefinition:
         plan = current_plan(settings.profile)
         found = finished_of(store, plan, planned_runs(store, plan, settings))
         drawn_from = bootstrap.drawn_from(store, plan, found)
-        inputs = BOOTSTRAP.inputs(table_hash(store, "run.runs"), drawn_from)
+        inputs = bootstrap.STEP.inputs(table_hash(store, "run.runs"), drawn_from)
         current = is_current(store, {bootstrap.NAME: "all"}, inputs)
         if not current:
             try:
@@ -147,7 +140,7 @@ def bar_figures() -> dg.AssetsDefinition:
             path = store.figures / f"{name}.png"
             own = rows.filter(pl.col("metric") == metric)
             shown = own.select("row_label", "printed_mean", "ours_mean", "ours_sd")
-            inputs = CHARTS.inputs(shown.write_ndjson())
+            inputs = DRAWN.inputs(shown.write_ndjson())
             draw_bars = partial(printed_beside_ours, shown, metric.replace("f1", "F-measure"), path)
             yield figure_result(store, path, inputs, draw_bars, dg.AssetKey(["figures", name]))
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import WORK, current_plan, evaluate_key
-from pipelines.currency import Step, make_file
-from pipelines.figures.embeddings import embedding_chart
+from pipelines.currency import make_file
+from pipelines.figures.embeddings import STEP, embedding_chart
 from pipelines.launch import WEIGHTS, is_finished, start
 from pipelines.plan import Plan
 from pipelines.resources import MgcResource
@@ -26,8 +26,6 @@ SETTING = "ru2023_proposed"
 JOB = "ru2023_extra"
 WORKER = "mgc_models.genre_embeddings"
 OUTPUT = "genre_embeddings.parquet"  # beside the weights that it was made from
-VERSION = 1
-STEP = Step("genre embeddings", VERSION)
 
 
 def genre_embeddings_asset() -> dg.AssetsDefinition:

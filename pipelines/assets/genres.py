@@ -10,7 +10,8 @@ import polars as pl
 from pipelines.assets.common import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
 from pipelines.assets.stages import clear_failures
 from pipelines.corpora import Corpus, load_corpus
-from pipelines.currency import Step, make_file
+from pipelines.currency import make_file
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.resources import MgcResource
 from pipelines.stages import genres
 from pipelines.stages.common import read_columns, read_frame
@@ -26,7 +27,6 @@ FIGURES = {
     "jiang2024_figure_5_2": "Words of the lyrics before and after repetitions were removed, all usable lyrics of the "
     "dataset (Jiang 2024, Figure 5.2).",
 }
-PICTURES = Step("figures of genres and lyrics", 1)
 MAPS = {"genre.cooccurrence": "conditional_probability", "genre.correlation": "correlation"}
 TITLES = {"conditional_probability": "P(column | row)", "correlation": "correlation of row with column"}
 
@@ -138,7 +138,7 @@ def _figure(store: Store, name: str) -> dg.MetadataValue:
 def _picture(store: Store, name: str, shown: list[Any], draw: Callable[[Path], None]) -> dg.MetadataValue:
     """The picture of some frames and words, drawn unless it shows these already."""
     path = store.figures / f"{name}.png"
-    inputs = PICTURES.inputs(*(part.write_csv() if isinstance(part, pl.DataFrame) else part for part in shown))
+    inputs = DRAWN.inputs(*(part.write_csv() if isinstance(part, pl.DataFrame) else part for part in shown))
     make_file(store, path, inputs, lambda: draw(path))
     return picture(path)
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import pretrain_key
-from pipelines.currency import Step, make_file
-from pipelines.figures.inpainting import Image, Inpainted, inpainting_chart
+from pipelines.currency import make_file
+from pipelines.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
 from pipelines.launch import TINY_PROFILES, WEIGHTS, is_finished, start, worker_command
 from pipelines.plan import Plan, Setting
 from pipelines.plan.schema import PRETRAIN
@@ -25,8 +25,6 @@ FIGURE = "jiang2024_table_6_10"
 FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
 WORKER = "mgc_models.inpaint"
 OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
-TRACKS, PICTURES = 256, 2
-STEP = Step("inpainting", 1, settings={"tracks": TRACKS, "pictures": PICTURES})
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:

@@ -9,10 +9,11 @@ import polars as pl
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
 from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
 from pipelines.assets.training import current_plan
-from pipelines.currency import Step, make_file
+from pipelines.currency import make_file
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.figures.learning_curves import learning_curves
 from pipelines.plan import Plan
-from pipelines.report.build import write_report
+from pipelines.report.build import CATALOGUE, write_report
 from pipelines.resources import MgcResource
 from pipelines.stages.common import read_columns
 from pipelines.transforms.planned import planned_runs
@@ -20,7 +21,7 @@ from pipelines.transforms.published import published
 from pipelines.transforms.results import results
 from pipelines.transforms.runs import RunFileError, fewer_runs, gather_runs
 from warehouse.catalogue import export_catalogue
-from warehouse.contract import CONTRACTS, load_contract
+from warehouse.contract import load_contract
 from warehouse.store import Store
 from warehouse.tables import table_files, table_hash
 
@@ -29,9 +30,6 @@ RESULT_TABLES = ("report.results", "report.significance")
 FIGURE_KEY = dg.AssetKey(["figures", "learning_curves"])
 CATALOGUE_KEY = dg.AssetKey(["catalogue"])
 REPORT_KEY = dg.AssetKey(["report", "html"])
-FIGURE_VERSION = 2
-CURVES = Step("learning curves", FIGURE_VERSION)
-CATALOGUE = Step("catalogue", 2, files=tuple(sorted(CONTRACTS.glob("*.toml"))), libraries=("duckdb",))
 MOST_NAMED = 5  # settings in one message
 
 
@@ -168,13 +166,13 @@ def learning_curve_pictures() -> dg.AssetsDefinition:
         group_name="results",
         kinds={"matplotlib"},
         owners=OWNERS,
-        code_version=str(FIGURE_VERSION),
+        code_version=str(DRAWN.version),
         description="Mean losses per epoch of pretraining and training with their range over folds, by setting.",
     )
     def draw(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
         runs, epochs = frame_of(store, "run.runs"), frame_of(store, "run.epochs")
-        inputs = CURVES.inputs(table_hash(store, "run.runs"), table_hash(store, "run.epochs"))
+        inputs = DRAWN.inputs(table_hash(store, "run.runs"), table_hash(store, "run.epochs"))
         shown: dict[str, dg.MetadataValue] = {}
         drawn = False
         for work in sorted(runs["work"].unique()):

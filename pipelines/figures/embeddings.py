@@ -5,8 +5,11 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from pipelines.currency import Step
 from pipelines.figures.files import save
 
+VERSION = 1
+STEP = Step("genre embeddings", VERSION)
 POINT = "#0072B2"
 STAGES = {"before": "node features", "after": "after the graph convolution"}
 

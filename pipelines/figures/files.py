@@ -4,7 +4,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from pipelines.currency import Step
 from warehouse.store import replacing
+
+VERSION = 1
+STEP = Step("figures", VERSION)  # raised when a picture of the same numbers should look different
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -8,8 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipelines.currency import Step
 from pipelines.figures.files import save
 
+VERSION = 1
+TRACKS, PICTURES = 256, 2  # that are filled in, and of these shown
+STEP = Step("inpainting", VERSION, settings={"tracks": TRACKS, "pictures": PICTURES})
 Image = NDArray[np.float32]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipelines.currency import Step
 from pipelines.plan.schema import Plan, Setting
 from pipelines.transforms.finished import FinishedRuns
 from pipelines.transforms.frames import typed_frame
@@ -19,6 +20,8 @@ RESAMPLES = 2_000
 SEED = 0
 ENDS = (2.5, 97.5)
 DIGITS = 9
+VERSION = 2
+STEP = Step("bootstrap", VERSION, settings={"resamples": RESAMPLES, "seed": SEED, "ends": ENDS}, libraries=("numpy",))
 CELLS = 1 << 22  # weights held at once: 32 MiB
 METRICS = ("accuracy", "f1", "map")
 
