@@ -15,11 +15,11 @@ from pathlib import Path
 
 PACKAGES = ("warehouse", "mgc_models", "pipelines")
 THIRD_PARTY = ("duckdb", "matplotlib.figure", "numpy", "polars", "pyarrow.parquet", "rapidfuzz", "scipy.sparse", "tqdm")
-# Tried in this order on the lines that are no comment: epochs, a number, the text of something described, any text.
+# Tried in this order on the lines that are no comment: what decides, a number, the text of something described, any text.
 PLACES = [
     re.compile(pattern, re.MULTILINE)
     for pattern in (
-        r"^(epochs = )(\d+)",
+        r"^((?:epochs|printed_tracks) = )(\d+)",
         r"^(?!#|gpu_hours|source|title)([^#\n]*?)(\d+\.\d+)",
         r"^(?!#)([\w.\" ]+ = \[?)(\d+)(?=[,\s\]])",
         r'^(?!#)((?:label|licence|description|meaning) = ")',
