@@ -15,7 +15,7 @@ from pathlib import Path
 
 PACKAGES = ("warehouse", "mgc_models", "pipelines")
 THIRD_PARTY = ("duckdb", "matplotlib.figure", "numpy", "polars", "pyarrow.parquet", "rapidfuzz", "scipy.sparse", "tqdm")
-# Tried in this order on the lines that are no comment: what decides, a number, the text of something described, any text.
+# Tried in this order, not on comments: what decides, a number, the text of something described, any text.
 PLACES = [
     re.compile(pattern, re.MULTILINE)
     for pattern in (
