@@ -35,8 +35,8 @@ class EventLog:
             file.write(json.dumps(record) + "\n")
         tell_dagster({"run_id": self.path.parent.name, **record})
 
-    def times(self, event: str) -> list[str]:
-        """When each event of a kind happened, oldest first; a line that a kill cut short is skipped."""
+    def records(self, event: str) -> list[dict[str, Any]]:
+        """Every event of a kind, oldest first; a line that a kill cut short is skipped."""
         if not self.path.exists():
             return []
         found = []
@@ -46,7 +46,7 @@ class EventLog:
             except json.JSONDecodeError:
                 continue
             if record.get("event") == event:
-                found.append(record["time"])
+                found.append(record)
         return found
 
 

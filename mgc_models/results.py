@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mgc_models.checkpoints import save_weights
@@ -150,11 +149,12 @@ def versions() -> dict[str, str]:
 
 
 def _timing(state: LoopState, tracks_train: int, runtime: Runtime, evaluation_s: float) -> dict[str, Any]:
-    starts = runtime.events.times("start")
-    on_cuda = runtime.device.type == "cuda"
+    starts, ran = runtime.events.records("start"), runtime.executed_on
+    # A resumed run may have gone on elsewhere: then all that it was computed with, in order.
+    used = {key: "; ".join(dict.fromkeys(start.get(key, now) for start in starts)) for key, now in ran.items()}
     return {
-        "device": torch.cuda.get_device_name(runtime.device) if on_cuda else "cpu",
-        "started_at": starts[0],
+        **used,
+        "started_at": starts[0]["time"],
         "duration_wall_s": round(state.elapsed_s + evaluation_s, 3),
         "samples_per_s": round(state.epoch * tracks_train / max(state.elapsed_s, 1e-9), 3),
         "sessions": len(starts),

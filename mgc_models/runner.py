@@ -95,7 +95,6 @@ def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Work
 
 def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
     events = EventLog(folder / "events.jsonl", writes=worker.group.first)
-    events.write("start", run_id=run.run_id)
     runtime = Runtime(
         device=worker.device,
         log=worker.log,
@@ -108,6 +107,7 @@ def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
         group=worker.group,
         **({"scalars": scalar_writer(folder, worker.log)} if worker.group.first else {}),
     )
+    events.write("start", run_id=run.run_id, **runtime.executed_on)
     try:
         if isinstance(run, PretrainRun):
             _pretrain(run, folder, worker, runtime)

@@ -40,7 +40,18 @@ class Runtime:
     precision: str = "auto"
     scalars: Scalars = lambda _step, _values: None
 
+    @property
+    def uses_bfloat16(self) -> bool:
+        """Whether forward passes are computed in bf16."""
+        return self.precision == "auto" and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+    @property
+    def executed_on(self) -> dict[str, str]:
+        """Device and arithmetic that the numbers of a run depend on in their last digits."""
+        on_cuda = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if on_cuda else "cpu"
+        return {"device": device, "arithmetic": "bfloat16" if self.uses_bfloat16 else "float32"}
+
     def autocast(self) -> torch.autocast:
         """Context of a forward pass, in the precision that `precision` says."""
-        enabled = self.precision == "auto" and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.uses_bfloat16)

@@ -1,13 +1,19 @@
-"""Whether a stage has anything to do: its tables remember a hash of what they were made from.
+"""Whether a stage has anything to do: what it made remembers a hash of what it was made from.
+
+That hash is `Step.inputs`: the stage's own code, data files, settings and libraries, and whatever it reads. A part of a
+table keeps it in its footer; of any other file a note in `state` keeps it (`make_file`).
 
 Raw files are too large to hash on every run, so a stage that reads them also keeps a note beside the tables: the
-sizes and times of change it saw, and the content hash they stood for. The note only saves work; without it the files
-are read again.
+sizes and times of change it saw, and the content hash they stood for. Notes only save work; without them the files
+are read, or made, again.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from warehouse.store import Store, replacing
@@ -19,6 +25,52 @@ Outputs = Mapping[str, str]
 def content_hash(*parts: Any) -> str:
     """SHA-256 of the canonical JSON of `parts`."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step depends on beside the tables and raw files that it reads; docs/dependencies.md lists all of them.
+
+    Attributes:
+        name: Of the step.
+        version: Raised when its code makes something else of the same inputs.
+        files: Data files of this repository that it reads, by content.
+        settings: Values that it goes by, from data files or code.
+        libraries: Distributions whose version may change what it makes; `+cpu` and its like do not count, so that
+            machines with and without an accelerator share a store.
+    """
+
+    name: str
+    version: int
+    files: tuple[Path, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+
+    def inputs(self, *upstream: Any) -> str:
+        """Hash of all this and of what else the step was given."""
+        files = [[path.name, file_sha256(path)] for path in self.files]
+        libraries = [[name, version(name).partition("+")[0]] for name in self.libraries]
+        return content_hash(self.name, self.version, files, dict(self.settings), libraries, upstream)
+
+
+def make_file(store: Store, path: Path, inputs: str, make: Callable[[], object]) -> bool:
+    """Make a file of the store that is no table, unless it is there, whole, and was made from the same inputs.
+
+    Args:
+        store: The store.
+        path: The file, in the store.
+        inputs: What it is made from (`Step.inputs`).
+        make: Writes it in one step.
+
+    Returns:
+        Whether it was made.
+    """
+    stage = f"files/{path.relative_to(store.root).as_posix()}"
+    if path.is_file() and noted_inputs(store, stage, inputs) == file_sha256(path):
+        return False
+    make()
+    note_inputs(store, stage, inputs, file_sha256(path))
+    return True
 
 
 def is_current(store: Store, outputs: Outputs, inputs: str) -> bool:

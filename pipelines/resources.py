@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pipelines.history import record_start, run_tags
 from pipelines.settings import Settings, SettingsError, from_values, store_folder
+from pipelines.stages.common import open_store
 from pipelines.startup import history
 from warehouse.store import Store, StoreError
 from warehouse.variables import PREFIX, VARIABLES
@@ -61,19 +62,18 @@ class MgcResource(dg.ConfigurableResource):
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
     def open_store(self) -> Store:
-        """The store, claimed for the kind of data that is configured.
+        """The store, claimed for the kind of data and the profile that are configured.
 
         Raises:
-            dagster.Failure: when it holds the other kind of data, or the run's history is kept with another store.
+            dagster.Failure: when it belongs to others, holds a dataset that is no longer configured, or the run's
+                history is kept with another store.
         """
         settings = self.settings()
         _refuse_store_without_history(settings)
-        store = Store(settings.store)
         try:
-            store.claim(settings.data_kind)
+            return open_store(settings)
         except StoreError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
-        return store
 
     def tags(self) -> dict[str, str]:
         """Tags of a run with these values; none where they cannot be used, which the first asset then says."""

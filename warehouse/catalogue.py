@@ -16,6 +16,11 @@ from warehouse.tables import require_schema, table_files
 # A version that DuckDB 1.4 and later read, the released command line included.
 STORAGE_VERSION = "v1.4.0"
 MOST_ROWS_INSIDE = 1_000_000  # five million songs of Genius would make the file a copy of the store
+STORE_VARIABLE = "mgc_store"
+# A view cannot ask where its own file lies, but DuckDB spills to `<file opened>.tmp`, and that setting it can read.
+_SPILL = "current_setting('temp_directory')"
+_OPENED_AS_FILE = f"{_SPILL} LIKE '%.duckdb.tmp'"
+_FOLDER_OF_FILE = rf"regexp_replace({_SPILL}, '[^/\\]*$', '')"
 SQL_TYPES = {
     "string": "VARCHAR",
     "bool": "BOOLEAN",
@@ -43,9 +48,10 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
 
 
 def export_catalogue(store: Store) -> Path:
-    """Write `<store>/mgc.duckdb`: small tables inside, views on large ones by absolute path; replaced in one step.
+    """Write `<store>/mgc.duckdb`: small tables inside, views on large ones beside it; replaced in one step.
 
-    Large are those that the contract calls so, and every other of more than `MOST_ROWS_INSIDE` rows.
+    Large are those that the contract calls so, and every other of more than `MOST_ROWS_INSIDE` rows. The views follow
+    the file wherever its store is moved to; without the store they say what is missing (decisions/0046).
 
     A reader that has the old file open keeps it.
 
@@ -55,7 +61,9 @@ def export_catalogue(store: Store) -> Path:
     with replacing(store.catalogue) as temporary:
         with duckdb.connect() as connection:
             attach = f"ATTACH {literal(str(temporary))} AS written (STORAGE_VERSION {literal(STORAGE_VERSION)})"
-            _run(connection, [attach, "USE written"])
+            # Views are bound as they are made, and this database in memory lies in no store.
+            root = literal(str(store.root.absolute()))
+            _run(connection, [attach, "USE written", f"SET VARIABLE {STORE_VARIABLE} = {root}"])
             _fill(connection, store, embed=True)
             _run(connection, ["USE memory", "DETACH written"])
         # Left by a session that wrote to the old file and was killed; DuckDB would apply it to the new one.
@@ -68,7 +76,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, store: Store, *, embed: bool) -
     _run(connection, [f"CREATE SCHEMA {schema}" for schema in SCHEMAS])
     for table in tables:
         files = table_files(store, table.name)
-        _run(connection, _table_statements(table, files, embed=embed and not table.large))
+        _run(connection, _table_statements(table, files, store if embed else None, inside=embed and not table.large))
     _run(connection, report_views(connection))
 
 
@@ -78,19 +86,22 @@ def _run(connection: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> No
         connection.execute(text).fetchall()
 
 
-def _table_statements(table: Table, files: list[Path], *, embed: bool) -> list[str]:
+def _table_statements(table: Table, files: list[Path], store: Store | None, *, inside: bool) -> list[str]:
+    """Give the statements that create a table or view; `store`: the views follow it, else they hold absolute paths."""
     for path in files:
         require_schema(path, table.name)
     columns = ", ".join(identifier(name) for name in table.column_names)
     select = f"SELECT {columns} FROM read_parquet([{', '.join(_file_pattern(path) for path in files)}])"
-    if files and not (embed and sum(map(_rows, files)) <= MOST_ROWS_INSIDE):
-        return [f"CREATE VIEW {table.name} AS {select}", *_comments(table, "VIEW")]
+    if files and not (inside and sum(map(_rows, files)) <= MOST_ROWS_INSIDE):
+        source = select if store is None else f"SELECT {columns} FROM read_parquet({_beside(store, table, files)})"
+        about = table.about if store is None else f"{table.about} {_where(store, table)}"
+        return [f"CREATE VIEW {table.name} AS {source}", *_comments(table, "VIEW", about)]
     types = ", ".join(
         f"{identifier(column.name)} {SQL_TYPES[column.type]}{'' if column.name in table.nullable else ' NOT NULL'}"
         for column in table.columns
     )
     fill = [f"INSERT INTO {table.name} {select}"] if files else []
-    return [f"CREATE TABLE {table.name} ({types})", *fill, *_comments(table, "TABLE")]
+    return [f"CREATE TABLE {table.name} ({types})", *fill, *_comments(table, "TABLE", table.about)]
 
 
 def _rows(path: Path) -> int:
@@ -103,10 +114,31 @@ def _file_pattern(path: Path) -> str:
     return literal(re.sub(r"([\[*?])", r"[\1]", str(path.absolute())))
 
 
-def _comments(table: Table, kind: str) -> list[str]:
-    about = f"COMMENT ON {kind} {table.name} IS {literal(table.about)}"
+def _beside(store: Store, table: Table, files: list[Path]) -> str:
+    """Give SQL for the files of a table in the store: that of the variable, else that which the open file lies in."""
+    variable = f"getvariable({literal(STORE_VARIABLE)})"
+    missing = literal(f"{table.name} is not in this file. {_where(store, table)}")
+    root = (
+        f"CASE WHEN {variable} IS NOT NULL THEN {variable} || '/' WHEN {_OPENED_AS_FILE} THEN {_FOLDER_OF_FILE} "
+        f"ELSE error({missing}) END"
+    )
+    escaped = rf"regexp_replace({root}, '([\[*?])', '[\1]', 'g')"
+    return f"[{', '.join(f'{escaped} || {literal(path.relative_to(store.root).as_posix())}' for path in files)}]"
+
+
+def _where(store: Store, table: Table) -> str:
+    """Where the rows of a large table are, in one sentence."""
+    folder = store.table(table.name).relative_to(store.root).as_posix()
+    return (
+        f"Its rows are in {folder} of the store: open {store.catalogue.name} inside its store, or say where that is "
+        f"with SET VARIABLE {STORE_VARIABLE} = 'folder'."
+    )
+
+
+def _comments(table: Table, kind: str, about: str) -> list[str]:
+    text = f"COMMENT ON {kind} {table.name} IS {literal(about)}"
     columns = [
         f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {literal(column.about)}"
         for column in table.columns
     ]
-    return [about, *columns]
+    return [text, *columns]

@@ -75,7 +75,7 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
     view = f"report.{identifier(name)}"
     select = (
         f"SELECT row_id, any_value(row_label) AS row_label, {cells}, "
-        f"{joined('status')}, {joined('note')}, {counts} FROM report.results "
+        f"{joined('status')} AS status, {NOTE} AS note, {counts} FROM report.results "
         f"WHERE work = {literal(work)} AND table_id = {literal(table_id)} "
         f"GROUP BY row_id ORDER BY min(row_order), row_id"
     )
@@ -86,13 +86,17 @@ def _view(name: str, work: str, table_id: str, metrics: list[str], title: str) -
 
 def joined(column: str) -> str:
     """Select the distinct texts of a row's metrics."""
-    return f"string_agg(DISTINCT {column}, '; ' ORDER BY {column}) AS {column}"
+    return f"string_agg(DISTINCT {column}, '; ' ORDER BY {column})"
+
+
+NOTE = f"nullif(concat_ws('; ', {joined('note')}, 'runs differ in ' || any_value(mixed)), '')"
 
 
 def _column_comments(view: str, metrics: list[str]) -> list[str]:
     meaning = {column.name: column.meaning for column in load_contract()["report.results"].columns}
     texts = {name: meaning[name] for name in ("row_id", "row_label")}
     texts |= {name: f"{meaning[name]} Those of the row's metrics, joined." for name in ("status", "note")}
+    texts["note"] += " Also what the runs behind the row differ in."
     texts |= {name: meaning[name] for name in COUNTS}
     for metric in metrics:
         texts |= {f"{metric}_{suffix}": f"{metric}: {meaning[column]}" for suffix, column in SHOWN.items()}

@@ -1,7 +1,6 @@
-"""Where things lie in a store, and the rule that sample and real data never share one."""
+"""Where things lie in a store, and files that are replaced in one step."""
 
 import hashlib
-import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORMAT_VERSION = 1
-DATA_KINDS = ("sample", "real")
 
 
 class StoreError(RuntimeError):
@@ -54,29 +52,6 @@ class Store:
     def run(self, run_id: str) -> Path:
         """Folder of one training run."""
         return self.root / "runs" / run_id
-
-    def claim(self, data_kind: str) -> None:
-        """Mark the store as holding sample or real data.
-
-        Raises:
-            StoreError: if it already holds the other kind, or was written by another format version.
-        """
-        marker = self.root / "store.json"
-        self.root.mkdir(parents=True, exist_ok=True)
-        if not marker.exists():
-            with replacing(marker) as temporary:
-                temporary.write_text(json.dumps({"data_kind": data_kind, "format_version": FORMAT_VERSION}) + "\n")
-        found = json.loads(marker.read_text())
-        if found["format_version"] != FORMAT_VERSION:
-            raise StoreError(
-                f"{self.root} was written with store format {found['format_version']}; this code writes "
-                f"{FORMAT_VERSION}. Set MGC_STORE to an empty folder, or delete the old store."
-            )
-        if found["data_kind"] != data_kind:
-            raise StoreError(
-                f"{self.root} holds results on {found['data_kind']} data, and this configuration is for {data_kind} "
-                f"data; the two never share a store. Set MGC_STORE to another folder."
-            )
 
 
 @contextmanager

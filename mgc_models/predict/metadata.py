@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc_models.errors import RunError
+from mgc_models.features.principal_words import STOP_WORDS_FILE
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.vocabulary import FILE as VOCABULARY_FILE
 from mgc_models.sections import AudioSettings, TextSettings, VectorsSettings, WordsSettings
@@ -97,6 +98,7 @@ def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
         raise RunError(f"{where}: its metadata are not as this code writes them ({error}). Train it again.") from error
     for one in inputs.values():
         _check_feature(one.spec, where)
+        _check_stop_words(one.spec, where)
         _check_files(one.spec, folder)
     return metadata
 
@@ -127,6 +129,16 @@ def _check_feature(spec: FeatureSpec, where: Path) -> None:
         raise RunError(
             f"{where}: trained on another {spec.name} than this code makes: {'; '.join(differences)}. Use the version "
             "of the code that trained it, or train again."
+        )
+
+
+def _check_stop_words(spec: FeatureSpec, where: Path) -> None:
+    """Refuse principal words that another list of stop words chose."""
+    expected = spec.settings.get("stop_words_sha256")
+    if expected is not None and (found := file_sha256(STOP_WORDS_FILE)) != expected:
+        raise RunError(
+            f"{where}: trained on {spec.name} chosen with another {STOP_WORDS_FILE.name} than this code has: SHA-256 "
+            f"{found[:12]}…, expected {expected[:12]}…. Use the version of the code that trained it, or train again."
         )
 
 

@@ -1,7 +1,5 @@
 """Groups results and report: what is made of several runs together: modality importance, intervals, bar figures."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,9 @@ from pipelines.assets.common import (
 )
 from pipelines.assets.inpainting import INPAINTING
 from pipelines.assets.training import WORK, current_plan
+from pipelines.currency import is_current
 from pipelines.figures.bars import printed_beside_ours
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.figures.importance import importance_chart
 from pipelines.plan import Plan
 from pipelines.resources import MgcResource
@@ -29,9 +29,9 @@ from pipelines.transforms.finished import FinishedRuns, finished_runs
 from pipelines.transforms.planned import PlannedRuns, planned_runs
 from pipelines.transforms.runs import RunFileError
 from warehouse.store import Store
-from warehouse.tables import stored_inputs, table_hash, write_table
+from warehouse.tables import table_hash, write_table
 
-FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING, "run.genre_ap")
+FINISHED_FROM = ("run.runs", "run.fold_scores", "run.epochs", INPAINTING, "run.genre_ap", "run.timings")
 IMPORTANCE_FIGURE = dg.AssetKey(["figures", "jiang2024_figure_6_1"])
 BAR_FIGURES = {"accuracy": "ru2023_accuracy", "f1": "ru2023_f_measure"}
 BOOTSTRAP_JOB = "jiang2024_extra"
@@ -41,7 +41,6 @@ ANALYSES = [
     IMPORTANCE_FIGURE,
     *(dg.AssetKey(["figures", name]) for name in BAR_FIGURES.values()),
 ]
-VERSION = "1"
 
 
 def analyses_assets() -> list[dg.AssetsDefinition]:
@@ -87,11 +86,11 @@ def importance_figure() -> dg.AssetsDefinition:
     def draw(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
         path = figure_path(store, IMPORTANCE_FIGURE)
-        inputs = f"{VERSION} {table_hash(store, importance.NAME)}"
+        inputs = DRAWN.inputs(table_hash(store, importance.NAME))
         found = frame_of(store, importance.NAME).filter(work="jiang2024")
         rows = found.filter(level="coarse").sort("genre")
         missing = importance.left_out(found.to_dicts(), frame_of(store, "genre.coarse").to_dicts())
-        return figure_result(path, inputs, lambda: importance_chart(rows, path, inputs), left_out=missing)
+        return figure_result(store, path, inputs, lambda: importance_chart(rows, path), left_out=missing)
 
     return draw
 
@@ -102,11 +101,12 @@ def bootstrap_table() -> dg.AssetsDefinition:
     @table_assets((bootstrap.NAME,), group="report", deps=[table_key(name) for name in FINISHED_FROM], name="bootstrap")
     def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
         store, settings = mgc.open_store(), mgc.settings()
-        inputs = hashlib.sha256(json.dumps([VERSION, table_hash(store, "run.runs")]).encode()).hexdigest()
-        current = stored_inputs(store, bootstrap.NAME) == inputs
+        plan = current_plan(settings.profile)
+        found = finished_of(store, plan, planned_runs(store, plan, settings))
+        drawn_from = bootstrap.drawn_from(store, plan, found)
+        inputs = bootstrap.STEP.inputs(table_hash(store, "run.runs"), drawn_from)
+        current = is_current(store, {bootstrap.NAME: "all"}, inputs)
         if not current:
-            plan = current_plan(settings.profile)
-            found = finished_of(store, plan, planned_runs(store, plan, settings))
             try:
                 frame = bootstrap.bootstrap(store, plan, found)
             except RunFileError as error:
@@ -142,9 +142,9 @@ def bar_figures() -> dg.AssetsDefinition:
             path = store.figures / f"{name}.png"
             own = rows.filter(pl.col("metric") == metric)
             shown = own.select("row_label", "printed_mean", "ours_mean", "ours_sd")
-            inputs = hashlib.sha256(f"{VERSION}{shown.write_ndjson()}".encode()).hexdigest()
-            draw_bars = partial(printed_beside_ours, shown, metric.replace("f1", "F-measure"), path, inputs)
-            yield figure_result(path, inputs, draw_bars, dg.AssetKey(["figures", name]))
+            inputs = DRAWN.inputs(shown.write_ndjson())
+            draw_bars = partial(printed_beside_ours, shown, metric.replace("f1", "F-measure"), path)
+            yield figure_result(store, path, inputs, draw_bars, dg.AssetKey(["figures", name]))
 
     return draw
 

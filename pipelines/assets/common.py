@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipelines.figures.files import drawn_from
+from pipelines.currency import make_file
 from warehouse.contract import load_contract
 from warehouse.store import Store
 from warehouse.tables import check_table, read_table, stored_inputs, table_files, write_table
@@ -133,11 +133,6 @@ def table_results(
         yield table_result(store, name, metadata=metadata, skipped=skipped)
 
 
-def is_current(store: Store, parts: Mapping[str, str], inputs: str) -> bool:
-    """Whether every table part (table name -> part) was written from `inputs`."""
-    return all(stored_inputs(store, name, part=part) == inputs for name, part in parts.items())
-
-
 def write_if_changed(store: Store, frames: Mapping[str, pl.DataFrame]) -> bool:
     """Write tables whose rows differ from those that are there; returns whether any did."""
     changed = False
@@ -162,13 +157,11 @@ def picture(path: Path) -> dg.MetadataValue:
 
 
 def figure_result(
-    path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None, **more: Any
+    store: Store, path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None, **more: Any
 ) -> dg.MaterializeResult:
     """Materialisation of one figure, drawn unless drawn from equal `inputs` before; `more` goes to its metadata."""
-    current = drawn_from(path) == inputs
-    if not current:
-        draw()
-    return dg.MaterializeResult(asset_key=key, metadata={"picture": picture(path), "unchanged": current, **more})
+    drawn = make_file(store, path, inputs, draw)
+    return dg.MaterializeResult(asset_key=key, metadata={"picture": picture(path), "unchanged": not drawn, **more})
 
 
 def table_and_figure(

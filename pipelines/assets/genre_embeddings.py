@@ -9,13 +9,14 @@ import polars as pl
 
 from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import WORK, current_plan, evaluate_key
-from pipelines.figures.embeddings import embedding_chart
-from pipelines.launch import is_finished, start
+from pipelines.currency import make_file
+from pipelines.figures.embeddings import STEP, embedding_chart
+from pipelines.launch import WEIGHTS, is_finished, start
 from pipelines.plan import Plan
 from pipelines.resources import MgcResource
 from pipelines.training_data import NotTrainable, runs_of
 from pipelines.transforms.frames import typed_frame
-from warehouse.store import Store
+from warehouse.store import Store, file_sha256
 from warehouse.tables import table_hash
 
 TABLE = "report.genre_embeddings"
@@ -25,7 +26,6 @@ SETTING = "ru2023_proposed"
 JOB = "ru2023_extra"
 WORKER = "mgc_models.genre_embeddings"
 OUTPUT = "genre_embeddings.parquet"  # beside the weights that it was made from
-VERSION = "1"
 
 
 def genre_embeddings_asset() -> dg.AssetsDefinition:
@@ -43,13 +43,13 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         store = mgc.open_store()
         folder = trained_folder(store, mgc, current_plan(mgc.settings().profile))
-        rows = embedded(context, pipes, folder).to_dicts() if folder else []
+        rows = embedded(context, pipes, store, folder).to_dicts() if folder else []
         frame = typed_frame(TABLE, [{"setting_id": SETTING} | row for row in rows])
         changed = write_if_changed(store, {TABLE: frame})
         yield table_result(store, TABLE, skipped=not changed)
         path = store.figures / f"{FIGURE}.png"
-        inputs = f"{VERSION} {table_hash(store, TABLE)}"
-        yield figure_result(path, inputs, lambda: embedding_chart(frame, path, inputs), FIGURE_KEY)
+        inputs = STEP.inputs(table_hash(store, TABLE))
+        yield figure_result(store, path, inputs, lambda: embedding_chart(frame, path), FIGURE_KEY)
 
     return write
 
@@ -62,9 +62,12 @@ def trained_folder(store: Store, mgc: MgcResource, plan: Plan) -> Path | None:
     return store.run(runs[0]["run_id"])
 
 
-def embedded(context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, folder: Path) -> pl.DataFrame:
-    """What the worker wrote beside the run's weights; it is started if that is not there."""
+def embedded(
+    context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, store: Store, folder: Path
+) -> pl.DataFrame:
+    """What the worker wrote beside the run's weights; it is started if that is not of these weights."""
     output = folder / OUTPUT
-    if not output.is_file():
-        start(context, pipes, [sys.executable, "-m", WORKER, str(folder), str(output)], "Reading the genres")
+    command = [sys.executable, "-m", WORKER, str(folder), str(output)]
+    inputs = STEP.inputs(file_sha256(folder / WEIGHTS))
+    make_file(store, output, inputs, lambda: start(context, pipes, command, "Reading the genres"))
     return pl.read_parquet(output)

@@ -1,6 +1,6 @@
 """Group genres: how often the genres of every corpus occur, how often together, how they are related; figures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,10 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.common import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
-from pipelines.assets.stages import clear_failures, keep_picture
+from pipelines.assets.stages import clear_failures
 from pipelines.corpora import Corpus, load_corpus
+from pipelines.currency import make_file
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.resources import MgcResource
 from pipelines.stages import genres
 from pipelines.stages.common import read_columns, read_frame
@@ -27,6 +29,7 @@ FIGURES = {
     "dataset (Jiang 2024, Figure 5.2).",
 }
 MAPS = {"genre.cooccurrence": "conditional_probability", "genre.correlation": "correlation"}
+TITLES = {"conditional_probability": "P(column | row)", "correlation": "correlation of row with column"}
 
 
 def figure_spec(name: str) -> dg.AssetSpec:
@@ -76,16 +79,14 @@ def genre_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterato
     filled = [load_corpus(name) for name in statuses if statuses[name] == "done"]
     for name in genres.TABLES:
         more: dict[str, Any] = {"status": statuses} | ({"unmapped": unmapped} if name == "genre.coarse" else {})
-        yield table_result(
-            store, name, metadata=more | _pictures(store, name, filled, not changed), skipped=not changed
-        )
+        yield table_result(store, name, metadata=more | _pictures(store, name, filled), skipped=not changed)
     for name in FIGURES:
         done = statuses[THESIS] == "done"
-        shown = {"picture": _figure(store, name, not changed)} if done else {"status": statuses[THESIS]}
+        shown = {"picture": _figure(store, name)} if done else {"status": statuses[THESIS]}
         yield dg.MaterializeResult(dg.AssetKey(["figures", name]), metadata={**shown, "unchanged": not changed})
 
 
-def _pictures(store: Store, table: str, corpora: list[Corpus], skipped: bool) -> dict[str, Any]:
+def _pictures(store: Store, table: str, corpora: list[Corpus]) -> dict[str, Any]:
     """Metadata of a table: a picture per corpus and, for the frequencies, the most frequent genres."""
     shown: dict[str, Any] = {}
     for corpus in corpora:
@@ -94,50 +95,59 @@ def _pictures(store: Store, table: str, corpora: list[Corpus], skipped: bool) ->
             continue
         if table == "genre.frequency":
             title = f"{corpus.name}: tracks per genre, counted on scope '{corpus.scope_from}'"
-            shown[f"picture {corpus.name}"] = _bars(store, f"genre_frequency_{corpus.name}", skipped, frequency, title)
+            shown[f"picture {corpus.name}"] = _bars(store, f"genre_frequency_{corpus.name}", frequency, title)
             shown[f"most frequent {corpus.name}"] = dg.MetadataValue.md(_top(frequency))
         elif table in MAPS:
-            shown[f"picture {corpus.name}"] = _heat_map(store, table, corpus, skipped)
+            shown[f"picture {corpus.name}"] = _heat_map(store, table, corpus)
     return shown
 
 
-def _bars(store: Store, name: str, skipped: bool, frequency: pl.DataFrame, title: str) -> dg.MetadataValue:
+def _bars(store: Store, name: str, frequency: pl.DataFrame, title: str) -> dg.MetadataValue:
     def bars(path: Path) -> None:
         from pipelines.figures.genres import frequency_chart  # noqa: PLC0415
 
         frequency_chart(frequency, path, title)
 
-    return picture(keep_picture(store, name, skipped, bars))
+    return _picture(store, name, [frequency, title], bars)
 
 
-def _heat_map(store: Store, table: str, corpus: Corpus, skipped: bool) -> dg.MetadataValue:
+def _heat_map(store: Store, table: str, corpus: Corpus) -> dg.MetadataValue:
+    pairs = read_frame(store, table).filter(pl.col("corpus") == corpus.name)
+    if table == "genre.correlation":
+        pairs = pairs.filter(pl.col("scheme") == "")
+    value, genres_shown = MAPS[table], scope_genres(store, corpus)
+    title = f"{corpus.name}: {TITLES[value]}"
+
     def heat_map(path: Path) -> None:
         from pipelines.figures.genres import genre_map  # noqa: PLC0415
 
-        pairs = read_frame(store, table).filter(pl.col("corpus") == corpus.name)
-        if table == "genre.correlation":
-            pairs = pairs.filter(pl.col("scheme") == "")
-        value = MAPS[table]
-        title = "P(column | row)" if value == "conditional_probability" else "correlation of row with column"
-        genre_map(pairs, scope_genres(store, corpus), path, f"{corpus.name}: {title}", value)
+        genre_map(pairs, genres_shown, path, title, value)
 
-    return picture(keep_picture(store, f"{table.replace('.', '_')}_{corpus.name}", skipped, heat_map))
+    return _picture(store, f"{table.replace('.', '_')}_{corpus.name}", [pairs, genres_shown, title], heat_map)
 
 
-def _figure(store: Store, name: str, skipped: bool) -> dg.MetadataValue:
+def _figure(store: Store, name: str) -> dg.MetadataValue:
     """Draw a figure of the thesis from the tables."""
-    corpus = load_corpus(THESIS)
     if name == "jiang2024_figure_5_1":
-        return _bars(store, name, skipped, _frequency(store, THESIS, "all"), "The most frequent genres of all tracks")
+        return _bars(store, name, _frequency(store, THESIS, "all"), "The most frequent genres of all tracks")
+    columns = ("lyrics_status", "words_before", "words_after")
+    read = read_columns(store, "core.lyrics", load_corpus(THESIS).dataset, columns)
+    lyrics = read.filter(pl.col("lyrics_status") == "ok")
 
     def lengths(path: Path) -> None:
         from pipelines.figures.lyrics import lyrics_lengths  # noqa: PLC0415
 
-        columns = ("lyrics_status", "words_before", "words_after")
-        lyrics = read_columns(store, "core.lyrics", corpus.dataset, columns).filter(pl.col("lyrics_status") == "ok")
         lyrics_lengths(lyrics, path, "Words of the lyrics before and after repetitions were removed")
 
-    return picture(keep_picture(store, name, skipped, lengths))
+    return _picture(store, name, [lyrics], lengths)
+
+
+def _picture(store: Store, name: str, shown: list[Any], draw: Callable[[Path], None]) -> dg.MetadataValue:
+    """The picture of some frames and words, drawn unless it shows these already."""
+    path = store.figures / f"{name}.png"
+    inputs = DRAWN.inputs(*(part.write_csv() if isinstance(part, pl.DataFrame) else part for part in shown))
+    make_file(store, path, inputs, lambda: draw(path))
+    return picture(path)
 
 
 def _frequency(store: Store, corpus: str, scope: str) -> pl.DataFrame:

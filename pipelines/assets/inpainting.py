@@ -10,8 +10,9 @@ import polars as pl
 
 from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import pretrain_key
-from pipelines.figures.inpainting import Image, Inpainted, inpainting_chart
-from pipelines.launch import TINY_PROFILES, is_finished, start, worker_command
+from pipelines.currency import make_file
+from pipelines.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
+from pipelines.launch import TINY_PROFILES, WEIGHTS, is_finished, start, worker_command
 from pipelines.plan import Plan, Setting
 from pipelines.plan.schema import PRETRAIN
 from pipelines.resources import MgcResource
@@ -24,7 +25,6 @@ FIGURE = "jiang2024_table_6_10"
 FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
 WORKER = "mgc_models.inpaint"
 OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
-TRACKS, PICTURES = 256, 2
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
@@ -64,8 +64,8 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
         changed = write_if_changed(store, {INPAINTING: table})
         yield table_result(store, INPAINTING, skipped=not changed)
         path = store.figures / f"{FIGURE}.png"
-        inputs = " ".join(file_sha256(store.run(run_id) / OUTPUT) for run_id in sorted(set(table["run_id"])))
-        yield figure_result(path, inputs, lambda: inpainting_chart(pictures(found), path, inputs), FIGURE_KEY)
+        inputs = STEP.inputs([file_sha256(store.run(run_id) / OUTPUT) for run_id in sorted(set(table["run_id"]))])
+        yield figure_result(store, path, inputs, lambda: inpainting_chart(pictures(found), path), FIGURE_KEY)
 
     return inpaint
 
@@ -86,12 +86,19 @@ def inpainted(
     run: Run,
     ratios: tuple[float, ...],
 ) -> pl.DataFrame:
-    """What the worker wrote beside the run's weights; it is started if that is not there."""
-    output = store.run(run["run_id"]) / OUTPUT
-    if not output.is_file():
+    """What the worker wrote beside the run's weights; it is started if that is not of these weights and ratios.
+
+    The run's id stands for the corpus, its spectrograms and the settings of the masking.
+    """
+    folder = store.run(run["run_id"])
+
+    def fill_in() -> None:
         job = write_job(store, run, ratios)
         start(context, pipes, worker_command(WORKER, job, 1), "Inpainting")
-    return pl.read_parquet(output)
+
+    inputs = STEP.inputs(run["run_id"], file_sha256(folder / WEIGHTS), ratios)
+    make_file(store, folder / OUTPUT, inputs, fill_in)
+    return pl.read_parquet(folder / OUTPUT)
 
 
 def write_job(store: Store, run: Run, ratios: tuple[float, ...]) -> Path:

@@ -1,7 +1,7 @@
 """Groups results and report: run tables, printed beside ours, significance, learning curves, catalogue, HTML page."""
 
-import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -9,26 +9,29 @@ import polars as pl
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
 from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
 from pipelines.assets.training import current_plan, selected_runs
-from pipelines.figures.files import drawn_from
+from pipelines.currency import make_file
+from pipelines.figures.files import STEP as DRAWN
 from pipelines.figures.learning_curves import learning_curves
-from pipelines.report.build import write_report
+from pipelines.plan import Plan
+from pipelines.report.build import CATALOGUE, write_report
 from pipelines.resources import MgcResource
+from pipelines.stages.common import read_columns
 from pipelines.transforms.planned import finished_counts, planned_runs
 from pipelines.transforms.published import published
 from pipelines.transforms.results import results
-from pipelines.transforms.runs import RunFileError, gather_runs
+from pipelines.transforms.runs import RunFileError, fewer_runs, gather_runs
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
 from warehouse.printed import with_spread
-from warehouse.store import replacing
-from warehouse.tables import table_hash
+from warehouse.store import Store
+from warehouse.tables import table_files, table_hash
 
 RUN_TABLES = ("run.runs", "run.epochs", "run.fold_scores", "run.genre_ap", "run.timings")
 RESULT_TABLES = ("report.results", "report.significance")
 FIGURE_KEY = dg.AssetKey(["figures", "learning_curves"])
 CATALOGUE_KEY = dg.AssetKey(["catalogue"])
 REPORT_KEY = dg.AssetKey(["report", "html"])
-FIGURE_VERSION = "2"
+MOST_NAMED = 5  # settings in one message
 
 
 def results_assets(
@@ -63,6 +66,8 @@ def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
             tables = gather_runs(store, planned.all_runs())
         except RunFileError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
+        trains = not set(training_keys).isdisjoint(context.job_def.asset_layer.executable_asset_keys)
+        keep_what_exists(context, store, tables.runs, plan, trains=trains)
         changed = write_if_changed(store, tables.by_name())
         own = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
         counts = finished_counts(plan, planned, own, tables.runs["run_id"].to_list())
@@ -71,6 +76,34 @@ def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
             yield table_result(store, name, metadata=counts if name == "run.runs" else None, skipped=not changed)
 
     return gather
+
+
+def keep_what_exists(
+    context: dg.AssetExecutionContext, store: Store, runs: pl.DataFrame, plan: Plan, *, trains: bool
+) -> None:
+    """Do not replace finished runs by fewer; a job that trains only warns, for it follows what it was told to train.
+
+    Raises:
+        dagster.Failure: in a job without training, if settings of the plan would lose runs.
+    """
+    if not table_files(store, "run.runs"):
+        return
+    lost = fewer_runs(read_columns(store, "run.runs", "all", ["setting_id", "stage"]), runs, plan.settings)
+    if not lost:
+        return
+    shown = f"{'; '.join(lost[:MOST_NAMED])}{' and others' if len(lost) > MOST_NAMED else ''}"
+    what = (
+        f"Fewer finished runs than {store.root} has results of, for {len(lost)} settings: {shown}. Their folders are "
+        "gone, or the data, weights, settings or code that they rest on have changed."
+    )
+    if trains:
+        context.log.warning("%s This job does not train them; `dagster job execute -j full_repro` does.", what)
+        return
+    raise dg.Failure(
+        description=f"{what} Nothing was replaced. Train them with `dagster job execute -j full_repro`, take a new "
+        f"store with MGC_STORE, or delete {store.table('run.runs')} to let the old results go.",
+        allow_retries=False,
+    )
 
 
 def published_table() -> dg.AssetsDefinition:
@@ -130,20 +163,21 @@ def learning_curve_pictures() -> dg.AssetsDefinition:
         group_name="results",
         kinds={"matplotlib"},
         owners=OWNERS,
-        code_version=FIGURE_VERSION,
+        code_version=str(DRAWN.version),
         description="Mean losses per epoch of pretraining and training with their range over folds, by setting.",
     )
     def draw(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
         runs, epochs = frame_of(store, "run.runs"), frame_of(store, "run.epochs")
-        inputs = f"{FIGURE_VERSION} {table_hash(store, 'run.runs')} {table_hash(store, 'run.epochs')}"
-        paths = [store.figures / f"learning_curves_{work}.png" for work in sorted(runs["work"].unique())]
-        stale = [path for path in paths if drawn_from(path) != inputs]
-        for path in stale:
-            own = runs.filter(work=path.stem.removeprefix("learning_curves_"))
-            learning_curves(own, epochs, path, inputs)
-        shown: dict[str, dg.MetadataValue] = {path.stem: picture(path) for path in paths}
-        return dg.MaterializeResult(metadata={**shown, "unchanged": not stale})
+        inputs = DRAWN.inputs(table_hash(store, "run.runs"), table_hash(store, "run.epochs"))
+        shown: dict[str, dg.MetadataValue] = {}
+        drawn = False
+        for work in sorted(runs["work"].unique()):
+            path = store.figures / f"learning_curves_{work}.png"
+            draw_work = partial(learning_curves, runs.filter(work=work), epochs, path)
+            drawn = make_file(store, path, inputs, draw_work) or drawn
+            shown[path.stem] = picture(path)
+        return dg.MaterializeResult(metadata={**shown, "unchanged": not drawn})
 
     return draw
 
@@ -161,15 +195,9 @@ def catalogue(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def export(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
-        note = store.root / "state" / "catalogue.json"
-        hashes = {name: table_hash(store, name) for name in load_contract()}
-        inputs = json.dumps({"root": str(store.root.absolute()), "tables": hashes}, sort_keys=True) + "\n"
-        current = store.catalogue.exists() and note.exists() and note.read_text() == inputs
-        if not current:
-            export_catalogue(store)
-            with replacing(note) as temporary:
-                temporary.write_text(inputs)
-        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.catalogue), "unchanged": current})
+        inputs = CATALOGUE.inputs({name: table_hash(store, name) for name in load_contract()})
+        written = make_file(store, store.catalogue, inputs, lambda: export_catalogue(store))
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.catalogue), "unchanged": not written})
 
     return export
 

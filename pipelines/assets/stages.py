@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 
@@ -63,11 +62,3 @@ def pass_results(
 def music4all_layout(store: Store, settings: Settings) -> music4all.Layout:
     """Where the configured (or generated) Music4All lies."""
     return music4all.locate(dataset_root(store, settings, music4all.DATASET))
-
-
-def keep_picture(store: Store, name: str, skipped: bool, draw: Callable[[Path], None]) -> Path:
-    """Draw `<store>/figures/<name>.png` unless it is there and nothing changed."""
-    path = store.figures / f"{name}.png"
-    if not (skipped and path.is_file()):
-        draw(path)
-    return path

@@ -22,6 +22,7 @@ from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
 DATASET = "fma"
 NAME = load_about(DATASET).name
 METADATA, TRACKS, GENRES = "fma_metadata", "fma_metadata/tracks.csv", "fma_metadata/genres.csv"
+KNOWN_ISSUES_FILE = FOLDER / "fma_known_issues.toml"
 AUDIO_FOLDERS = ("fma_medium", "fma_large", "fma_full", "fma_small")
 AUDIO_SUFFIXES = (".mp3", ".wav", ".flac")
 HEADER_ROWS = 3
@@ -142,7 +143,7 @@ def as_track_id(stem: str) -> str:
 @cache
 def known_issues() -> dict[str, str]:
     """Clips that users of the dataset found broken, track id -> reason (fma_known_issues.toml)."""
-    issues = tomllib.loads((FOLDER / "fma_known_issues.toml").read_text(encoding="utf-8"))
+    issues = tomllib.loads(KNOWN_ISSUES_FILE.read_text(encoding="utf-8"))
     return {str(track): reason for reason, issue in reversed(issues.items()) for track in issue["tracks"]}
 
 

@@ -6,18 +6,17 @@ killed extraction goes on where it stopped.
 
 import math
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 
 from mgc_models.features.settings import MIN_DURATION_S
-from pipelines.currency import Outputs, content_hash, note_inputs, raw_is_current
+from pipelines.currency import Outputs, Step, note_inputs, raw_is_current
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.rejects import Reject, rejects_frame
 from pipelines.features.sources import AudioSource
 from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, read_note, shard_fingerprint
+from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, read_note
 from pipelines.features.wanted import spectrogram_specs
 from pipelines.parallel import Log, map_tasks, one_at_a_time
 from pipelines.stages.common import write_parts
@@ -28,6 +27,12 @@ VERSION = 3
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
 SHARDS_PER_BLOCK = 16  # about five minutes' work of two cores
 FEWEST_TRACKS_PER_SHARD, SHARDS_OF_A_SMALL_DATASET = 16, 8  # so that a small dataset keeps several cores busy
+STEP = Step(
+    "spectrograms",
+    VERSION,
+    settings={"min_duration_s": MIN_DURATION_S},
+    libraries=("soundfile", "soxr", "torch", "torchaudio"),  # a newer decoder may read what this one cannot
+)
 AUDIT_SCHEMA = {
     "track_id": pl.String,
     "audio_path": pl.String,
@@ -66,9 +71,8 @@ def build_audio(store: Store, source: AudioSource, log: Log) -> bool:
 def _build(store: Store, source: AudioSource, log: Log) -> bool:
     specs, stage, outputs = spectrogram_specs(source.dataset), f"{source.dataset}-audio", audio_outputs(source.dataset)
     tasks = plan_shards(store, source, specs)
-    seen = content_hash(
-        VERSION, source.ids, [task.fingerprint for task in tasks], source.strangers, source.known_issues
-    )
+    fingerprints = [task.fingerprint for task in tasks]
+    seen = STEP.inputs(source.ids, fingerprints, source.strangers, dict(source.known_issues))
     whole = all(shards_are_whole(store, feature_part(spec.name, source.dataset)) for spec in specs)
     if whole and all(raw_is_current(store, stage, seen, part) for part in outputs):
         return False
@@ -100,7 +104,6 @@ def plan_shards(store: Store, source: AudioSource, specs: Sequence[FeatureSpec])
     ids, name = source.ids, source.dataset
     small = min(SHARDS_OF_A_SMALL_DATASET, len(ids) // FEWEST_TRACKS_PER_SHARD)
     count = max(1, small, math.ceil(len(ids) / TRACKS_PER_SHARD))
-    code = f"{VERSION} soundfile {version('soundfile')}"  # a newer decoder may read what this one cannot
     tasks = []
     for number in range(count):
         chunk = ids[number * len(ids) // count : (number + 1) * len(ids) // count]
@@ -113,7 +116,7 @@ def plan_shards(store: Store, source: AudioSource, specs: Sequence[FeatureSpec])
                 source.root,
                 MIN_DURATION_S,
                 files,
-                shard_fingerprint(code, specs, MIN_DURATION_S, files),
+                STEP.inputs([spec.hash for spec in specs], files),
             )
         )
     return tasks
@@ -167,9 +170,7 @@ def _write(store: Store, source: AudioSource, outcomes: Sequence[ShardOutcome], 
     audit, rejects = _audit(source, outcomes)
     checksums = [info.sha256 for outcome in outcomes for info in outcome.infos]
     hashes = [spec.hash for spec in specs]
-    inputs = content_hash(
-        VERSION, hashes, checksums, sorted(audit), sorted(map(str, rejects)), dict(source.known_issues)
-    )
+    inputs = STEP.inputs(hashes, checksums, sorted(audit), sorted(map(str, rejects)), dict(source.known_issues))
     tables, *shards = audio_outputs(source.dataset)
     frames = {
         "core.audio_files": pl.DataFrame(audit, AUDIT_SCHEMA, orient="row").with_columns(

@@ -2,18 +2,19 @@
 
 import polars as pl
 
-from pipelines.currency import Outputs, content_hash, is_current
+from pipelines.currency import Outputs, Step, is_current
 from pipelines.stages.common import read_frame, write_parts
 from warehouse.store import Store
 from warehouse.tables import table_hash
 
 VERSION = 1
+STEP = Step("duplicates of audio", VERSION)
 OUTPUTS: Outputs = {"core.audio_duplicates": "all"}
 
 
 def build_duplicates(store: Store) -> bool:
     """List the tracks that share their audio file's bytes with another; returns whether anything was done."""
-    inputs = content_hash(VERSION, table_hash(store, "core.audio_files"))
+    inputs = STEP.inputs(table_hash(store, "core.audio_files"))
     if is_current(store, OUTPUTS, inputs):
         return False
     return write_parts(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mgc_models.errors import WeightsError
+from mgc_models.features.embedder_files import embedder_identity
 from pipelines.datasets.errors import DatasetError
 from pipelines.transforms.genre_graph import Matrix, ngram_vectors
-from warehouse.tables import file_sha256
 
 BERT, NGRAMS = "bert", "character_ngrams"
 
@@ -25,11 +26,8 @@ def vectors_identity(bert: str | None) -> list[str]:
     """
     if not bert:
         return [NGRAMS]
-    from mgc_models.errors import WeightsError  # noqa: PLC0415
-    from mgc_models.hub import bert_folder, weights_file  # noqa: PLC0415
-
     try:
-        return [BERT, file_sha256(weights_file(bert_folder(bert)))]
+        return [BERT, embedder_identity("bert", bert)]
     except WeightsError as error:
         raise DatasetError(str(error)) from error
 
@@ -46,7 +44,7 @@ def name_vectors(names: Sequence[str], bert: str | None) -> NameVectors:
     """
     if not bert:
         return NameVectors(NGRAMS, ngram_vectors(names))
-    from mgc_models.errors import TokenizerError, WeightsError  # noqa: PLC0415
+    from mgc_models.errors import TokenizerError  # noqa: PLC0415
     from mgc_models.genre_names import name_vectors as from_bert  # noqa: PLC0415
 
     try:

@@ -3,7 +3,7 @@
 from mgc_models.features.lyric_lines import line_rows
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.vocabulary import FILE, read_vocabulary
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.features.lyric_shards import LyricsTask, Made, lyric_outputs, save_vocabulary, write_lyric_shards
 from pipelines.features.tables import feature_frames, shards_are_whole
 from pipelines.features.wanted import LyricFeature
@@ -15,6 +15,7 @@ from warehouse.store import Store
 
 VERSION = 1
 LINES, WORDS_PER_LINE = (feature_settings("lyric_lines")[name] for name in ("lines", "words_per_line"))
+STEP = Step("lyric lines", VERSION, settings={"lines": LINES, "words_per_line": WORDS_PER_LINE})
 
 
 def build_lyric_lines(store: Store, feature: LyricFeature, log: Log) -> bool:
@@ -27,7 +28,7 @@ def build_lyric_lines(store: Store, feature: LyricFeature, log: Log) -> bool:
 def _build(store: Store, feature: LyricFeature, part: str, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", feature.lyrics)
     vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
-    inputs = content_hash(VERSION, LINES, WORDS_PER_LINE, lyrics, vocabulary)
+    inputs = STEP.inputs(lyrics, vocabulary)
     folder = store.feature(feature.name, feature.lyrics)
     there = (folder / FILE).is_file() and shards_are_whole(store, part)
     if there and is_current(store, lyric_outputs(feature), inputs):

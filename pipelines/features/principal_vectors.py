@@ -14,7 +14,7 @@ from mgc_models.features.principal_words import STOP_WORDS_FILE
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.vocabulary import FILE, read_vocabulary
 from mgc_models.features.word_embedders import BACKENDS, EmbedderOptions, embedder_shape, lyric_vectors, open_embedder
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.datasets.errors import DatasetError
 from pipelines.features.lyric_shards import Made, lyric_outputs, remove_other_shards, save_vocabulary
 from pipelines.features.tables import feature_frames, shards_are_whole
@@ -28,6 +28,13 @@ from warehouse.tables import table_hash
 
 VERSION = 1
 SETTINGS = feature_settings("principal_vectors")
+STEP = Step(
+    "vectors of principal words",
+    VERSION,
+    files=(STOP_WORDS_FILE,),
+    settings=SETTINGS,
+    libraries=("numpy", "torch", "transformers", "tokenizers"),
+)
 OPTIONS = EmbedderOptions(tuple(SETTINGS["bert_layers"]), SETTINGS["bert_pooling"])
 TRACKS_PER_SHARD = 1024
 SONGS_AT_A_TIME = 32
@@ -109,7 +116,7 @@ def _build(store: Store, feature: LyricFeature, part: str, weights: Mapping[str,
     lyrics = part_hash(store, "core.lyrics", feature.lyrics)
     members = table_hash(store, feature.members) if feature.members else ""
     vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
-    inputs = content_hash(VERSION, dict(SETTINGS), lyrics, members, vocabulary, backend.name, backend.identity)
+    inputs = STEP.inputs(lyrics, members, vocabulary, backend.name, backend.identity)
     folder = store.feature(feature.name, feature.lyrics)
     there = (folder / FILE).is_file() and shards_are_whole(store, part)
     if there and is_current(store, lyric_outputs(feature), inputs):
@@ -160,7 +167,7 @@ def _tasks(
         chunk = texts[start : start + TRACKS_PER_SHARD]
         name = f"shard-{number:05}"
         note = store.root / "state" / spec.name / f"{name}.json"
-        fingerprint = content_hash(VERSION, spec.json, chunk)
+        fingerprint = STEP.inputs(spec.json, chunk)
         tasks.append(VectorsTask(number, folder / f"{name}.parquet", note, spec, backend, chunk, fingerprint))
     return tasks
 

@@ -1,12 +1,10 @@
 """What an extraction worker is given and gives back, and the notes that let a killed extraction go on."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.currency import content_hash
 from pipelines.datasets.rejects import Reject
 from warehouse.shards import FeatureSpec, ShardInfo
 from warehouse.store import replacing
@@ -75,13 +73,6 @@ class ShardOutcome:
     lengths: list[tuple[str, list[int]]]
     audit: list[AuditRow]
     rejects: list[Reject]
-
-
-def shard_fingerprint(
-    version: str, specs: Iterable[FeatureSpec], min_duration_s: float, files: tuple[AudioFile, ...]
-) -> str:
-    """Hash of what decides shards: code, specifications, and names, sizes and times of the files."""
-    return content_hash(version, [spec.hash for spec in specs], min_duration_s, files)
 
 
 def write_note(task: ShardTask, outcome: ShardOutcome) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 
 from mgc_models.features.settings import feature_settings
 from pipelines.corpora import Corpus
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.datasets.errors import DatasetError
 from pipelines.features.tables import feature_frames, shards_are_whole
@@ -35,6 +35,12 @@ FEATURE = "lyric_tokens"
 TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENS, VOCABULARY_SIZE = (feature_settings(FEATURE)[name] for name in ("max_tokens", "vocabulary_size"))
 TRACKS_PER_SHARD = 4096
+STEP = Step(
+    "lyric tokens",
+    VERSION,
+    settings={"max_tokens": MAX_TOKENS, "vocabulary_size": VOCABULARY_SIZE},
+    libraries=("tokenizers",),
+)
 
 
 def part_of(dataset: str) -> str:
@@ -89,7 +95,7 @@ def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
     tokenizer = store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE
     members, lyrics = f"corpus.{corpus.name}", corpus.matched_dataset
     sources = [part_hash(store, members), part_hash(store, "core.lyrics", lyrics), file_sha256(tokenizer)]
-    inputs = content_hash(VERSION, MAX_TOKENS, *sources)
+    inputs = STEP.inputs(sources)
     with one_at_a_time(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
         if _is_current(store, corpus.dataset, inputs):
             return False
@@ -105,7 +111,7 @@ def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
 def _build(store: Store, bert: str | None, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
     source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
-    inputs = content_hash(VERSION, MAX_TOKENS, VOCABULARY_SIZE, lyrics, source)
+    inputs = STEP.inputs(lyrics, source)
     if _is_current(store, music4all.DATASET, inputs):
         return False
     texts = usable_lyrics(store, music4all.DATASET)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mgc_models.features.settings import feature_settings
 from mgc_models.features.words import words
-from pipelines.currency import Outputs, content_hash, note_inputs, part_hash, raw_is_current
+from pipelines.currency import Outputs, Step, note_inputs, part_hash, raw_is_current
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.folder import entry
 from pipelines.features.wanted import Vocabulary
@@ -23,6 +23,7 @@ from warehouse.tables import table_hash
 VERSION = 1
 TABLE = "feature.word_vectors"
 SETTINGS = feature_settings("word_vectors")
+STEP = Step("word vectors", VERSION, settings=SETTINGS, libraries=("numpy", "scipy", "scikit-learn"))
 SCHEMA: dict[str, Any] = {
     "vocabulary": pl.String,
     "word_index": pl.Int32,
@@ -56,7 +57,7 @@ def build_word_vectors(store: Store, vocabulary: Vocabulary, word2vec: str | Non
     lyrics = part_hash(store, "core.lyrics", vocabulary.lyrics)
     members = table_hash(store, vocabulary.members) if vocabulary.members else ""
     look = [entry(file).bytes, entry(file).mtime_ns, str(file)] if file else []
-    seen = content_hash(VERSION, dict(SETTINGS), lyrics, members, look)
+    seen = STEP.inputs(lyrics, members, look)
     if raw_is_current(store, stage, seen, outputs(vocabulary)):
         return False
     texts = [text for _, text in usable_lyrics(store, vocabulary.lyrics, vocabulary.members)]
@@ -75,7 +76,7 @@ def build_word_vectors(store: Store, vocabulary: Vocabulary, word2vec: str | Non
         },
         SCHEMA,
     )
-    inputs = content_hash(VERSION, dict(SETTINGS), lyrics, members, file_sha256(file) if file else "")
+    inputs = STEP.inputs(lyrics, members, file_sha256(file) if file else "")
     write_parts(store, outputs(vocabulary), {TABLE: frame}, inputs)
     note_inputs(store, stage, seen, inputs)
     return True

@@ -12,14 +12,13 @@ PRINTED, OURS = "#B8C0C8", "#0072B2"
 BAR = 0.38
 
 
-def printed_beside_ours(rows: pl.DataFrame, title: str, path: Path, inputs: str) -> None:
+def printed_beside_ours(rows: pl.DataFrame, title: str, path: Path) -> None:
     """Draw a bar for the printed number and one for ours, with our standard deviation, per row of the table.
 
     Args:
         rows: Columns row_label, printed_mean, ours_mean, ours_sd of one metric, in printed order.
         title: The metric.
         path: Where the PNG goes.
-        inputs: Hash of what is drawn, kept in the file.
     """
     figure = Figure(figsize=(max(4.6, 1.3 * rows.height + 1.5), 3.8), layout="constrained")
     axes = figure.subplots()
@@ -36,4 +35,4 @@ def printed_beside_ours(rows: pl.DataFrame, title: str, path: Path, inputs: str)
     axes.margins(y=0.15)
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path, inputs)
+    save(figure, path)

@@ -5,19 +5,21 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from pipelines.currency import Step
 from pipelines.figures.files import save
 
+VERSION = 1
+STEP = Step("genre embeddings", VERSION)
 POINT = "#0072B2"
 STAGES = {"before": "node features", "after": "after the graph convolution"}
 
 
-def embedding_chart(rows: pl.DataFrame, path: Path, inputs: str) -> None:
+def embedding_chart(rows: pl.DataFrame, path: Path) -> None:
     """Draw the genres of one run as named points, a panel per stage.
 
     Args:
         rows: Columns genre, stage, x, y of one setting.
         path: Where the PNG goes.
-        inputs: Hash of what is drawn, kept in the file.
     """
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     for axes, (stage, title) in zip(figure.subplots(1, 2), STAGES.items(), strict=True):
@@ -31,4 +33,4 @@ def embedding_chart(rows: pl.DataFrame, path: Path, inputs: str) -> None:
         axes.set_xlabel("first principal component")
         axes.set_ylabel("second principal component")
         axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path, inputs)
+    save(figure, path)

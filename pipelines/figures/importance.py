@@ -12,13 +12,12 @@ AUDIO, LYRICS, RATIO = "#0072B2", "#E69F00", "#444444"
 BAR = 0.38
 
 
-def importance_chart(rows: pl.DataFrame, path: Path, inputs: str) -> None:
+def importance_chart(rows: pl.DataFrame, path: Path) -> None:
     """Draw both importances as bars in percent, and their ratio below.
 
     Args:
         rows: Columns genre, audio_importance, lyrics_importance, importance_ratio; one row per coarse genre.
         path: Where the PNG goes.
-        inputs: Hash of what is drawn, kept in the file.
     """
     figure = Figure(figsize=(max(5.0, 0.62 * rows.height + 1.6), 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -36,4 +35,4 @@ def importance_chart(rows: pl.DataFrame, path: Path, inputs: str) -> None:
     below.set_xticks(places, rows["genre"].to_list(), rotation=45, ha="right", parse_math=False)
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path, inputs)
+    save(figure, path)

@@ -8,8 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipelines.currency import Step
 from pipelines.figures.files import save
 
+VERSION = 1
+TRACKS, PICTURES = 256, 2  # that are filled in, and of these shown
+STEP = Step("inpainting", VERSION, settings={"tracks": TRACKS, "pictures": PICTURES})
 Image = NDArray[np.float32]
 
 
@@ -34,13 +38,12 @@ class Inpainted:
     filled: Image
 
 
-def inpainting_chart(rows: Sequence[Inpainted], path: Path, inputs: str) -> None:
+def inpainting_chart(rows: Sequence[Inpainted], path: Path) -> None:
     """Draw original, masked and filled spectrogram side by side, a line for each track and ratio.
 
     Args:
         rows: What to draw.
         path: Where the PNG goes.
-        inputs: Hash of what is drawn, kept in the file.
     """
     figure = Figure(figsize=(9.6, 1.5 * max(1, len(rows)) + 0.5), layout="constrained")
     grid = figure.subplots(max(1, len(rows)), 3, squeeze=False, sharex=True, sharey=True)
@@ -55,4 +58,4 @@ def inpainting_chart(rows: Sequence[Inpainted], path: Path, inputs: str) -> None
             axes.set_title(title, fontsize=8, parse_math=False)
             axes.set_xticks([])
             axes.set_yticks([])
-    save(figure, path, inputs)
+    save(figure, path)

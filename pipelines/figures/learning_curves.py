@@ -27,14 +27,13 @@ STAGES = ("pretrain", "evaluate")
 LOOKS = tuple((colour, style) for style in ("-", "--", ":", "-.") for colour in COLOURS)
 
 
-def learning_curves(runs: pl.DataFrame, epochs: pl.DataFrame, path: Path, inputs: str) -> None:
+def learning_curves(runs: pl.DataFrame, epochs: pl.DataFrame, path: Path) -> None:
     """Draw mean and range over folds: a row of panels per stage, a panel per metric, a line per setting.
 
     Args:
         runs: `run.runs`.
         epochs: `run.epochs`.
         path: PNG to write.
-        inputs: Hash of what is drawn, kept in the file (see `files.drawn_from`).
     """
     curves = (
         epochs.drop_nulls("value")
@@ -60,7 +59,7 @@ def learning_curves(runs: pl.DataFrame, epochs: pl.DataFrame, path: Path, inputs
     keys = [Line2D([], [], color=colour, linestyle=style, label=name) for name, (colour, style) in looks.items()]
     if keys:
         figure.legend(handles=keys, loc="outside lower center", ncols=columns, fontsize="x-small", frameon=False)
-    save(figure, path, inputs)
+    save(figure, path)
 
 
 def metrics_of(curves: pl.DataFrame) -> list[str]:

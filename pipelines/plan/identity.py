@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from mgc_models.spec import Settings
+from mgc_models.spec_parser import parse
 
 
 def canonical_json(value: Any) -> str:
@@ -15,6 +20,18 @@ def canonical_json(value: Any) -> str:
 def sha256_of(value: Any) -> str:
     """SHA-256 of the canonical JSON of a value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def settings_identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as training reads them: what they leave out has its default, so a changed default is another run.
+
+    Args:
+        settings: Resolved settings of a model that exists.
+
+    Raises:
+        mgc_models.spec.SpecError: if training would refuse them.
+    """
+    return asdict(parse(Settings, settings, ""))
 
 
 def weight_identity(source: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.plan.identity import sha256_of, weight_identity
+from pipelines.plan.identity import settings_identity, sha256_of, weight_identity
 from pipelines.plan.models import IMPLEMENTED
 from pipelines.plan.schema import EVALUATE, INITS, PRETRAIN, Plan, Pretraining, Setting
 from warehouse.store import FORMAT_VERSION
@@ -61,14 +61,14 @@ def run_id_of(
     """Name a run by everything that can change its result, and nothing else.
 
     Args:
-        settings: Resolved settings.
+        settings: Resolved settings; what they leave to a default counts too.
         data: What it is trained on: names, hashes and fold, no paths.
         weights: Identity of each pretrained source; None where the run starts from random weights.
         pretrained: run_id of the pretraining it starts from.
     """
     return sha256_of(
         {
-            "settings": settings,
+            "settings": settings_identity(settings),
             "data": data,
             "weights": weights,
             "pretrained": pretrained,

@@ -10,20 +10,22 @@ from typing import Any
 from pipelines.planted.experiment import WORKS, Experiment, read_experiment, runs_of
 from pipelines.planted.page import Scores, page
 from pipelines.planted.training import TrainingFailedError, result_of, train
-from warehouse.store import Store, replacing
+from warehouse.claim import claim
+from warehouse.store import Store, StoreError, replacing
 
 PAGE = Path("docs/planted.md")
 Runs = list[dict[str, list[dict[str, Any]]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, test, write the page; 1 when training failed."""
+    """Train, test, write the page; 1 when training failed, or the store belongs to others."""
     options = _parser().parse_args(arguments)
     store = Store(options.store.absolute())
     works = [options.only] if options.only else list(WORKS)
     ends = time.monotonic() + 60 * options.minutes
     findings: dict[str, tuple[Experiment, Scores]] = {}
     try:
+        claim(store, "sample", "sample")
         for work in WORKS:
             experiment = read_experiment(work)
             repetitions = [runs_of(experiment, number, store) for number in range(experiment.repetitions)]
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 finished = train(store, f"planted_{work}", everything, max(share, 0.0))
                 print(f"{work}: {'all runs are finished' if finished else 'stopped by the clock'}")
             findings[work] = experiment, _scores(store, experiment, repetitions)
-    except TrainingFailedError as error:
+    except (StoreError, TrainingFailedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return _write(findings, options.page)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.corpora import Correlation
-from pipelines.plan.runs import TRAINING_VERSION, sha256_of
+from pipelines.plan.identity import settings_identity, sha256_of
+from pipelines.plan.runs import TRAINING_VERSION
 from pipelines.planted.corpus import TRAIN, PlantedCorpus, write_corpus
 from pipelines.planted.worlds import cue_world, factor_world
 from pipelines.transforms.genre_graph import genre_graph, name_cosine, ngram_vectors
@@ -103,7 +104,13 @@ def _run(
     work: str, row: str, stage: str, settings: Mapping[str, Any], data: Mapping[str, Any], pretrained: str | None
 ) -> dict[str, Any]:
     versions = {"store": FORMAT_VERSION, "training": TRAINING_VERSION}
-    content = {"stage": stage, "settings": settings, "data": data, "pretrained": pretrained, "versions": versions}
+    content = {
+        "stage": stage,
+        "settings": settings_identity(settings),
+        "data": data,
+        "pretrained": pretrained,
+        "versions": versions,
+    }
     run = {
         "run_id": f"planted-{sha256_of(content)[:16]}",
         "work": work,

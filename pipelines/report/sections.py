@@ -55,8 +55,9 @@ def table_row(printed: PrintedTable, row: Row, cells: Cells) -> list[object]:
     """Label, one cell per metric, status with the tracks behind the scores and what is missing."""
     lines = [cells.get((printed.work, printed.table_id, row.row_id, metric.name)) for metric in printed.metrics]
     status = next((line["status"] for line in lines if line), "no result yet")
-    shown = tag("span", status, class_="status done" if status == DONE else "status")
-    notes = sorted({line["note"] for line in lines if line and line["note"]})
+    mixed = next((f"runs differ in {line['mixed']}" for line in lines if line and line["mixed"]), None)
+    shown = tag("span", status, class_="status done" if status == DONE and not mixed else "status")
+    notes = sorted({line["note"] for line in lines if line and line["note"]}) + ([mixed] if mixed else [])
     about = [*tracks_scored(next((line for line in lines if line), None)), *notes]
     state = join([shown, *(tag("span", words, class_="why") for words in about)])
     numbers = [number_cell(row.printed_number(m), line, m) for m, line in zip(printed.metrics, lines, strict=True)]

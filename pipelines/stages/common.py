@@ -4,15 +4,52 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from pipelines.currency import Outputs, is_current
 from pipelines.settings import DATASET_VARIABLES, Settings
+from warehouse.claim import claim
 from warehouse.contract import arrow_schema
-from warehouse.store import Store
-from warehouse.tables import read_table, write_table
+from warehouse.store import Store, StoreError
+from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, write_table
 
 NOT_CONFIGURED = "not configured"
 SAMPLE_FOLDER = "sample"
+# The part that tells whether a dataset was read into a store.
+READ_INTO: Mapping[str, tuple[str, str]] = {
+    **{dataset: ("core.raw_files", dataset) for dataset in ("music4all", "msd", "genius", "fma")},
+    "fma_lyrics": ("core.lyrics", "fma"),
+}
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of a configuration, claimed for its kind of data and its profile.
+
+    Raises:
+        StoreError: as `warehouse.claim.claim`, or if a dataset that was read into the store is no longer configured:
+            its tables and all that rests on them would be emptied.
+    """
+    store = Store(settings.store)
+    claim(store, settings.data_kind, settings.profile)
+    gone = [name for name, part in READ_INTO.items() if not settings.is_configured(name) and _is_read(store, *part)]
+    if gone:
+        names = " and ".join(DATASET_VARIABLES[name] for name in gone)
+        raise StoreError(
+            f"{store.root} holds {' and '.join(gone)}, and {names} {'is' if len(gone) == 1 else 'are'} not set; going "
+            f"on would replace those tables and their results by nothing. Nothing was changed. Set {names} again, or "
+            f"take a new store without: MGC_STORE={store.root}-without-{'-'.join(gone)} "
+            "dagster job execute -j full_repro"
+        )
+    return store
+
+
+def _is_read(store: Store, table: str, part: str) -> bool:
+    """Whether a part has rows; also one of an earlier contract, whose other columns nobody can read any more."""
+    try:
+        count: int = pq.read_metadata(store.table(table) / f"{part}.parquet").num_rows
+    except ERRORS_OF_A_BROKEN_FILE:
+        return False
+    return count > 0
 
 
 def dataset_root(store: Store, settings: Settings, dataset: str) -> Path:

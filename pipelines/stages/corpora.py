@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipelines.corpora import Corpus, CorpusError, corpus_names, load_corpora
-from pipelines.currency import Outputs, content_hash, is_current
+from pipelines.currency import Outputs, Step, is_current
 from pipelines.settings import Settings
 from pipelines.stages.common import not_there, read_frame, write_empty, write_parts
 from pipelines.stages.sources import corpus_sources, upstream_hashes
@@ -11,10 +11,12 @@ from pipelines.transforms.accounting import accounting
 from pipelines.transforms.corpora import Selection, Sources, select
 from pipelines.transforms.folds import SCHEMA, corpus_folds
 from pipelines.transforms.leakage import leakage, track_identities
+from pipelines.transforms.matching.rules import RULES_FILE
 from warehouse.contract import load_contract
 from warehouse.store import Store
 
 VERSION = 3
+STEP = Step("corpora", VERSION, files=(RULES_FILE,))  # the matcher's rules say who is the same artist
 SHARED = ("corpus.steps", "corpus.exclusions", "corpus.sizes", "corpus.folds", "corpus.leakage")
 
 
@@ -82,7 +84,7 @@ def build_corpus(store: Store, corpus: Corpus, data_kind: str) -> bool:
 def corpus_inputs(store: Store, corpus: Corpus, data_kind: str) -> str:
     """Hash of everything that decides a corpus."""
     scope = corpus.genres_in_scope(data_kind), corpus.least_tracks(data_kind)
-    return content_hash(VERSION, repr(corpus), scope, upstream_hashes(store, corpus))
+    return STEP.inputs(repr(corpus), scope, upstream_hashes(store, corpus))
 
 
 def corpus_selection(store: Store, corpus: Corpus, data_kind: str) -> Selection:

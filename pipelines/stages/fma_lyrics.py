@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.currency import content_hash, note_inputs, part_hash, raw_is_current
+from pipelines.currency import Step, note_inputs, part_hash, raw_is_current
 from pipelines.datasets import fma
 from pipelines.datasets.folder import files_by_track, fingerprint
 from pipelines.datasets.lyrics_files import SUFFIXES, LyricsRow
@@ -16,6 +16,7 @@ from pipelines.stages.lyrics import lyrics_frame, read_files, strangers
 from warehouse.store import Store
 
 VERSION = 2
+STEP = Step("lyrics of FMA", VERSION)
 STAGE = "fma-lyrics"
 OUTPUTS = {"core.lyrics": fma.DATASET, "core.rejects": STAGE}
 FOLDER = "lyrics"  # what the user's folder is called in core.rejects
@@ -29,7 +30,7 @@ def build_fma_lyrics(store: Store, folder: Path, log: Log) -> bool:
     """
     files, others = files_by_track(folder, SUFFIXES)
     tracks = part_hash(store, "core.tracks", fma.DATASET)
-    seen = content_hash(VERSION, tracks, fingerprint(files), others)
+    seen = STEP.inputs(tracks, fingerprint(files), others)
     if raw_is_current(store, STAGE, seen, OUTPUTS):
         return False
     ids = read_frame(store, "core.tracks", fma.DATASET)["track_id"].to_list()
@@ -42,7 +43,7 @@ def build_fma_lyrics(store: Store, folder: Path, log: Log) -> bool:
         "core.lyrics": lyrics_frame(fma.DATASET, rows),
         "core.rejects": rejects_frame(fma.DATASET, "lyrics", rejects),
     }
-    inputs = content_hash(VERSION, tracks, [row[:4] for row in sorted(rows)], sorted(map(str, rejects)))
+    inputs = STEP.inputs(tracks, [row[:4] for row in sorted(rows)], sorted(map(str, rejects)))
     write_parts(store, OUTPUTS, frames, inputs)
     note_inputs(store, STAGE, seen, inputs)
     return True

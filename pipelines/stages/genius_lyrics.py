@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.datasets import genius
 from pipelines.datasets.genius_rows import Place, lyrics_at
 from pipelines.datasets.lyrics_files import LyricsRow, cleaned_row
@@ -20,6 +20,7 @@ from pipelines.stages.lyrics import lyrics_frame
 from warehouse.store import Store
 
 VERSION = 2
+STEP = Step("lyrics of Genius", VERSION)
 OUTPUTS = {"core.lyrics": genius.DATASET}
 TEXTS_PER_TASK = 2000
 
@@ -40,7 +41,7 @@ def build_genius_lyrics(store: Store, layout: genius.Layout, ids: Iterable[str],
         Whether anything was done.
     """
     wanted = sorted(set(ids))
-    inputs = content_hash(VERSION, part_hash(store, "core.raw_files", genius.DATASET), wanted)
+    inputs = STEP.inputs(part_hash(store, "core.raw_files", genius.DATASET), wanted)
     if is_current(store, OUTPUTS, inputs):
         return False
     rows = _read_places(layout.source, _places(store, wanted), log)

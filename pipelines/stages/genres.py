@@ -3,20 +3,21 @@
 import polars as pl
 
 from pipelines.corpora import Corpus, load_corpora
-from pipelines.currency import Outputs, content_hash, is_current, part_hash
+from pipelines.currency import Outputs, Step, is_current, part_hash
 from pipelines.features.genre_names import name_vectors, vectors_identity
 from pipelines.settings import Settings
 from pipelines.stages.common import read_frame, write_empty, write_parts
 from pipelines.stages.corpora import corpus_inputs, corpus_selection, not_run_reason, table_of
+from pipelines.transforms.coarse import FILE as COARSE_FILE
 from pipelines.transforms.coarse import SCHEMA as COARSE_SCHEMA
 from pipelines.transforms.coarse import UNMAPPED, coarse_genres, load_coarse_map
 from pipelines.transforms.genre_graph import genre_graph, graph_rows, name_cosine
 from pipelines.transforms.genres import cooccurrence
 from pipelines.transforms.leakage import sides
 from warehouse.store import Store
-from warehouse.tables import file_sha256
 
 VERSION = 1
+STEP = Step("genres", VERSION, files=(COARSE_FILE,))
 TABLES = ("genre.frequency", "genre.cooccurrence", "genre.correlation", "genre.coarse")
 WHOLE = {"scheme": "", "split_fold": -1}
 
@@ -49,8 +50,8 @@ def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str 
     """Count the genres of a corpus, if anything it rests on changed; returns whether anything was done."""
     mapping = load_coarse_map()
     upstream = [corpus_inputs(store, corpus, data_kind), part_hash(store, table_of(corpus.name))]
-    upstream += [part_hash(store, "corpus.folds", corpus.name), file_sha256(mapping.path)]
-    inputs = content_hash(VERSION, upstream, vectors_identity(bert))
+    upstream += [part_hash(store, "corpus.folds", corpus.name)]
+    inputs = STEP.inputs(upstream, vectors_identity(bert))
     if is_current(store, outputs_of(corpus), inputs):
         return False
     selection = corpus_selection(store, corpus, data_kind)

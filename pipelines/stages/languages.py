@@ -1,10 +1,8 @@
 """Languages of the lyrics into core.languages and corpus.language_agreement, on all cores."""
 
-from importlib.metadata import version
-
 import polars as pl
 
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.datasets import music4all
 from pipelines.parallel import Log, map_tasks
 from pipelines.stages.common import read_frame, write_parts
@@ -12,6 +10,7 @@ from pipelines.transforms.language import SEED, Detected, agreement, detect_lang
 from warehouse.store import Store
 
 VERSION = 1
+STEP = Step("languages", VERSION, settings={"seed": SEED}, libraries=("langdetect",))
 OUTPUTS = {"core.languages": music4all.DATASET, "corpus.language_agreement": music4all.DATASET}
 TEXTS_PER_TASK = 250
 SCHEMA = {"track_id": pl.String, "language_detected": pl.String, "language_probability": pl.Float64}
@@ -20,7 +19,7 @@ SCHEMA = {"track_id": pl.String, "language_detected": pl.String, "language_proba
 def build_languages(store: Store, log: Log) -> bool:
     """Detect the languages if tracks or lyrics changed; returns whether anything was done."""
     upstream = [part_hash(store, table, music4all.DATASET) for table in ("core.tracks", "core.lyrics")]
-    inputs = content_hash(VERSION, SEED, version("langdetect"), upstream)
+    inputs = STEP.inputs(upstream)
     if is_current(store, OUTPUTS, inputs):
         return False
     lyrics = read_frame(store, "core.lyrics", music4all.DATASET).filter(pl.col("lyrics_status") == "ok")

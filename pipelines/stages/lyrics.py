@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.currency import content_hash, note_inputs, part_hash, raw_is_current
+from pipelines.currency import Step, note_inputs, part_hash, raw_is_current
 from pipelines.datasets import music4all
 from pipelines.datasets.folder import Entry, files_by_track, fingerprint
 from pipelines.datasets.lyrics_files import SUFFIXES, LyricsRow, LyricsTask, read_lyrics
@@ -15,6 +15,7 @@ from pipelines.stages.common import read_frame, write_parts
 from warehouse.store import Store
 
 VERSION = 2
+STEP = Step("lyrics of Music4All", VERSION)
 STAGE = "music4all-lyrics"
 OUTPUTS = {"core.lyrics": music4all.DATASET, "core.rejects": STAGE}
 FILES_PER_TASK = 2000
@@ -35,7 +36,7 @@ def build_lyrics(store: Store, layout: music4all.Layout, log: Log) -> bool:
     """Read the lyrics if a file or core.tracks changed; returns whether anything was done."""
     files, others = files_by_track(layout.lyrics, SUFFIXES)
     tracks = part_hash(store, "core.tracks", music4all.DATASET)
-    seen = content_hash(VERSION, tracks, fingerprint(files), others)
+    seen = STEP.inputs(tracks, fingerprint(files), others)
     if raw_is_current(store, STAGE, seen, OUTPUTS):
         return False
     ids = read_frame(store, "core.tracks", music4all.DATASET)["track_id"].to_list()
@@ -46,7 +47,7 @@ def build_lyrics(store: Store, layout: music4all.Layout, log: Log) -> bool:
         "core.lyrics": lyrics_frame(music4all.DATASET, rows),
         "core.rejects": rejects_frame(music4all.DATASET, "lyrics", rejects),
     }
-    inputs = content_hash(VERSION, tracks, [row[:4] for row in sorted(rows)], sorted(map(str, rejects)))
+    inputs = STEP.inputs(tracks, [row[:4] for row in sorted(rows)], sorted(map(str, rejects)))
     write_parts(store, OUTPUTS, frames, inputs)
     note_inputs(store, STAGE, seen, inputs)
     return True

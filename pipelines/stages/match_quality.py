@@ -2,28 +2,28 @@
 
 import polars as pl
 
-from pipelines.currency import content_hash, is_current
+from pipelines.currency import Step, is_current
 from pipelines.datasets.sample.planting import planted
 from pipelines.stages.common import write_parts
 from pipelines.transforms.matching.quality import GOLD_FOLDER, read_gold, score_pairs
 from pipelines.transforms.matching.rules import RULES_FILE
 from warehouse.store import Store
-from warehouse.tables import file_sha256
 
 VERSION = 1
 TABLE = "report.match_quality"
 OUTPUTS = {TABLE: "all"}
 PLANTED_SOURCE = "sample_corpus"
+GOLD_FILES = tuple(sorted(GOLD_FOLDER.glob("*.tsv")))
+STEP = Step("match quality", VERSION, files=(RULES_FILE, *GOLD_FILES))
 
 
 def build_match_quality(store: Store) -> bool:
     """Score the matcher, if it or the pairs changed; returns whether anything was done."""
-    files = sorted(GOLD_FOLDER.glob("*.tsv"))
     pairs = planted_pairs()
-    inputs = content_hash(VERSION, [file_sha256(path) for path in [RULES_FILE, *files]], pairs.rows())
+    inputs = STEP.inputs(pairs.rows())
     if is_current(store, OUTPUTS, inputs):
         return False
-    scored = score_pairs(pl.concat([*map(read_gold, files), pairs]))
+    scored = score_pairs(pl.concat([*map(read_gold, GOLD_FILES), pairs]))
     return write_parts(store, OUTPUTS, {TABLE: scored}, inputs)
 
 

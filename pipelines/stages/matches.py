@@ -4,7 +4,7 @@ import duckdb
 import polars as pl
 
 from pipelines.corpora import Corpus, load_corpora
-from pipelines.currency import content_hash, is_current, part_hash
+from pipelines.currency import Step, is_current, part_hash
 from pipelines.datasets import genius, msd
 from pipelines.parallel import Log, available_cores
 from pipelines.stages.common import write_parts
@@ -15,18 +15,18 @@ from pipelines.transforms.matching.rules import RULES_FILE
 from pipelines.transforms.matching.tables import match_tables
 from warehouse.sql_text import literal
 from warehouse.store import Store
-from warehouse.tables import file_sha256
 
 VERSION = 2
 DATASETS = (msd.DATASET, genius.DATASET)
 OUTPUTS = {"corpus.matches": msd.DATASET}
+STEP = Step("matches", VERSION, files=(RULES_FILE,), settings={"kinds": KINDS})
 MEMORY_LIMIT = "3GB"
 
 
 def build_matches(store: Store, log: Log) -> bool:
     """Match the two catalogues if one of them changed; returns whether anything was done."""
     parts = [part_hash(store, "core.tracks", dataset) for dataset in DATASETS]
-    inputs = content_hash(VERSION, file_sha256(RULES_FILE), KINDS, parts)
+    inputs = STEP.inputs(parts)
     if is_current(store, OUTPUTS, inputs):
         return False
     log("Matching the Million Song Dataset with Genius by artist and title.")

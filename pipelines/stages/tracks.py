@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from pipelines.currency import Outputs, content_hash, note_inputs, raw_is_current
+from pipelines.currency import Outputs, Step, note_inputs, raw_is_current
 from pipelines.datasets import fma, folder, genius, msd, music4all
 from pipelines.datasets.canonical import Tables
 from warehouse.store import Store
@@ -30,6 +30,8 @@ READERS: Mapping[str, Callable[[Any], Tables]] = {
     genius.DATASET: genius.read,
     fma.DATASET: fma.read,
 }
+STEP = Step("reading datasets", VERSION)
+STEPS: Mapping[str, Step] = {fma.DATASET: Step("reading FMA", VERSION, files=(fma.KNOWN_ISSUES_FILE,))}
 # Tables of what only one dataset states.
 DETAILS = {msd.DATASET: "core.msd_tracks", genius.DATASET: "core.genius_songs", fma.DATASET: "core.fma_tracks"}
 
@@ -45,7 +47,8 @@ def build_tracks(store: Store, layout: Layout, dataset: str = music4all.DATASET)
     """Read the tables if one of them changed; returns whether anything was done."""
     stage, outputs = f"{dataset}-read", tracks_outputs(dataset)
     entries = {name: folder.entry(path) for name, path in layout.tables.items()}
-    seen = content_hash(VERSION, folder.fingerprint(entries))
+    step = STEPS.get(dataset, STEP)
+    seen = step.inputs(folder.fingerprint(entries))
     if raw_is_current(store, stage, seen, outputs):
         return False
     checksums = {name: file_sha256(path) for name, path in layout.tables.items()}
@@ -60,7 +63,7 @@ def build_tracks(store: Store, layout: Layout, dataset: str = music4all.DATASET)
         }
         for name in layout.tables
     ]
-    inputs = content_hash(VERSION, checksums)
+    inputs = step.inputs(checksums)
     frames: dict[str, Callable[[], pl.DataFrame | None]] = {
         "core.raw_files": lambda: pl.DataFrame(raw_files),
         "core.tracks": lambda: tables.tracks,

@@ -1,23 +1,27 @@
 """`report.bootstrap`: intervals of the scores over test tracks that are drawn again, with replacement."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.plan.schema import Plan
+from pipelines.currency import Step
+from pipelines.plan.schema import Plan, Setting
 from pipelines.transforms.finished import FinishedRuns
 from pipelines.transforms.frames import typed_frame
 from pipelines.transforms.runs import RunFileError, mend
-from warehouse.store import Store
+from warehouse.store import Store, file_sha256
 
 NAME = "report.bootstrap"
 RESAMPLES = 2_000
 SEED = 0
 ENDS = (2.5, 97.5)
 DIGITS = 9
+VERSION = 2
+STEP = Step("bootstrap", VERSION, settings={"resamples": RESAMPLES, "seed": SEED, "ends": ENDS}, libraries=("numpy",))
 CELLS = 1 << 22  # weights held at once: 32 MiB
 METRICS = ("accuracy", "f1", "map")
 
@@ -40,20 +44,42 @@ def bootstrap(store: Store, plan: Plan, found: Mapping[str, FinishedRuns], resam
         RunFileError: as `predictions`.
     """
     rows: list[dict[str, Any]] = []
+    for setting, group in resampled_settings(plan, found):
+        threshold = setting.settings["evaluate"]["threshold_logit"]
+        parts = [predictions(store, run_id) for run_id in group.run_ids]
+        folds = [fold for fold, _ in setting.repetitions]
+        drawn = [resampled(*part, threshold, fold, resamples) for part, fold in zip(parts, folds, strict=True)]
+        shared = {"setting_id": setting.setting_id, "resamples": resamples}
+        tracks = sum({fold: len(labels) for fold, (labels, _) in zip(folds, parts, strict=True)}.values())
+        for column, metric in enumerate(METRICS):
+            values = np.mean([one[:, column] for one in drawn], axis=0)
+            rows.append({**shared, "tracks_test": tracks, "metric": metric, **interval(values)})
+    return typed_frame(NAME, rows)
+
+
+def resampled_settings(plan: Plan, found: Mapping[str, FinishedRuns]) -> Iterator[tuple[Setting, FinishedRuns]]:
+    """The multi-label settings whose runs are all finished."""
     for setting_id, group in found.items():
         setting = plan.settings[setting_id]
         multi_label = (setting.settings.get("loss") or {}).get("classification") == "bce"
         if setting.repetitions and multi_label and len(group.run_ids) == len(setting.repetitions):
-            threshold = setting.settings["evaluate"]["threshold_logit"]
-            parts = [predictions(store, run_id) for run_id in group.run_ids]
-            folds = [fold for fold, _ in setting.repetitions]
-            drawn = [resampled(*part, threshold, fold, resamples) for part, fold in zip(parts, folds, strict=True)]
-            shared = {"setting_id": setting_id, "resamples": resamples}
-            tracks = sum({fold: len(labels) for fold, (labels, _) in zip(folds, parts, strict=True)}.values())
-            for column, metric in enumerate(METRICS):
-                values = np.mean([one[:, column] for one in drawn], axis=0)
-                rows.append({**shared, "tracks_test": tracks, "metric": metric, **interval(values)})
-    return typed_frame(NAME, rows)
+            yield setting, group
+
+
+def drawn_from(store: Store, plan: Plan, found: Mapping[str, FinishedRuns]) -> dict[str, list[str | None]]:
+    """By setting, the SHA-256 of the predictions of each of its runs; None where they are not there."""
+    return {
+        setting.setting_id: [
+            file_sha256(path) if (path := predictions_path(store, run_id)).is_file() else None
+            for run_id in group.run_ids
+        ]
+        for setting, group in resampled_settings(plan, found)
+    }
+
+
+def predictions_path(store: Store, run_id: str) -> Path:
+    """Where the predictions of a run lie."""
+    return store.run(run_id) / "predictions.parquet"
 
 
 def predictions(store: Store, run_id: str) -> tuple[NDArray[np.bool_], Floats]:
@@ -62,7 +88,7 @@ def predictions(store: Store, run_id: str) -> tuple[NDArray[np.bool_], Floats]:
     Raises:
         RunFileError: if they are not there or cannot be read.
     """
-    path = store.run(run_id) / "predictions.parquet"
+    path = predictions_path(store, run_id)
     try:
         frame = pl.read_parquet(path).sort("track_id")
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -1,5 +1,6 @@
 """What the finished runs behind each setting came to: scores by fold or seed, and what its pretraining came to."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ import polars as pl
 from pipelines.plan.schema import Plan, Setting
 from pipelines.transforms.planned import PlannedRuns
 
+RESUMED_ON = "; "  # between the devices of one run in `run.timings`
 CONTRASTIVE_ACCURACY, CONTRASTIVE_CHANCE = "contrastive_accuracy", "contrastive_chance"
 
 Scores = Mapping[str, tuple[float | None, ...]]
@@ -26,6 +28,7 @@ class FinishedRuns:
         positives: Test tracks that have a genre, by genre in scope; empty for runs that are not tested.
         tracks_test: Tracks of the test parts; None for runs that are not tested.
         tracks_unlabelled: Those of them that no score counts, because they have no genre in scope.
+        mixed: What differs in how they and their pretraining were computed, in words; empty where nothing does.
     """
 
     run_ids: tuple[str, ...]
@@ -34,6 +37,7 @@ class FinishedRuns:
     positives: Mapping[str, int] = field(default_factory=dict)
     tracks_test: int | None = None
     tracks_unlabelled: int | None = None
+    mixed: str = ""
 
 
 NOTHING = FinishedRuns((), "", {})
@@ -47,6 +51,7 @@ def finished_runs(
     epochs: pl.DataFrame,
     inpainting: pl.DataFrame,
     genre_ap: pl.DataFrame,
+    timings: pl.DataFrame,
 ) -> dict[str, FinishedRuns]:
     """By setting_id, what the runs behind it came to; settings without a finished run are left out.
 
@@ -58,7 +63,9 @@ def finished_runs(
         epochs: `run.epochs`.
         inpainting: `report.inpainting`.
         genre_ap: `run.genre_ap`.
+        timings: `run.timings`.
     """
+    computed = computed_with(runs, timings)
     started = dict(runs.select("run_id", "init").iter_rows())
     values: dict[str, dict[str, float | None]] = {}
     for run_id, metric, value in fold_scores.select("run_id", "metric", "value").iter_rows():
@@ -75,9 +82,12 @@ def finished_runs(
                 **inpainting_scores(inpainting.filter(setting_id=setting_id)),
             }
             init = "; ".join(sorted({started[run_id] for run_id in ids}))
+            behind_it = [computed[run_id] for run_id in (*ids, *before) if run_id in computed]
             tested = tested_tracks(runs.filter(pl.col("run_id").is_in(ids)))
             positives = genre_ap.filter(pl.col("run_id").is_in(ids)).group_by("genre").agg(pl.col("positives").sum())
-            found[setting_id] = FinishedRuns(ids, init, scores, dict(positives.sort("genre").iter_rows()), *tested)
+            found[setting_id] = FinishedRuns(
+                ids, init, scores, dict(positives.sort("genre").iter_rows()), *tested, mixed=mixed(behind_it)
+            )
     return found
 
 
@@ -87,6 +97,28 @@ def tested_tracks(runs: pl.DataFrame) -> tuple[int | None, int | None]:
     if tested.is_empty():
         return None, None
     return int(tested["tracks_test"].sum()), int(tested["tracks_unlabelled"].sum())
+
+
+def computed_with(runs: pl.DataFrame, timings: pl.DataFrame) -> dict[str, dict[str, str | None]]:
+    """By run_id, the device, arithmetic and public version of torch that a run was computed with."""
+    torch = {
+        run_id: json.loads(versions).get("torch", "").partition("+")[0]
+        for run_id, versions in runs.select("run_id", "versions_json").iter_rows()
+    }
+    rows = timings.select("run_id", "device", "arithmetic").iter_rows()
+    return {
+        run_id: {"device": device, "arithmetic": arithmetic, "torch": torch.get(run_id)}
+        for run_id, device, arithmetic in rows
+    }
+
+
+def mixed(computed: Sequence[Mapping[str, str | None]]) -> str:
+    """What differs between runs: `device: NVIDIA H100, cpu`; what is unknown of a run counts as equal."""
+    found = {
+        key: sorted({part for run in computed for part in (run[key] or "").split(RESUMED_ON)} - {""})
+        for key in ("device", "arithmetic", "torch")
+    }
+    return "; ".join(f"{key}: {', '.join(values)}" for key, values in found.items() if len(values) > 1)
 
 
 def scores_of(runs: Sequence[Mapping[str, float | None]]) -> dict[str, tuple[float | None, ...]]:

@@ -101,7 +101,8 @@ def our_columns(row: Row, metric: Metric, runs: FinishedRuns) -> dict[str, Any]:
 def context_columns(plan: Plan, setting: Setting | None, settings: Settings, runs: FinishedRuns) -> dict[str, Any]:
     """What ours were obtained with; null where there is none of ours."""
     if setting is None or not runs.run_ids:
-        return dict.fromkeys(("corpus", "data_kind", "profile", "init", "tracks_test", "tracks_unlabelled"))
+        columns = ("corpus", "data_kind", "profile", "init", "mixed", "tracks_test", "tracks_unlabelled")
+        return dict.fromkeys(columns)
     return {
         "corpus": setting.data["corpus"],
         "data_kind": settings.data_kind,
@@ -109,6 +110,7 @@ def context_columns(plan: Plan, setting: Setting | None, settings: Settings, run
         "init": runs.init,
         "tracks_test": runs.tracks_test,
         "tracks_unlabelled": runs.tracks_unlabelled,
+        "mixed": runs.mixed or None,
     }
 
 

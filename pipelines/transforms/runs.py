@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,22 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
     )
 
 
+def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[str]) -> list[str]:
+    """Settings of which fewer runs are finished than before, in words: `jiang2024_bert (evaluate): 3 of 5`.
+
+    Args:
+        before: Columns setting_id and stage of an earlier `run.runs`.
+        after: The same of the one that would replace it.
+        planned: The settings that are still asked for; others may go.
+    """
+    held, found = (Counter(frame.select("setting_id", "stage").iter_rows()) for frame in (before, after))
+    return [
+        f"{setting_id} ({stage}): {found[setting_id, stage]} of {count}"
+        for (setting_id, stage), count in sorted(held.items())
+        if setting_id in planned and found[setting_id, stage] < count
+    ]
+
+
 def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """One row of `run.runs`: what was asked (the run) and what came of it (the result)."""
     return {
@@ -166,6 +183,7 @@ def read_timing(store: Store, run_id: str) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "started_at": started_at,
+        "arithmetic": timing.get("arithmetic"),
         "samples_per_s": timing.get("samples_per_s"),
         **{key: timing[key] for key in columns},
     }

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: make each seeded fault of faults.toml in a copy of the repository; its tests must notice."""
+"""`python -m tests.faults`: make each seeded fault in a copy of the repository; its tests must notice."""
 
 import argparse
 import os

@@ -88,6 +88,14 @@ def test_the_store_refuses_the_other_kind_of_data(finished: Checkout) -> None:
     assert "the two never share a store" in done.stderr + done.stdout
 
 
+def test_the_store_refuses_another_profile_before_any_work(finished: Checkout) -> None:
+    before = contents(finished.store)
+    done = finished.job("report", MGC_PROFILE="paper")
+    assert done.returncode == 1
+    assert "holds results of profile smoke" in done.stderr + done.stdout
+    assert contents(finished.store) == before
+
+
 def test_the_report_page_marks_every_status(finished: Checkout) -> None:
     page = finished.store.report.read_text()
     assert "the source quotes" in page

@@ -1,4 +1,4 @@
-"""The seeded faults fit the code as it is; whether tests notice them is asked by `python -m tests.faults`, outside CI."""
+"""The seeded faults fit the code as it is; whether tests notice them, `python -m tests.faults` asks outside CI."""
 
 import ast
 

@@ -307,7 +307,12 @@ def _from_a_network(raw):
     raw["vectors"]["settings"] |= {"backend": "bert", "source": "bert(sha256:0123abcd)"}
 
 
+def _other_stop_words(raw):
+    raw["vectors"]["settings"]["stop_words_sha256"] = "0123456789abcdef"
+
+
 MISFITS = {
+    "other stop words": ("wong", lambda f: _change(f, _other_stop_words), "another stop_words.txt than this code has"),
     "no network": ("wong", lambda f: _change(f, _from_a_network), "from bert(sha256:0123abcd), and here there is none"),
     "another feature": ("alnet", lambda f: _change(f, _other_band), "another fbank_16k than this code makes: shift_ms"),
     "another padding": ("han", lambda f: _change(f, _padded_otherwise), "padding = None, here 'floor'"),

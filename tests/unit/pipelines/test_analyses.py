@@ -135,8 +135,12 @@ def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(pl
     )
     runs = pl.DataFrame({"run_id": ["f0", "p", "q"], "init": ["pretrained=p(random)", "random", "random"]})
     runs = runs.with_columns(
-        fold=pl.Series([0, None, None]), tracks_test=pl.Series([9, None, None]), tracks_unlabelled=2
+        fold=pl.Series([0, None, None]),
+        tracks_test=pl.Series([9, None, None]),
+        tracks_unlabelled=2,
+        versions_json=pl.lit('{"torch": "2.13.0"}'),
     )
+    timings = pl.DataFrame({"run_id": ["f0", "p", "q"], "device": ["cpu", "gpu", "cpu"], "arithmetic": [None] * 3})
     scores = typed_frame("run.fold_scores", [{"run_id": "f0", "metric": "f1", "value": 0.5, "classes_scored": None}])
     epochs = [
         {"run_id": "p", "epoch": epoch, "metric": f"contrastive_{metric}", "value": value}
@@ -155,7 +159,10 @@ def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(pl
         typed_frame("run.epochs", epochs),
         typed_frame("report.inpainting", painted),
         typed_frame("run.genre_ap", []),
+        timings,
     )
+    # The pretraining was computed elsewhere than the run that started from it.
+    assert [found[name].mixed for name in found] == ["device: cpu, gpu", ""]
     mae = found["jiang2024_mae"].scores
     assert (mae["f1"], mae["contrastive_accuracy"]) == ((0.5,), (0.4,))
     # As training wrote it down: a smaller last batch is easier to guess than 1 / batch_size says.

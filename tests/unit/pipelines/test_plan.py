@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mgc_models.predict.preference import works
-from mgc_models.spec import parse_run
+from mgc_models.spec import SpecError, parse_run
 from pipelines.plan import Plan, Source, TrainingData, blocked, load_plan, pretrain_runs, row_status, runs_for
 from pipelines.plan.__main__ import main
 from pipelines.plan.runs import run_id_of
@@ -86,20 +86,61 @@ def test_weights_count_by_content_wherever_they_lie(tmp_path: Path) -> None:
     assert ids(weights={"bert": "bert-base-uncased"}) not in (ids(), one)
 
 
+# Of every kind one, so that each setting has another value that training accepts.
+OTHERS = (
+    True,
+    False,
+    7,
+    0.25,
+    [0.25, 0.25],
+    [7],
+    None,
+    "another",
+    "drop_samples",
+    "drop_labels",
+    "bands",
+    "fixed",
+    "all",
+)
+OTHERS += (
+    "centre",
+    "cross_entropy",
+    "both",
+    "audio",
+    "best",
+    "sgd",
+    "adamw",
+    "mean",
+    "joint",
+    [7, 7, 7],
+    [7, 7, 7, 7],
+    ["audio"],
+)
+
+
 def test_every_single_setting_counts() -> None:
     settings = dict(load_plan("sample").settings["jiang2024_alnet"].settings)
     data = runs()[0]["data"]
     seen = {run_id_of(settings, data, {})}
     for section, values in settings.items():
         for key in values if isinstance(values, dict) else [None]:
-            changed = copy.deepcopy(settings)
-            if key is None:
-                changed[section] = "changed"
-            else:
-                changed[section][key] = "changed"
-            run_id = run_id_of(changed, data, {})
-            assert run_id not in seen, (section, key)
-            seen.add(run_id)
+            found = next(filter(None, (changed_id(settings, section, key, other, data) for other in OTHERS)), None)
+            assert found not in seen, (section, key)
+            assert found or (section, key) == ("model", "name")  # which tells one model from another
+            seen |= {found} if found else set()
+
+
+def changed_id(settings: dict[str, Any], section: str, key: str | None, value: Any, data: Any) -> str | None:
+    """The run id with another value of one setting; None if it is the same value, or none that training accepts."""
+    changed = copy.deepcopy(settings)
+    place, name = (changed, section) if key is None else (changed[section], key)
+    if place[name] == value:
+        return None
+    place[name] = value
+    try:
+        return run_id_of(changed, data, {})
+    except SpecError:
+        return None
 
 
 def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:

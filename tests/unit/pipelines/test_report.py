@@ -244,6 +244,30 @@ def test_the_page_stands_alone_and_shows_every_table(page: Page) -> None:
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
 
+def test_finished_runs_are_not_replaced_by_fewer(store: Store, planned: PlannedRuns) -> None:
+    assert materialize(store).success
+    before = {name: read_table(store, name) for name in (*report.RUN_TABLES, *report.RESULT_TABLES)}
+    for run in planned.runs["jiang2024_bert"][:2]:
+        shutil.rmtree(store.run(run["run_id"]))
+    failed = materialize(store)
+    assert not failed.success
+    (failure,) = [event for event in failed.all_events if event.is_step_failure]
+    assert "jiang2024_bert (evaluate): 3 of 5" in str(failure.event_specific_data)
+    assert all(read_table(store, name).equals(table) for name, table in before.items())
+    shutil.rmtree(store.table("run.runs"))  # as the message says, to let them go
+    assert materialize(store).success
+    assert read_table(store, "run.runs").num_rows == 13
+
+
+def test_intervals_follow_the_predictions(store: Store, planned: PlannedRuns) -> None:
+    assert materialize(store).success
+    before = read_table(store, "report.bootstrap")
+    path = store.run(planned.runs["jiang2024_bert"][0]["run_id"]) / "predictions.parquet"
+    pl.read_parquet(path).with_columns(scores=pl.Series([[-9.0, 1.0], [9.0, -9.0]])).write_parquet(path)
+    assert materialize(store).success
+    assert not read_table(store, "report.bootstrap").equals(before)
+
+
 def test_text_from_data_stays_text(page: Page) -> None:
     assert "script" not in page.tags
     assert NASTY in page.text

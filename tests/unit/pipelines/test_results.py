@@ -1,5 +1,6 @@
 """Printed beside ours: units, spread, tests and their marks."""
 
+import datetime as dt
 import itertools
 import shutil
 import statistics
@@ -21,6 +22,7 @@ from pipelines.transforms.published import published
 from pipelines.transforms.results import results
 from pipelines.transforms.significance import SignedRankTest, signed_rank_test
 
+STARTED = dt.datetime(2026, 11, 20, tzinfo=dt.UTC).replace(tzinfo=None)
 SCORES = st.lists(st.integers(-5, 5).map(lambda step: step / 10), min_size=2, max_size=7)
 
 
@@ -81,7 +83,11 @@ def test_one_fold_is_not_tested_and_equal_folds_are_not_significant() -> None:
 
 
 def found_of(
-    plan: Plan, runs: pl.DataFrame, scores: pl.DataFrame, positives: dict[str, int] | None = None
+    plan: Plan,
+    runs: pl.DataFrame,
+    scores: pl.DataFrame,
+    positives: dict[str, int] | None = None,
+    timed: list[dict[str, object]] | None = None,
 ) -> dict[str, FinishedRuns]:
     """The finished runs by setting, as the tables give them; `positives`: test tracks per genre, alike in every run."""
     genre_ap = typed_frame(
@@ -97,7 +103,14 @@ def found_of(
     for row in rows:
         planned.setdefault(row["setting_id"], []).append(row)
     nothing = (typed_frame("run.epochs", []), typed_frame("report.inpainting", []))
-    return finished_runs(plan, PlannedRuns(planned, {}, {}), runs, scores, *nothing, genre_ap)
+    timings = typed_frame("run.timings", [timing(run_id) for run_id in runs["run_id"]] if timed is None else timed)
+    return finished_runs(plan, PlannedRuns(planned, {}, {}), runs, scores, *nothing, genre_ap, timings)
+
+
+def timing(run_id: str, device: str = "cpu", arithmetic: str | None = "float32") -> dict[str, object]:
+    """A row of `run.timings`."""
+    when = {"started_at": STARTED, "duration_wall_s": 1.0, "samples_per_s": None, "sessions": 1}
+    return {"run_id": run_id, "device": device, "arithmetic": arithmetic, **when}
 
 
 def run_frames(scores: dict[str, dict[str, list[float | None]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -182,6 +195,25 @@ def test_ours_stand_in_the_printed_unit_with_their_test(plan: Plan) -> None:
         ("bert", "accuracy", 15.0),
         ("bert", "f1", 0.0),
     ]
+
+
+def test_a_row_whose_runs_were_computed_in_different_ways_says_so(plan: Plan) -> None:
+    names = [f"jiang2024_{model}-{fold}" for model in ("alnet", "bert", "inception_v4") for fold in range(5)]
+    runs, scores = run_frames({name: {"accuracy": [0.1] * 5} for name in dict.fromkeys(n[:-2] for n in names)})
+    torch = {"jiang2024_alnet-2": "2.12.0", "jiang2024_bert-2": "2.13.0+cpu"}
+    versions = [f'{{"torch": "{torch.get(run_id, "2.13.0")}"}}' for run_id in runs["run_id"]]
+    runs = runs.with_columns(versions_json=pl.Series(versions))
+    special = {
+        "jiang2024_alnet-0": timing("jiang2024_alnet-0", "NVIDIA H100", "bfloat16"),
+        "jiang2024_bert-0": timing("jiang2024_bert-0", "cpu; NVIDIA H100"),  # resumed on another
+        "jiang2024_bert-1": timing("jiang2024_bert-1", arithmetic=None),  # of an earlier version
+    }
+    timed = [special.get(name, timing(name)) for name in names]
+    found, _ = results(plan, Settings(), found_of(plan, runs, scores, timed), {})
+    shown = {name: row["mixed"] for name, row in rows_of(found, "accuracy").items()}
+    assert shown["alnet"] == "device: NVIDIA H100, cpu; arithmetic: bfloat16, float32; torch: 2.12.0, 2.13.0"
+    assert shown["bert"] == "device: NVIDIA H100, cpu"
+    assert (shown["inception_v4"], shown["ours"]) == (None, None)
 
 
 def test_results_do_not_depend_on_the_order_of_rows(plan: Plan) -> None:

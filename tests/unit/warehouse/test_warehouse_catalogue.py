@@ -94,17 +94,74 @@ def test_two_things_of_one_name_are_refused(store, names, says):
         connect(store)
 
 
-def test_the_catalogue_file_holds_small_tables_and_only_points_at_large_ones(store, tmp_path):
+LARGE = "SELECT lyrics FROM core.lyrics"
+SMALL = "SELECT map_ours FROM report.jiang2024_table_6_9"
+MAPS = [(39.5,), (None,)]
+
+
+@pytest.fixture
+def exported(store):
     write_table(store, "report.results", TABLE_6_9)
     write_table(store, "core.lyrics", LYRICS, part="music4all")
-    carried = shutil.copy(export_catalogue(store), tmp_path / "carried.duckdb")
-    assert b"licensed words" not in (tmp_path / "carried.duckdb").read_bytes()
-    with duckdb.connect(carried, read_only=True) as connection:
-        assert connection.execute("SELECT lyrics FROM core.lyrics").fetchall() == [("licensed words",)]
-        shutil.rmtree(store.root)
-        assert connection.execute("SELECT map_ours FROM report.jiang2024_table_6_9").fetchall() == [(39.5,), (None,)]
-        with pytest.raises(duckdb.Error, match=r"music4all\.parquet"):
-            connection.execute("SELECT lyrics FROM core.lyrics").fetchall()
+    export_catalogue(store)
+    return store
+
+
+def every_query(connection):
+    """The rows of each table and view; the message where there are none to be had."""
+    names = connection.execute(
+        "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal "
+        "UNION ALL SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT internal"
+    ).fetchall()
+    found = {}
+    for (name,) in names:
+        try:
+            found[name] = connection.execute(f"SELECT * FROM {name}").fetchall()
+        except duckdb.Error as error:
+            found[name] = str(error)
+    return found
+
+
+@pytest.mark.parametrize("how", ["moved", "copied"])
+@pytest.mark.parametrize("given", ["absolute", "relative"])
+def test_the_catalogue_file_answers_every_query_wherever_its_store_is_put(exported, tmp_path, monkeypatch, how, given):
+    before = every_query(connect(exported))
+    place = tmp_path / "else [where]" / "it's *here"
+    {"moved": shutil.move, "copied": shutil.copytree}[how](exported.root, place)
+    shutil.rmtree(exported.root, ignore_errors=True)
+    monkeypatch.chdir("/" if given == "absolute" else place)
+    file = "mgc.duckdb" if given == "relative" else str(place / "mgc.duckdb")
+    with duckdb.connect(file, read_only=True) as connection:
+        assert connection.execute(LARGE).fetchall() == [("licensed words",)]
+        assert every_query(connection) == before
+
+
+def test_the_catalogue_file_alone_answers_or_says_what_is_missing(exported, tmp_path):
+    alone = tmp_path / "alone" / "mgc.duckdb"
+    alone.parent.mkdir()
+    shutil.copy(exported.catalogue, alone)
+    assert b"licensed words" not in alone.read_bytes()
+    with duckdb.connect(str(alone), read_only=True) as connection:
+        assert connection.execute(SMALL).fetchall() == MAPS
+        without = {name: text for name, text in every_query(connection).items() if isinstance(text, str)}
+        assert without.keys() == {"core.lyrics"}
+        assert f"{alone.parent}/tables/core/lyrics/music4all.parquet" in without["core.lyrics"]
+        (comment,) = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lyrics'").fetchall()[0]
+        assert "SET VARIABLE mgc_store" in comment
+        connection.execute(f"SET VARIABLE mgc_store = '{str(exported.root).replace(chr(39), chr(39) * 2)}'").fetchall()
+        assert connection.execute(LARGE).fetchall() == [("licensed words",)]
+
+
+def test_an_attached_catalogue_file_says_where_large_tables_are(exported):
+    with duckdb.connect() as connection:
+        file = str(exported.catalogue).replace("'", "''")
+        connection.execute(f"ATTACH '{file}' AS mgc (READ_ONLY)").fetchall()
+        connection.execute("USE mgc").fetchall()
+        assert connection.execute(SMALL).fetchall() == MAPS
+        with pytest.raises(
+            duckdb.Error, match=r"core\.lyrics is not in this file\. Its rows are in tables/core/lyrics"
+        ):
+            connection.execute(LARGE).fetchall()
 
 
 def test_a_table_that_grew_large_is_only_pointed_at(store, monkeypatch):

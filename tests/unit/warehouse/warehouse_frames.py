@@ -32,7 +32,7 @@ GENRES = pl.DataFrame({"dataset": ["m"], "track_id": ["a"], "genre_position": [1
 def results(*rows):
     """Rows (work, table_id, row_id, row_order, metric, printed, ours, status) as report.results."""
     shared = {"printed_sd": None, "printed_stars": None, "ours_sd": 0.5, "n": 5, "p_value": None, "stars": None}
-    shared |= {"note": "why", "tracks_test": 31, "tracks_unlabelled": 1}
+    shared |= {"note": "why", "tracks_test": 31, "tracks_unlabelled": 1, "mixed": None}
     origin = {"corpus": "m4a", "data_kind": "sample", "profile": "sample", "init": "random", "run_ids": [["r1", "r2"]]}
     frames = [
         pl.DataFrame(

@@ -1,0 +1,306 @@
+"""What each number depends on: every step with its data files, settings and libraries, as hashes and as a page.
+
+`python -m pipelines.dependencies` prints docs/dependencies.md. A test changes every data file of the repository in turn
+and holds the fingerprints that change against `DATA_FILES`, so that the page stays true.
+"""
+
+import fnmatch
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.corpora import load_corpora
+from pipelines.currency import Step, content_hash
+from pipelines.datasets.sample.planting import generator_version
+from pipelines.features import audio, duplicates, lyric_lines, principal_vectors, tokens, wanted, word_vectors
+from pipelines.figures import embeddings, files, inpainting
+from pipelines.plan import Plan, TrainingData, load_plan, runs_for
+from pipelines.planted.experiment import WORKS as PLANTED_WORKS
+from pipelines.planted.experiment import read_experiment
+from pipelines.report import build
+from pipelines.settings import PROFILES
+from pipelines.stages import (
+    corpora,
+    fma_lyrics,
+    genius_lyrics,
+    genres,
+    languages,
+    lyrics,
+    match_quality,
+    matches,
+    tracks,
+)
+from pipelines.transforms import bootstrap
+from pipelines.transforms.published import published
+from warehouse.store import Store
+
+ROOT = Path(__file__).parent.parent
+WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step of the way from raw files to numbers.
+
+    Attributes:
+        constant: Where its code's version stands.
+        reads: What it is made from besides.
+        step: Its data files, settings and libraries; None where a content hash or a stamp of its own does that work.
+        also: Values from data files that its hash covers beside those of the step.
+    """
+
+    constant: str
+    reads: str
+    step: Step | None = None
+    also: Callable[[], Any] = lambda: None
+
+
+def _corpora() -> list[str]:
+    return [repr(corpus) for corpus in load_corpora()]
+
+
+def _spectrograms() -> list[list[str]]:
+    return [[dataset, *(s.hash for s in wanted.spectrogram_specs(dataset))] for dataset in wanted.audio_datasets()]
+
+
+@cache
+def _plans() -> dict[str, Plan]:
+    return {profile: load_plan(profile) for profile in PROFILES}
+
+
+def _run_ids(work: str) -> list[list[str]]:
+    """Ids of all runs of a work in every profile, on data that never change."""
+    data = TrainingData("corpus", "dataset", "scheme", "hash", "tracks.parquet", {})
+    return [
+        [setting.setting_id, *(run["run_id"] for run in runs_for(plan, setting.setting_id, data, {}, "sample"))]
+        for plan in _plans().values()
+        for setting in plan.settings.values()
+        if setting.work == work
+    ]
+
+
+def _pretrainings(work: str) -> list[str]:
+    return [
+        repr((one.settings, one.folds))
+        for plan in _plans().values()
+        for one in plan.pretrainings.values()
+        if one.work == work
+    ]
+
+
+def _runs(work: str) -> Part:
+    reads = "training inputs (tracks, labels, folds, genres, SHA-256 of the feature shards), pretrained weights"
+    return Part("pipelines.plan.runs.TRAINING_VERSION", reads, also=lambda: [_run_ids(work), _pretrainings(work)])
+
+
+def _page() -> str:
+    return build.report_inputs(Store(ROOT / "no store"), _plans()["sample"], "sample", [])
+
+
+READ = "files of the datasets"
+PARTS: Mapping[str, Part] = {
+    "sample corpus": Part("pipelines.datasets.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
+    "reading datasets": Part("pipelines.stages.tracks.VERSION", READ, tracks.STEP),
+    "reading FMA": Part("pipelines.stages.tracks.VERSION", READ, tracks.STEPS["fma"]),
+    "lyrics of Music4All": Part("pipelines.stages.lyrics.VERSION", f"{READ}, core.tracks", lyrics.STEP),
+    "lyrics of FMA": Part("pipelines.stages.fma_lyrics.VERSION", f"{READ}, core.tracks", fma_lyrics.STEP),
+    "lyrics of Genius": Part("pipelines.stages.genius_lyrics.VERSION", f"{READ}, matches", genius_lyrics.STEP),
+    "languages": Part("pipelines.stages.languages.VERSION", "core.tracks, core.lyrics", languages.STEP),
+    "matches": Part("pipelines.stages.matches.VERSION", "core.tracks", matches.STEP),
+    "match quality": Part(
+        "pipelines.stages.match_quality.VERSION",
+        "nothing",
+        match_quality.STEP,
+        lambda: match_quality.planted_pairs().rows(),
+    ),
+    "corpora": Part("pipelines.stages.corpora.VERSION", "core.*, matches", corpora.STEP, _corpora),
+    "genres": Part(
+        "pipelines.stages.genres.VERSION", "corpora, MGC_BERT", genres.STEP, lambda: corpora.STEP.inputs(_corpora())
+    ),
+    "spectrograms": Part("pipelines.features.audio.VERSION", "audio files", audio.STEP, _spectrograms),
+    "duplicates of audio": Part("pipelines.features.duplicates.VERSION", "core.audio_files", duplicates.STEP),
+    "lyric tokens": Part("pipelines.features.tokens.VERSION", "core.lyrics, corpora, MGC_BERT", tokens.STEP),
+    "word vectors": Part(
+        "pipelines.features.word_vectors.VERSION",
+        "core.lyrics, corpora, MGC_WORD2VEC",
+        word_vectors.STEP,
+        lambda: repr(wanted.vocabularies()),
+    ),
+    "lyric lines": Part(
+        "pipelines.features.lyric_lines.VERSION",
+        "core.lyrics, word vectors",
+        lyric_lines.STEP,
+        lambda: repr(wanted.lyric_lines()),
+    ),
+    "vectors of principal words": Part(
+        "pipelines.features.principal_vectors.VERSION",
+        "core.lyrics, word vectors, MGC_ELMO_DIR or MGC_BERT",
+        principal_vectors.STEP,
+        lambda: repr(wanted.principal_vectors()),
+    ),
+    **{f"runs of {work}": _runs(work) for work in WORKS},
+    "inpainting": Part(
+        "pipelines.figures.inpainting.VERSION", "a pretraining and its weights, masking ratios", inpainting.STEP
+    ),
+    "genre embeddings": Part("pipelines.figures.embeddings.VERSION", "weights of a run", embeddings.STEP),
+    "printed numbers": Part("", "nothing", also=lambda: published(_plans()["sample"]).write_ndjson()),
+    "bootstrap": Part("pipelines.transforms.bootstrap.VERSION", "run.runs, predictions of the runs", bootstrap.STEP),
+    "figures": Part("pipelines.figures.files.VERSION", "the numbers that they show", files.STEP),
+    "report page": Part("", "report.*, corpus.steps, core.rejects, run.runs, figures", also=_page),
+    "catalogue": Part("", "every table", build.CATALOGUE),
+    "planted experiments": Part(
+        "pipelines.plan.runs.TRAINING_VERSION",
+        "nothing",
+        also=lambda: [repr(read_experiment(work)) for work in PLANTED_WORKS],
+    ),
+}
+
+
+_PRINTED = ("printed numbers", "report page")
+_LICENCES = "licences and citations, which are shown and decide nothing"
+DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
+    "mgc_models/bench/*": "benchmarks, of which nothing enters a store",
+    "mgc_models/features/specs.toml": (
+        "lyric lines",
+        "lyric tokens",
+        "spectrograms",
+        "vectors of principal words",
+        "word vectors",
+    ),
+    "mgc_models/features/stop_words.txt": ("vectors of principal words",),
+    "pipelines/corpora/*.toml": ("corpora", "genres"),
+    "pipelines/datasets/fma_known_issues.toml": ("reading FMA",),
+    "pipelines/datasets/sample/catalogues.toml": ("match quality", "sample corpus"),
+    "pipelines/datasets/sample/*.toml": ("sample corpus",),
+    "pipelines/datasets/*.toml": _LICENCES,
+    "pipelines/experiments/jiang2024/base/mae.toml": ("runs of jiang2024", "runs of ru2023"),
+    "pipelines/experiments/jiang2024/base/alnet.toml": ("runs of jiang2024", "runs of ru2023"),
+    "pipelines/experiments/jiang2024/base/*": ("runs of jiang2024",),
+    "pipelines/experiments/ru2023/base/*": ("runs of ru2023",),
+    "pipelines/experiments/nandy2021/base/*": ("runs of nandy2021",),
+    "pipelines/experiments/wongchemelli2023/base/*": ("runs of wongchemelli2023",),
+    "pipelines/experiments/profiles/paper.toml": ("runs of jiang2024",),
+    "pipelines/experiments/profiles/sample.toml": ("report page", "runs of jiang2024"),
+    "pipelines/experiments/profiles/smoke.toml": ("runs of jiang2024",),
+    "pipelines/experiments/ru2023/ablation.toml": ("report page", "runs of ru2023"),
+    "pipelines/experiments/ru2023/on_*.toml": ("report page", "runs of ru2023"),
+    "pipelines/experiments/jiang2024/extra.toml": ("report page",),
+    "pipelines/experiments/nandy2021/shipped_split.toml": ("report page",),
+    "pipelines/experiments/wongchemelli2023/multilabel.toml": ("report page",),
+    "pipelines/experiments/*/*.toml": _PRINTED,
+    "pipelines/features/features.toml": ("spectrograms",),
+    "pipelines/planted/page.md": "text of docs/planted.md",
+    "pipelines/planted/*.toml": ("planted experiments",),
+    "pipelines/report/*": ("report page",),
+    "pipelines/transforms/coarse_genres.toml": ("genres",),
+    "pipelines/transforms/matching/gold/README.md": "says where the gold pairs are from",
+    "pipelines/transforms/matching/gold/*.tsv": ("match quality",),
+    "pipelines/transforms/matching/rules.toml": ("corpora", "genres", "match quality", "matches"),
+    "warehouse/contracts/*.toml": ("catalogue",),
+}
+"""Pattern of data files -> the steps that one changed value of such a file makes again, or why it makes none.
+
+The first pattern that fits counts. Of a file with settings and printed numbers the test changes what stands first.
+"""
+
+
+@dataclass(frozen=True)
+class Number:
+    """Columns of the report, and the steps that they come from; `device`: whether their last digits follow it."""
+
+    columns: str
+    steps: tuple[str, ...]
+    device: bool = False
+
+
+_DATA = ("sample corpus", "reading datasets", "reading FMA")
+_LYRICS = ("lyrics of Music4All", "lyrics of FMA", "lyrics of Genius")
+_CORPORA = (*_DATA, *_LYRICS, "languages", "matches", "spectrograms", "corpora")
+_FEATURES = ("spectrograms", "lyric tokens", "word vectors", "lyric lines", "vectors of principal words")
+_TRAINED = (*_CORPORA, "genres", *_FEATURES, *(f"runs of {work}" for work in WORKS))
+NUMBERS = (
+    Number("`report.published`, `report.results`: printed_*", ("printed numbers",)),
+    Number("`report.results`: ours_*, n of trained rows; `run.*`", _TRAINED, device=True),
+    Number("`report.results`: p_value, stars; `report.significance`", _TRAINED, device=True),
+    Number("`report.results`: mse of Table 6.10; `report.inpainting`", (*_TRAINED, "inpainting"), device=True),
+    Number("`report.modality_importance`, Figure 6.1", (*_TRAINED, "figures"), device=True),
+    Number("`report.bootstrap`", (*_TRAINED, "bootstrap"), device=True),
+    Number("`report.genre_embeddings`", (*_TRAINED, "genre embeddings"), device=True),
+    Number("`report.match_quality`", ("match quality",)),
+    Number("`corpus.steps`, `corpus.sizes`, `corpus.folds`, `corpus.leakage`", _CORPORA),
+    Number("`corpus.matches`", (*_DATA, "matches")),
+    Number("`corpus.language_agreement`", (*_DATA, "lyrics of Music4All", "languages")),
+    Number("`genre.*`, Figure 5.1", (*_CORPORA, "genres")),
+    Number("Figure 5.2", (*_DATA, "lyrics of Music4All", "figures")),
+    Number("`core.audio_files`, `core.audio_duplicates`", (*_DATA, "spectrograms", "duplicates of audio")),
+)
+PAGE_TOP = """\
+# What each number depends on
+
+Made by `python -m pipelines.dependencies > docs/dependencies.md`. A test changes every data file and every default of a
+setting in turn and holds what is then made again against this page (`tests/unit/test_dependencies.py`).
+
+A step is made again when anything of its line changes: the constant of its code, a data file, a setting, a library or
+what it reads. Runs are named by a hash of all this and are never made again for a version of a library, a device or an
+arithmetic: `run.runs.versions_json` and `run.timings` record these, and `report.results.mixed` says where the runs
+behind one row differ in them (decisions/0047).
+"""
+
+
+def declared(name: str) -> tuple[str, ...] | str | None:
+    """What `DATA_FILES` says of a file; None where it says nothing."""
+    return next((what for pattern, what in DATA_FILES.items() if fnmatch.fnmatch(name, pattern)), None)
+
+
+def page() -> str:
+    """docs/dependencies.md."""
+    numbers = [[n.columns, ", ".join(n.steps), "device, arithmetic, torch" if n.device else ""] for n in NUMBERS]
+    steps = [
+        [name, part.reads, _files_of(name), _settings_of(part), _libraries_of(part), _code(part)]
+        for name, part in PARTS.items()
+    ]
+    reasons = [[f"`{pattern}`", what] for pattern, what in DATA_FILES.items() if isinstance(what, str)]
+    parts = [
+        PAGE_TOP,
+        _table(["numbers", "steps", "last digits vary with"], numbers),
+        "## Steps\n",
+        _table(["step", "reads", "data files", "settings", "libraries", "version of its code"], steps),
+        "## Data files that decide nothing\n",
+        _table(["file", "why"], reasons),
+    ]
+    return "\n".join(parts)
+
+
+def _files_of(name: str) -> str:
+    return ", ".join(
+        f"`{pattern}`" for pattern, what in DATA_FILES.items() if not isinstance(what, str) and name in what
+    )
+
+
+def _settings_of(part: Part) -> str:
+    return ", ".join(part.step.settings) if part.step else ""
+
+
+def _libraries_of(part: Part) -> str:
+    return ", ".join(part.step.libraries) if part.step else ""
+
+
+def _code(part: Part) -> str:
+    return f"`{part.constant}`" if part.constant else "its content"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
+    return "\n".join(lines) + "\n"
+
+
+def fingerprints() -> dict[str, str]:
+    """Hash of what each step depends on in this repository and its environment."""
+    return {name: content_hash(part.step.inputs() if part.step else "", part.also()) for name, part in PARTS.items()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
