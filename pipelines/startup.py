@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipelines.settings import SettingsError, from_environment
-from warehouse.store import replacing
+from warehouse.claim import require_claim
+from warehouse.store import Store, StoreError, replacing
 
-INSTANCE = Path(__file__).with_name("dagster.yaml")
+INSTANCE = Path("dagster.yaml")  # of the repository root, where the command was started
 HISTORY = "dagster"
 MODULE = "pipelines.definitions"
 # These read no [tool.dagster] of pyproject.toml. `dagster dev` and the rest do, and `dagster dev` even hangs where the
@@ -23,6 +24,8 @@ WITHOUT_PROJECT_FILE = (["job", "execute"], ["job", "scaffold_config"], ["asset"
 # 5 that often happened in the middle of Ctrl-C, and left a process for 45 s (its patience without being looked at).
 LOOK_AFTER_CODE_SERVER = ("DAGSTER_CODE_SERVER_AUTO_RESTART_INTERVAL", "20")
 QUESTIONS = {"--help", "--version"}
+# These may start a job, which must find a store of its own kind of data and profile.
+STARTING_JOBS = {"job", "asset", "dev", "launch"}
 
 
 def history(store: Path) -> Path:
@@ -39,8 +42,11 @@ def prepare() -> None:
     if arguments[:1] == ["api"] or QUESTIONS.intersection(arguments):  # api: a child of a command that was checked
         return
     try:
-        place_history(from_environment().store, os.environ)
-    except SettingsError as error:
+        settings = from_environment()
+        if STARTING_JOBS.intersection(arguments[:1]):
+            require_claim(Store(settings.store), settings.data_kind, settings.profile)
+        place_history(settings.store, os.environ)
+    except (SettingsError, StoreError) as error:
         _stop(str(error))
     except OSError as error:
         _stop(f"{error.filename} cannot be written ({error.strerror}). Set MGC_STORE to a folder that can.")

@@ -3,10 +3,7 @@
 import json
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from warehouse.store import FORMAT_VERSION, Store, StoreError, replacing
-from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, table_files
 
 MARKER = "store.json"
 
@@ -28,14 +25,24 @@ def claim(store: Store, data_kind: str, profile: str) -> None:
     wanted = {"data_kind": data_kind, "format_version": FORMAT_VERSION, "profile": profile}
     if not (store.root / MARKER).exists():
         _write(store, wanted)
+    require_claim(store, data_kind, profile)
+    if "profile" not in _read(store):
+        _write(store, wanted)
+
+
+def require_claim(store: Store, data_kind: str, profile: str) -> None:
+    """Refuse a store that belongs to others; a folder without a store belongs to nobody. Nothing is written.
+
+    Raises:
+        StoreError: as `claim`.
+    """
+    if not (store.root / MARKER).exists():
+        return
     found = _read(store)
     _require_format(store, found)
     held = {"data_kind": found.get("data_kind"), "profile": found.get("profile") or _profile_of_runs(store) or profile}
-    for key, holds in held.items():
-        if holds != wanted[key]:
-            raise StoreError(_refusal(store, held, data_kind, profile))
-    if "profile" not in found:
-        _write(store, wanted)
+    if held != {"data_kind": data_kind, "profile": profile}:
+        raise StoreError(_refusal(store, held, data_kind, profile))
 
 
 def _read(store: Store) -> dict[str, Any]:
@@ -65,6 +72,10 @@ def _require_format(store: Store, found: dict[str, Any]) -> None:
 
 def _profile_of_runs(store: Store) -> str | None:
     """The one profile of the finished runs, also of an earlier contract; None without runs, or unread ones."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - for stores of earlier versions alone; the check before Dagster is quick
+
+    from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, table_files  # noqa: PLC0415
+
     try:
         tables = [pq.read_table(path, columns=["profile"]) for path in table_files(store, "run.runs")]
     except ERRORS_OF_A_BROKEN_FILE:

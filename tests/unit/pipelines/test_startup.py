@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warehouse.claim import claim
+from warehouse.store import Store
 from warehouse.variables import VARIABLES, mistyped
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +67,19 @@ def test_a_value_that_cannot_be_used_stops_a_job_with_one_sentence(variables: di
     (line,) = done.stderr.splitlines()
     assert words in line
     assert done.stdout == ""
+
+
+def test_a_store_of_another_profile_stops_a_job_before_dagster_loads_but_not_a_look_at_its_history(
+    tmp_path: Path,
+) -> None:
+    claim(Store(tmp_path), "sample", "smoke")
+    done = run(JOB, MGC_PROFILE="paper", MGC_STORE=str(tmp_path))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "holds results of profile smoke on sample data" in line
+    assert f"MGC_STORE={tmp_path}-paper MGC_PROFILE=paper dagster job execute -j full_repro" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["store.json"]
+    assert run([DAGSTER, "run", "list"], MGC_PROFILE="paper", MGC_STORE=str(tmp_path)).returncode == 0
 
 
 @given(st.sampled_from(sorted(VARIABLES)), st.data())
