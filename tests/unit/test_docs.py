@@ -17,7 +17,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+?)\s*$", re.MULTILINE)
 SECTION = re.compile(r"^## +(.+?)\s*$", re.MULTILINE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-PATH_IN_REPOSITORY = re.compile(r"`((?:warehouse|mgc_models|pipelines|tests|docs)/[\w/.-]+)`")
+FILE_IN_REPOSITORY = re.compile(r"`((?:warehouse|mgc_models|pipelines|tests|docs)/[\w/.-]+\.[a-z]+)`")
 NOTE_IN_SOURCE = re.compile(r"decisions/\w[\w.-]*(?:#[\w-]+)?")
 
 
@@ -44,10 +44,10 @@ def leads_nowhere(link: str, page: Path) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_and_paths_lead_somewhere(page: Path) -> None:
+def test_links_and_files_lead_somewhere(page: Path) -> None:
     assert [link for link in links(page) if leads_nowhere(link, page)] == []
-    named = PATH_IN_REPOSITORY.findall(page.read_text())
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    named = FILE_IN_REPOSITORY.findall(page.read_text())
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def test_links_to_missing_files_and_headings_are_found(tmp_path: Path) -> None:
