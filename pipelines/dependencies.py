@@ -246,7 +246,7 @@ setting in turn and holds what is then made again against this page (`tests/unit
 A step is made again when anything of its line changes: the constant of its code, a data file, a setting, a library or
 what it reads. Runs are named by a hash of all this and are never made again for a version of a library, a device or an
 arithmetic: `run.runs.versions_json` and `run.timings` record these, and `report.results.mixed` says where the runs
-behind one row differ in them (decisions/0047).
+behind one row differ in them ([what is made again](decisions/data-formats.md#what-is-made-again)).
 """
 
 

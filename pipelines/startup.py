@@ -1,7 +1,7 @@
 """What happens when a Dagster command is started in the repository root, before Dagster itself is imported.
 
-`mgc_dagster_default.pth` calls `prepare` (docs/decisions/0042, 0043). Standard library only: it runs at the start of
-every process of Dagster, the children of `dagster dev` included, which find everything done.
+`mgc_dagster_default.pth` calls `prepare` (docs/decisions/running-jobs.md). Standard library only: it runs at the start
+of every process of Dagster, the children of `dagster dev` included, which find everything done.
 """
 
 import os

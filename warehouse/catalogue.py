@@ -51,7 +51,8 @@ def export_catalogue(store: Store) -> Path:
     """Write `<store>/mgc.duckdb`: small tables inside, views on large ones beside it; replaced in one step.
 
     Large are those that the contract calls so, and every other of more than `MOST_ROWS_INSIDE` rows. The views follow
-    the file wherever its store is moved to; without the store they say what is missing (decisions/0046).
+    the file wherever its store is moved to; without the store they say what is missing
+    (docs/decisions/data-formats.md#catalogue).
 
     A reader that has the old file open keeps it.
 

@@ -1,7 +1,7 @@
 """Two symmetric cross-modal attentions (SCMA): the multi-modal fusion of Ru et al. 2023.
 
 The source says "two symmetric cross-modal attention" and no more; the layer here is the decoder half of a transformer
-without self-attention, post-norm (docs/decisions/0024-ru-fusion.md).
+without self-attention, post-norm (docs/decisions/ru2023.md#cross-modal-attention).
 """
 
 from torch import Tensor, nn

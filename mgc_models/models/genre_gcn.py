@@ -1,7 +1,7 @@
 """The genre correlations extraction module (GCEM) of Ru et al. 2023: a graph convolution over genres, as in ML-GCN.
 
 ML-GCN is Chen et al. 2019, arXiv 1904.03582. The matrix is used as it comes: `genre.correlation.weight` is already
-thresholded, re-weighted and normalised (docs/decisions/0013-genre-correlation.md).
+thresholded, re-weighted and normalised (docs/decisions/genres.md#correlation-matrix).
 """
 
 import math

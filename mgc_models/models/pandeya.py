@@ -1,6 +1,6 @@
 """The audio-and-lyrics baseline in Ru et al. 2023: Pandeya et al. 2021, a residual CNN and a HAN joined late.
 
-Its sizes could not be read (docs/decisions/0026-ru-baselines.md).
+Its sizes could not be read (docs/decisions/ru2023.md#compared-models).
 """
 
 import torch

@@ -1,6 +1,6 @@
 """The audio baseline in Ru et al. 2023: Santana et al. 2020 (Music4All), a convolutional network on mel spectrograms.
 
-Its layers could not be read; these are the usual VGG-style ones (docs/decisions/0026-ru-baselines.md).
+Its layers could not be read; these are the usual VGG-style ones (docs/decisions/ru2023.md#compared-models).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Word vectors of each vocabulary: those of MGC_WORD2VEC, else counted from the lyrics (decisions/0015)."""
+"""Word vectors of each vocabulary: those of MGC_WORD2VEC, else counted from the lyrics (docs/decisions/lyrics.md)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Splits of a corpus. Each is described in docs/decisions/0011-splits.md."""
+"""Splits of a corpus. Each is described in docs/decisions/corpora.md#splits."""
 
 from collections.abc import Sequence
 
