@@ -6,6 +6,7 @@ waits until that one is finished.
 
 import logging
 import multiprocessing
+import signal
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -16,6 +17,7 @@ from mgc_models.spec import PretrainRun, RunSpec
 
 Attempt = Callable[[int], bool]
 _LOOK_S = 0.5
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
 
 
 @dataclass
@@ -89,15 +91,18 @@ def work_side_by_side(
                 hand.process.terminate()
         for hand in hands:
             hand.process.join()
-    left = {runs[number].run_id for number in board.waiting}
-    return board.failed | left
+    interrupted = [hand.busy for hand in hands if hand.busy is not None]
+    return board.failed | {runs[number].run_id for number in (*board.waiting, *interrupted)}
 
 
 def _hire(hire: Callable[[Callable[[], str | None]], Attempt]) -> _Hand:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, ours, hire))
+    # Until the child watches by itself it has its parent's handlers, which would swallow a signal: it waits that long.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return _Hand(process, ours)
 
@@ -105,7 +110,9 @@ def _hire(hire: Callable[[Callable[[], str | None]], Attempt]) -> _Hand:
 def _serve(connection: Connection, other_end: Connection, hire: Callable[[Callable[[], str | None]], Attempt]) -> None:
     """Attempt the runs whose numbers come in, until nothing more can come."""
     other_end.close()
-    attempt = hire(watch_for_stop())
+    stop = watch_for_stop()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    attempt = hire(stop)
     try:
         while True:
             number = connection.recv()

@@ -171,6 +171,8 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
         "word vectors",
     ),
     "mgc_models/features/stop_words.txt": ("vectors of principal words",),
+    "mgc_models/predict/proposed.toml": "which run predict takes by itself; no number of a store",
+    "pipelines/experiments/works.toml": "what the works are called in pages and job descriptions",
     "pipelines/corpora/*.toml": ("corpora", "genres"),
     "pipelines/datasets/fma_known_issues.toml": ("reading FMA",),
     "pipelines/datasets/sample/catalogues.toml": ("match quality", "sample corpus"),

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ import pytest
 from tiny_job import INCEPTION, kept_files, make_run, make_store, train, write_job
 
 from mgc_models.crew import work_side_by_side
+from mgc_models.progress import watch_for_stop
 
 LOG = logging.getLogger("test")
 
@@ -63,3 +66,36 @@ def test_a_killed_process_costs_its_run_and_a_stop_costs_the_rest(tmp_path: Path
     stop = (lambda: "asked") if how == "stopped" else lambda: None
     left, _ = crew(tmp_path, dict.fromkeys("abcd"), attempt, stop)
     assert left == ({"a"} if how == "killed" else set("abcd"))
+
+
+@pytest.fixture
+def watching() -> Iterator[None]:
+    """This process watches for signals, as the worker does that starts the others."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    watch_for_stop()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("watching")
+def test_a_stop_reaches_a_process_that_is_only_just_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow():
+        time.sleep(1.5)
+        return watch_for_stop()
+
+    def hire(stop):
+        def work(_number: int) -> bool:
+            deadline = time.monotonic() + 10
+            while stop() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            (tmp_path / "reason").write_text(str(stop()))
+            return stop() is None
+
+        return work
+
+    monkeypatch.setattr("mgc_models.crew.watch_for_stop", slow)
+    asked = iter([None])
+    runs = [SimpleNamespace(run_id="a", pretrained=None)]
+    assert set(work_side_by_side(runs, [0], 1, hire, LOG, lambda: next(asked, "asked"))) == {"a"}
+    assert (tmp_path / "reason").read_text() == "SIGTERM was received"

@@ -209,7 +209,7 @@ def test_a_row_whose_runs_were_computed_in_different_ways_says_so(plan: Plan) ->
         "jiang2024_bert-1": timing("jiang2024_bert-1", arithmetic=None),  # of an earlier version
     }
     timed = [special.get(name, timing(name)) for name in names]
-    found, _ = results(plan, Settings(), found_of(plan, runs, scores, timed), {})
+    found, _ = results(plan, Settings(), found_of(plan, runs, scores, timed=timed), {})
     shown = {name: row["mixed"] for name, row in rows_of(found, "accuracy").items()}
     assert shown["alnet"] == "device: NVIDIA H100, cpu; arithmetic: bfloat16, float32; torch: 2.12.0, 2.13.0"
     assert shown["bert"] == "device: NVIDIA H100, cpu"
