@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.harness import ROOT, Checkout
+from tests.pipeline.harness import ROOT, Checkout, checkout
 
 pytestmark = pytest.mark.pipeline
 PHASES = ["raw", "tracks", "corpora", "genres", "features", "training", "results", "report"]
@@ -50,7 +50,7 @@ def test_the_last_screen_has_the_main_table_counts_and_where_to_look(finished: C
 
 
 def test_the_event_log_keeps_the_full_lines(finished: Checkout) -> None:
-    logs = b"".join(path.read_bytes() for path in Path(finished.environment["DAGSTER_HOME"]).rglob("*.db*"))
+    logs = b"".join(path.read_bytes() for path in (finished.store.root / "dagster").rglob("*.db*"))
     assert b"samples/s" in logs
 
 
@@ -63,11 +63,12 @@ def test_a_second_run_says_that_nothing_changed(finished: Checkout) -> None:
     assert "35.58" in done.stdout
 
 
-def test_a_failure_is_one_sentence_with_what_to_do_and_no_traceback(finished: Checkout) -> None:
-    done = finished.job("report", MGC_PROFILE="none")
+def test_a_failure_is_one_sentence_with_what_to_do_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    done = checkout(tmp_path, MGC_MUSIC4ALL_DIR=str(tmp_path / "songs")).job("data")
     assert done.returncode == 1
-    assert re.search(r"failed: .*raw/configuration.*: MGC_PROFILE is 'none'", done.stderr)
-    assert "dagster job execute -j report" in done.stderr
+    assert re.search(r"failed: .*raw/music4all.*: .*id_information\.csv", done.stderr)
+    assert "dagster job execute -j data" in done.stderr
     assert not re.search(r"Traceback|Stack Trace|not executed", done.stderr + done.stdout, re.IGNORECASE)
     assert len(done.stderr.splitlines()) < 10
 
