@@ -4,6 +4,7 @@
 of every process of Dagster, the children of `dagster dev` included, which find everything done.
 """
 
+import logging
 import os
 import sys
 from collections.abc import MutableMapping, Sequence
@@ -71,8 +72,14 @@ def adapt_to_command(arguments: Sequence[str], environment: MutableMapping[str, 
     """Name the code location to those commands that do not find it by themselves; let `dev` end in peace."""
     if arguments[:1] == ["dev"]:
         environment.setdefault(*LOOK_AFTER_CODE_SERVER)
+        logging.getLogger("dagster").addFilter(_is_news)
     if list(arguments[:2]) in WITHOUT_PROJECT_FILE:
         environment.setdefault("DAGSTER_MODULE_NAME", MODULE)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line is none of the warning that dagster.yaml here is not read; its copy in the store is."""
+    return "Found a dagster instance configuration value" not in record.getMessage()
 
 
 def _stop(message: str) -> NoReturn:

@@ -37,7 +37,10 @@ def test_make_ui_serves_runs_what_is_asked_and_ends_on_ctrl_c(tmp_path: Path) ->
         assert run["status"] == "SUCCESS"
         assert (run["tags"]["mgc/profile"], run["tags"]["mgc/store"]) == ("smoke", str(place.store.root))
         web_ui.interrupt()
-        wait_until(lambda: not web_ui.processes(), "Ctrl-C left processes behind")
+        wait_until(lambda: not web_ui.processes(), "Ctrl-C left processes behind", timeout_s=40)
+    log = (tmp_path / "web_ui.log").read_text()
+    assert "Serving dagster-webserver" in log
+    assert "dagster.yaml" not in log  # what is read is its copy beside the store
 
 
 @pytest.fixture(scope="module")
