@@ -87,9 +87,8 @@ def serving(place: Checkout, command: Sequence[str | Path], port: int) -> Iterat
     """Start `command` in the repository root; ready when it lists `full_repro`."""
     environment = {**place.environment, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     log = place.store.root.with_name("web_ui.log")
-    before = signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # ignored, and so inherited, where tests run in the background
+    # Where tests run in the background it is ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
