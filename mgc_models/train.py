@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mgc_models.artifacts.run_folder import is_finished
+from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, SpecError, parse_job
 from mgc_models.errors import (
     DataError,
     DeviceError,
@@ -21,10 +23,8 @@ from mgc_models.errors import (
     TrainingError,
     WeightsError,
 )
-from mgc_models.progress import logging_to_dagster_or_terminal, watch_for_stop
-from mgc_models.run_folder import is_finished
-from mgc_models.spec import JobSpec, PretrainRun, RunSpec, SpecError, parse_job
-from warehouse.shards import ShardError
+from mgc_models.execution.run_log import logging_to_dagster_or_terminal, watch_for_stop
+from warehouse.shards.writer import ShardError
 from warehouse.store import Store
 
 _DONE, _FAILED, _BAD_JOB = 0, 1, 2
@@ -95,11 +95,11 @@ def _execute(
     if not todo:
         return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
-    from mgc_models.crew import work_side_by_side  # noqa: PLC0415
+    from mgc_models.training.worker_pool import work_side_by_side  # noqa: PLC0415
 
     hire = functools.partial(_attempts, job, runs, store, log)
     if job.workers > 1 and len(todo) > 1:
-        import mgc_models.runner  # noqa: F401, PLC0415 - loaded once, before the processes fork
+        import mgc_models.training.run  # noqa: F401, PLC0415 - loaded once, before the processes fork
 
         left = work_side_by_side(runs, todo, job.workers, hire, log, stop)
         if left:
@@ -113,7 +113,7 @@ def _execute_together(
     hire: Callable[[Callable[[], str | None]], Callable[[int], bool]], count: int, stop: Callable[[], str | None]
 ) -> int:
     """All runs, one after the other, each by all processes; what is finished is found out together."""
-    from mgc_models.distributed import leave_group  # noqa: PLC0415
+    from mgc_models.execution.distributed import leave_group  # noqa: PLC0415
 
     attempt = hire(stop)
     try:
@@ -137,8 +137,8 @@ def _attempts(
     """What attempts the run of a number; it tells the log why one fails, and gives whether it is finished."""
     import torch  # noqa: PLC0415
 
-    from mgc_models.distributed import join_group, own_device  # noqa: PLC0415
-    from mgc_models.runner import Worker, choose_device, execute_run  # noqa: PLC0415
+    from mgc_models.execution.distributed import join_group, own_device  # noqa: PLC0415
+    from mgc_models.training.run import Worker, choose_device, execute_run  # noqa: PLC0415
 
     if job.threads:
         torch.set_num_threads(job.threads)

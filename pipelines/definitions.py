@@ -8,19 +8,21 @@ import warnings
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from pipelines.assets import corpora, datasets, extraction, features, genres, preflight, raw, tracks
+from pipelines.assets import corpora, features, genres, preflight, raw, tracks
+from pipelines.assets import features as features_assets
+from pipelines.assets import raw as raw_assets
 from pipelines.assets.console import console
 from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
+from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import GROUP as TRAINING_GROUP
 from pipelines.assets.training import SMALL_RUNS, WORK, training_assets
-from pipelines.pipes_messages import WholeLineReader
-from pipelines.plan import load_plan
-from pipelines.plan.schema import EXTRA
-from pipelines.plan.works import load_works
-from pipelines.resources import MgcResource
-from pipelines.settings import PROFILES
+from pipelines.config import PROFILES
+from pipelines.experiments import load_plan
+from pipelines.experiments.schema import EXTRA
+from pipelines.experiments.works import load_works
+from pipelines.training.launch import WholeLineReader
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -99,7 +101,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
     """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
     profile = os.environ.get("MGC_PROFILE") or "sample"
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
-    modules = [preflight, raw, datasets, tracks, corpora, genres, extraction, features]
+    modules = [preflight, raw, raw_assets, tracks, corpora, genres, features_assets, features]
     data = [asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)]
     training = training_assets(plan)
     data_keys = [key for asset in data for key in asset.keys]

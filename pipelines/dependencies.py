@@ -12,29 +12,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.corpora import load_corpora
-from pipelines.currency import Step, content_hash
-from pipelines.datasets.sample.planting import generator_version
-from pipelines.features import audio, duplicates, lyric_lines, principal_vectors, tokens, wanted, word_vectors
-from pipelines.figures import embeddings, files, inpainting
-from pipelines.plan import Plan, TrainingData, load_plan, runs_for
+from pipelines.config import PROFILES
+from pipelines.corpora import build as build_corpora
+from pipelines.corpora import matches
+from pipelines.corpora.config import load_corpora
+from pipelines.datasets import ingest
+from pipelines.experiments import Plan, TrainingData, load_plan, runs_for
+from pipelines.features import audio, duplicates, lyric_lines, principal_vectors, tokens, word_vectors
+from pipelines.features import config as features_config
+from pipelines.genres import build as build_genres
+from pipelines.incremental import Step, content_hash
+from pipelines.lyrics import fma, genius, language, music4all
+from pipelines.matching import quality
 from pipelines.planted.experiment import WORKS as PLANTED_WORKS
 from pipelines.planted.experiment import read_experiment
 from pipelines.report import build
-from pipelines.settings import PROFILES
-from pipelines.stages import (
-    corpora,
-    fma_lyrics,
-    genius_lyrics,
-    genres,
-    languages,
-    lyrics,
-    match_quality,
-    matches,
-    tracks,
-)
-from pipelines.transforms import bootstrap
-from pipelines.transforms.published import published
+from pipelines.report.figures import embeddings, inpainting
+from pipelines.report.figures import files as figures_files
+from pipelines.results import bootstrap
+from pipelines.results.published import published
+from pipelines.sample.planting import generator_version
 from warehouse.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +60,10 @@ def _corpora() -> list[str]:
 
 
 def _spectrograms() -> list[list[str]]:
-    return [[dataset, *(s.hash for s in wanted.spectrogram_specs(dataset))] for dataset in wanted.audio_datasets()]
+    return [
+        [dataset, *(s.hash for s in features_config.spectrogram_specs(dataset))]
+        for dataset in features_config.audio_datasets()
+    ]
 
 
 @cache
@@ -93,7 +93,9 @@ def _pretrainings(work: str) -> list[str]:
 
 def _runs(work: str) -> Part:
     reads = "training inputs (tracks, labels, folds, genres, SHA-256 of the feature shards), pretrained weights"
-    return Part("pipelines.plan.runs.TRAINING_VERSION", reads, also=lambda: [_run_ids(work), _pretrainings(work)])
+    return Part(
+        "pipelines.experiments.runs.TRAINING_VERSION", reads, also=lambda: [_run_ids(work), _pretrainings(work)]
+    )
 
 
 def _page() -> str:
@@ -102,23 +104,26 @@ def _page() -> str:
 
 READ = "files of the datasets"
 PARTS: Mapping[str, Part] = {
-    "sample corpus": Part("pipelines.datasets.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
-    "reading datasets": Part("pipelines.stages.tracks.VERSION", READ, tracks.STEP),
-    "reading FMA": Part("pipelines.stages.tracks.VERSION", READ, tracks.STEPS["fma"]),
-    "lyrics of Music4All": Part("pipelines.stages.lyrics.VERSION", f"{READ}, core.tracks", lyrics.STEP),
-    "lyrics of FMA": Part("pipelines.stages.fma_lyrics.VERSION", f"{READ}, core.tracks", fma_lyrics.STEP),
-    "lyrics of Genius": Part("pipelines.stages.genius_lyrics.VERSION", f"{READ}, matches", genius_lyrics.STEP),
-    "languages": Part("pipelines.stages.languages.VERSION", "core.tracks, core.lyrics", languages.STEP),
-    "matches": Part("pipelines.stages.matches.VERSION", "core.tracks", matches.STEP),
+    "sample corpus": Part("pipelines.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
+    "reading datasets": Part("pipelines.datasets.ingest.VERSION", READ, ingest.STEP),
+    "reading FMA": Part("pipelines.datasets.ingest.VERSION", READ, ingest.STEPS["fma"]),
+    "lyrics of Music4All": Part("pipelines.lyrics.music4all.VERSION", f"{READ}, core.tracks", music4all.STEP),
+    "lyrics of FMA": Part("pipelines.lyrics.fma.VERSION", f"{READ}, core.tracks", fma.STEP),
+    "lyrics of Genius": Part("pipelines.lyrics.genius.VERSION", f"{READ}, matches", genius.STEP),
+    "languages": Part("pipelines.lyrics.language.VERSION", "core.tracks, core.lyrics", language.STEP),
+    "matches": Part("pipelines.corpora.matches.VERSION", "core.tracks", matches.STEP),
     "match quality": Part(
-        "pipelines.stages.match_quality.VERSION",
+        "pipelines.matching.quality.VERSION",
         "nothing",
-        match_quality.STEP,
-        lambda: match_quality.planted_pairs().rows(),
+        quality.STEP,
+        lambda: quality.planted_pairs().rows(),
     ),
-    "corpora": Part("pipelines.stages.corpora.VERSION", "core.*, matches", corpora.STEP, _corpora),
+    "corpora": Part("pipelines.corpora.build.VERSION", "core.*, matches", build_corpora.STEP, _corpora),
     "genres": Part(
-        "pipelines.stages.genres.VERSION", "corpora, MGC_BERT", genres.STEP, lambda: corpora.STEP.inputs(_corpora())
+        "pipelines.genres.build.VERSION",
+        "corpora, MGC_BERT",
+        build_genres.STEP,
+        lambda: build_corpora.STEP.inputs(_corpora()),
     ),
     "spectrograms": Part("pipelines.features.audio.VERSION", "audio files", audio.STEP, _spectrograms),
     "duplicates of audio": Part("pipelines.features.duplicates.VERSION", "core.audio_files", duplicates.STEP),
@@ -127,32 +132,32 @@ PARTS: Mapping[str, Part] = {
         "pipelines.features.word_vectors.VERSION",
         "core.lyrics, corpora, MGC_WORD2VEC",
         word_vectors.STEP,
-        lambda: repr(wanted.vocabularies()),
+        lambda: repr(features_config.vocabularies()),
     ),
     "lyric lines": Part(
         "pipelines.features.lyric_lines.VERSION",
         "core.lyrics, word vectors",
         lyric_lines.STEP,
-        lambda: repr(wanted.lyric_lines()),
+        lambda: repr(features_config.lyric_lines()),
     ),
     "vectors of principal words": Part(
         "pipelines.features.principal_vectors.VERSION",
         "core.lyrics, word vectors, MGC_ELMO_DIR or MGC_BERT",
         principal_vectors.STEP,
-        lambda: repr(wanted.principal_vectors()),
+        lambda: repr(features_config.principal_vectors()),
     ),
     **{f"runs of {work}": _runs(work) for work in WORKS},
     "inpainting": Part(
-        "pipelines.figures.inpainting.VERSION", "a pretraining and its weights, masking ratios", inpainting.STEP
+        "pipelines.report.figures.inpainting.VERSION", "a pretraining and its weights, masking ratios", inpainting.STEP
     ),
-    "genre embeddings": Part("pipelines.figures.embeddings.VERSION", "weights of a run", embeddings.STEP),
+    "genre embeddings": Part("pipelines.report.figures.embeddings.VERSION", "weights of a run", embeddings.STEP),
     "printed numbers": Part("", "nothing", also=lambda: published(_plans()["sample"]).write_ndjson()),
-    "bootstrap": Part("pipelines.transforms.bootstrap.VERSION", "run.runs, predictions of the runs", bootstrap.STEP),
-    "figures": Part("pipelines.figures.files.VERSION", "the numbers that they show", files.STEP),
+    "bootstrap": Part("pipelines.results.bootstrap.VERSION", "run.runs, predictions of the runs", bootstrap.STEP),
+    "figures": Part("pipelines.report.figures.files.VERSION", "the numbers that they show", figures_files.STEP),
     "report page": Part("", "report.*, corpus.steps, core.rejects, run.runs, figures", also=_page),
     "catalogue": Part("", "every table", build.CATALOGUE),
     "planted experiments": Part(
-        "pipelines.plan.runs.TRAINING_VERSION",
+        "pipelines.experiments.runs.TRAINING_VERSION",
         "nothing",
         also=lambda: [repr(read_experiment(work)) for work in PLANTED_WORKS],
     ),
@@ -170,13 +175,13 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
         "vectors of principal words",
         "word vectors",
     ),
-    "mgc_models/features/stop_words.txt": ("vectors of principal words",),
+    "mgc_models/features/lyrics/stop_words.txt": ("vectors of principal words",),
     "mgc_models/predict/proposed.toml": "which run predict takes by itself; no number of a store",
     "pipelines/experiments/works.toml": "what the works are called in pages and job descriptions",
     "pipelines/corpora/*.toml": ("corpora", "genres"),
     "pipelines/datasets/fma_known_issues.toml": ("reading FMA",),
-    "pipelines/datasets/sample/catalogues.toml": ("match quality", "sample corpus"),
-    "pipelines/datasets/sample/*.toml": ("sample corpus",),
+    "pipelines/sample/catalogues.toml": ("match quality", "sample corpus"),
+    "pipelines/sample/*.toml": ("sample corpus",),
     "pipelines/datasets/*.toml": _LICENCES,
     "pipelines/experiments/jiang2024/base/mae.toml": ("runs of jiang2024", "runs of ru2023"),
     "pipelines/experiments/jiang2024/base/alnet.toml": ("runs of jiang2024", "runs of ru2023"),
@@ -197,10 +202,10 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/planted/page.md": "text of docs/planted.md",
     "pipelines/planted/*.toml": ("planted experiments",),
     "pipelines/report/*": ("report page",),
-    "pipelines/transforms/coarse_genres.toml": ("genres",),
-    "pipelines/transforms/matching/gold/README.md": "says where the gold pairs are from",
-    "pipelines/transforms/matching/gold/*.tsv": ("match quality",),
-    "pipelines/transforms/matching/rules.toml": ("corpora", "genres", "match quality", "matches"),
+    "pipelines/genres/coarse_genres.toml": ("genres",),
+    "pipelines/matching/gold/README.md": "says where the gold pairs are from",
+    "pipelines/matching/gold/*.tsv": ("match quality",),
+    "pipelines/matching/rules.toml": ("corpora", "genres", "match quality", "matches"),
     "warehouse/contracts/*.toml": ("catalogue",),
 }
 """Pattern of data files -> the steps that one changed value of such a file makes again, or why it makes none.

@@ -14,7 +14,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.progress import followed
+from pipelines.console.progress import followed
 
 LOG_EVERY_S = 15.0
 

@@ -11,7 +11,7 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipelines.settings import SettingsError, from_environment
+from pipelines.config import SettingsError, from_environment
 from warehouse.claim import require_claim
 from warehouse.store import Store, StoreError, replacing
 

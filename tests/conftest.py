@@ -34,7 +34,7 @@ def shared_real() -> Path:
 @pytest.fixture(scope="session")
 def sample_corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """Folder of a small sample corpus, and what was planted in it; made once for all tests, which only read it."""
-    from pipelines.datasets.sample import generate  # not installed where only models are tested
+    from pipelines.sample import generate  # not installed where only models are tested
 
     root = tmp_path_factory.mktemp("sample")
     return root, generate(root, tracks=SAMPLE_TRACKS)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from warehouse.shards import FeatureSpec, open_feature, write_shard
+from warehouse.shards.reader import open_feature
+from warehouse.shards.writer import FeatureSpec, write_shard
 
 FRAMES, BANDS, CROP = 3000, 128, 512
 TRACKS_PER_SHARD = 128

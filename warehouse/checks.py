@@ -1,7 +1,7 @@
 """The whole store held against its contract."""
 
 from warehouse.contract import load_contract
-from warehouse.shards import ShardError, verify_shard
+from warehouse.shards.writer import ShardError, verify_shard
 from warehouse.store import Store
 from warehouse.tables import check_table, read_table
 

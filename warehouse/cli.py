@@ -19,7 +19,7 @@ from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
 from warehouse.printed import for_people, printed_table
 from warehouse.render import as_csv, as_json, as_text, console_on
-from warehouse.shards import ShardError
+from warehouse.shards.writer import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
 from warehouse.variables import mistyped

@@ -18,9 +18,9 @@ from mgc_models.bench.cases import STAGES, build_case, preset_settings, preset_s
 from mgc_models.bench.measure import LOG, measure
 from mgc_models.bench.precision import compare
 from mgc_models.bench.synthetic import write_store
+from mgc_models.data.load import Cache
 from mgc_models.errors import DeviceError, TrainingError
-from mgc_models.loading import Cache
-from mgc_models.runner import choose_device
+from mgc_models.training.run import choose_device
 from warehouse.store import Store
 
 _HELP = """\

@@ -12,15 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from mgc_models.bench.synthetic import DATASET, TRACKS_FILE, Sizes
-from mgc_models.data import Batch, TrackData
-from mgc_models.loading import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.config.run import Settings, parse_settings, required
+from mgc_models.config.sections import LossSettings, TrainSettings
+from mgc_models.data.batches import Batch, TrackData
+from mgc_models.data.load import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.data.tracks import read_tracks
 from mgc_models.models import build_model
-from mgc_models.optimisers import pretraining_as_training
-from mgc_models.sections import LossSettings, TrainSettings
-from mgc_models.spec import Settings, parse_settings, required
-from mgc_models.task import Task
-from mgc_models.tasks import classification_task, pretraining_task
-from mgc_models.tracks import read_tracks
+from mgc_models.training.objectives import Task, classification_task, pretraining_task
+from mgc_models.training.optim import pretraining_as_training
 from warehouse.store import Store
 
 STAGES = ("pretrain", "finetune")

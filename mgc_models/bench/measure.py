@@ -13,13 +13,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mgc_models.bench.cases import Case, without_data
-from mgc_models.distributed import Share
 from mgc_models.errors import StoppedError
-from mgc_models.loop import fit
-from mgc_models.progress import EventLog
-from mgc_models.runtime import Runtime
-from mgc_models.steps import Learner, learn
-from mgc_models.task import Draws
+from mgc_models.execution.distributed import Share
+from mgc_models.execution.run_log import EventLog
+from mgc_models.execution.runtime import Runtime
+from mgc_models.training.loop import fit
+from mgc_models.training.objectives import Draws
+from mgc_models.training.step import Learner, learn
 
 LOG = logging.getLogger("mgc_models.bench")
 _ENOUGH = "enough was seen"

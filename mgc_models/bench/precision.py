@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mgc_models.bench.cases import Case
 from mgc_models.bench.measure import bench_runtime, first_step
-from mgc_models.loop import fit
+from mgc_models.training.loop import fit
 
 PRECISIONS = ("float32", "auto")
 

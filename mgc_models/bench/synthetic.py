@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mgc_models.banks import TOKENIZER_FILE
-from mgc_models.features.settings import FBANK_16K
-from mgc_models.features.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
-from warehouse.shards import FeatureSpec, write_shard
+from mgc_models.data.lyrics import TOKENIZER_FILE
+from mgc_models.features.config import FBANK_16K
+from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
+from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store, replacing
 
 DATASET = "music4all"

@@ -5,16 +5,17 @@ from typing import Any
 
 from torch import nn
 
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
 from mgc_models.models.alnet import ALNet
 from mgc_models.models.bert import Bert, lyrics_encoder
+from mgc_models.models.common import ModelOutput
 from mgc_models.models.han_cnn import build_han_cnn
 from mgc_models.models.inception_v4 import SMALLEST_SIDE, InceptionV4, inception_features
-from mgc_models.models.jiang_mae import build_jiang_mae
-from mgc_models.models.output import ModelOutput
-from mgc_models.models.ru_baselines import pandeya, santana
+from mgc_models.models.jiang_mae.model import build_jiang_mae
+from mgc_models.models.pandeya import pandeya
 from mgc_models.models.ru_mgc import RuMgc
-from mgc_models.models.sizes import DataSizes
+from mgc_models.models.santana import santana
 from mgc_models.models.wong_chemelli import build_wong_chemelli
 
 __all__ = ["DataSizes", "ModelOutput", "build_model"]

@@ -8,8 +8,8 @@ from transformers import BertModel
 
 from mgc_models.errors import ModelError
 from mgc_models.models.bert import hidden_states
+from mgc_models.models.common import ModelOutput, masked_mean, required_audio
 from mgc_models.models.inception_v4 import SMALLEST_SIDE
-from mgc_models.models.output import ModelOutput, masked_mean, required_audio
 
 _EMBEDDING_STD = 0.02  # of BERT's own embeddings
 

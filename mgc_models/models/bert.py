@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
-from mgc_models.models.output import ModelOutput, required_text
-from mgc_models.models.sizes import DataSizes
+from mgc_models.models.common import ModelOutput, required_text
 
 
 def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, vocab_size: int) -> BertModel:

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mgc_models.data.shape import GenreGraph
 from mgc_models.errors import ModelError
-from mgc_models.genre_graph import GenreGraph
 
 _SAME = 1e-6  # spread of name vectors that do not differ
 

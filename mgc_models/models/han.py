@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mgc_models.errors import ModelError
-from mgc_models.models.sequences import positions_below, run_packed
+from mgc_models.models.common import positions_below, run_packed
 
 PAD = 0  # index of the word table that stands for no word
 

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgc_models.config.models import HanCnnSettings
+from mgc_models.config.parsing import parse
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
-from mgc_models.model_settings.nandy2021 import HanCnnSettings
+from mgc_models.models.common import LyricsOrNone, ModelOutput, checked_modalities, required_audio
 from mgc_models.models.han import PAD, HierarchicalAttention
-from mgc_models.models.lyrics_branch import LyricsOrNone, checked_modalities
-from mgc_models.models.output import ModelOutput, required_audio
-from mgc_models.models.sizes import DataSizes
-from mgc_models.spec_parser import parse
 
 
 class TimeBlock(nn.Sequential):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mgc_models.models.output import ModelOutput, required_audio
+from mgc_models.models.common import ModelOutput, required_audio
 
 SMALLEST_SIDE = 75  # a smaller input is used up by the unpadded convolutions
 PAPER_BLOCKS = (4, 7, 3)

@@ -3,12 +3,16 @@
 Its sizes could not be read (docs/decisions/ru2023.md#compared-models).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
+from mgc_models.models.common import ModelOutput, required_audio
 from mgc_models.models.han import HierarchicalAttention
-from mgc_models.models.output import ModelOutput, required_audio
 from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
 
 
@@ -50,3 +54,18 @@ class Pandeya(nn.Module):
         joint = self.joint(torch.cat((heard, read), 1))
         emotion = None if self.emotion is None else torch.sigmoid(self.emotion(joint))
         return ModelOutput(self.genres(joint), heard, read, emotion)
+
+
+def pandeya(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+    """The audio-and-lyrics baseline.
+
+    Raises:
+        ModelError: if the data have no table of words.
+    """
+    if sizes.word_table is None:
+        raise ModelError("model.name = 'pandeya' reads words: expected the vectors of a vocabulary")
+    resnet = ResNet(model["audio_channels"], model["audio_blocks"])
+    han = HierarchicalAttention(sizes.word_table, model["han_hidden"], model["han_attention"], model["han_dropout"])
+    return Pandeya(
+        sizes.n_genres, resnet, han, joint=model["joint"], dropout=model["dropout"], emotion=model["emotion"]
+    )

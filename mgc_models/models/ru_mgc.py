@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
 from mgc_models.models.bert import hidden_states, lyrics_encoder
+from mgc_models.models.common import ModelOutput, masked_mean, required_audio
 from mgc_models.models.cross_attention import SymmetricCrossAttention
 from mgc_models.models.genre_gcn import GenreGCN, GraphClassifier, LabelAttention
-from mgc_models.models.output import ModelOutput, masked_mean, required_audio
 from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
-from mgc_models.models.sizes import DataSizes
 
 
 class RuMgc(nn.Module):
@@ -27,7 +27,7 @@ class RuMgc(nn.Module):
     heads that lead to its space are always there.
 
     Args:
-        model: `mgc_models.model_settings.ru2023.RuMgcSettings` as a mapping.
+        model: `mgc_models.config.models.RuMgcSettings` as a mapping.
         sizes: What the data say: genres, vocabulary, and with `gcem` the genres' graph.
 
     Attributes:

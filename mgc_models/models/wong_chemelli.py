@@ -6,13 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mgc_models.config.models import WongChemelliSettings
+from mgc_models.config.parsing import parse
+from mgc_models.data.shape import DataSizes
 from mgc_models.errors import ModelError
-from mgc_models.model_settings.wongchemelli2023 import WongChemelliSettings
-from mgc_models.models.lyrics_branch import LyricsOrNone, checked_modalities
-from mgc_models.models.output import ModelOutput, masked_mean, required_audio
-from mgc_models.models.sequences import positions_below, run_packed
-from mgc_models.models.sizes import DataSizes
-from mgc_models.spec_parser import parse
+from mgc_models.models.common import (
+    LyricsOrNone,
+    ModelOutput,
+    checked_modalities,
+    masked_mean,
+    positions_below,
+    required_audio,
+    run_packed,
+)
 
 
 class ScalarMix(nn.Module):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgc_models.errors import SongError
-from mgc_models.evaluate import predict_logits
+from mgc_models.evaluation.inference import predict_logits
+from mgc_models.execution.run_log import EventLog
+from mgc_models.execution.runtime import Runtime
 from mgc_models.predict.inputs import ReadSong, read_song, track_data
 from mgc_models.predict.problems import Failure
 from mgc_models.predict.runs import in_words
 from mgc_models.predict.songs import Song
 from mgc_models.predict.trained import TrainedModel
-from mgc_models.progress import EventLog
-from mgc_models.runtime import Runtime
 
 SONGS_AT_A_TIME = 32
 _CROPS_AT_A_TIME = 16

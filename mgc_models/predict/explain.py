@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mgc_models.features.word_vectors import UNKNOWN
-from mgc_models.features.words import words
+from mgc_models.features.lyrics.text import words
+from mgc_models.features.lyrics.word_vectors import UNKNOWN
 from mgc_models.models.han import HierarchicalAttention
 from mgc_models.predict.classify import Prediction, logits_of, probabilities
 from mgc_models.predict.inputs import ReadSong, track_data

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgc_models.banks import token_bank, vector_bank, word_bank
-from mgc_models.data import TrackData
-from mgc_models.features.lyric_lines import line_rows
-from mgc_models.features.tokens import encode
-from mgc_models.features.word_embedders import lyric_vectors
-from mgc_models.features.word_vectors import PAD, UNKNOWN
-from mgc_models.frames import frame_bank
+from mgc_models.data.batches import TrackData
+from mgc_models.data.features import Stored
+from mgc_models.data.frames import frame_bank
+from mgc_models.data.lyrics import token_bank, vector_bank, word_bank
+from mgc_models.data.tracks import Tracks
+from mgc_models.embeddings.open import lyric_vectors
+from mgc_models.features.lyrics.tokens import encode
+from mgc_models.features.lyrics.word_vectors import PAD, UNKNOWN, line_rows
 from mgc_models.predict.runs import part_of_input
 from mgc_models.predict.songs import Song, read_lyrics, read_spectrogram
 from mgc_models.predict.trained import TrainedModel
-from mgc_models.stored import Stored
-from mgc_models.tracks import Tracks
-from warehouse.shards import DTYPES, FeatureSpec
+from warehouse.shards.writer import DTYPES, FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mgc_models.config.parsing import SpecError, parse
+from mgc_models.config.run import ModelSettings
+from mgc_models.config.sections import AudioSettings, TextSettings, VectorsSettings, WordsSettings
 from mgc_models.errors import RunError
-from mgc_models.features.principal_words import STOP_WORDS_FILE
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.vocabulary import FILE as VOCABULARY_FILE
-from mgc_models.sections import AudioSettings, TextSettings, VectorsSettings, WordsSettings
-from mgc_models.spec import ModelSettings
-from mgc_models.spec_parser import SpecError, parse
-from warehouse.shards import FeatureSpec
+from mgc_models.features.config import feature_settings
+from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
+from mgc_models.features.lyrics.vocabulary import FILE as VOCABULARY_FILE
+from warehouse.shards.writer import FeatureSpec
 from warehouse.store import file_sha256
 
 _SECTIONS: Mapping[str, tuple[str, type, str]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mgc_models.spec import RunSpec
+from mgc_models.config.run import RunSpec
 
 FILE = Path(__file__).with_name("proposed.toml")
 _PROFILES = ("paper", "sample")  # what is not named here comes last

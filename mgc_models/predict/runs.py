@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mgc_models.artifacts.run_folder import RESULT, is_finished
+from mgc_models.config.run import ModelSettings, RunSpec, SpecError, parse_run
 from mgc_models.errors import RunError
 from mgc_models.predict.preference import preference
-from mgc_models.run_folder import RESULT, is_finished
-from mgc_models.spec import ModelSettings, RunSpec, SpecError, parse_run
 from warehouse.store import Store
 
 AUDIO, LYRICS = frozenset({"audio"}), frozenset({"lyrics"})

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mgc_models.audio import AudioError, decode
 from mgc_models.errors import SongError
-from mgc_models.features.lyrics_text import clean_lyrics
-from mgc_models.features.settings import MIN_DURATION_S
+from mgc_models.features.audio.decoding import AudioError, decode
+from mgc_models.features.config import MIN_DURATION_S
+from mgc_models.features.lyrics.text import clean_lyrics
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -96,7 +96,7 @@ def read_spectrogram(path: Path, settings: Mapping[str, Any]) -> tuple[NDArray[n
     Raises:
         SongError: for audio that no dataset would have kept: unreadable, silent, or shorter than a second.
     """
-    from mgc_models.features.spectrograms import spectrograms  # noqa: PLC0415 - torch, which --list does not need
+    from mgc_models.features.audio.spectrograms import spectrograms  # noqa: PLC0415 - torch, which --list does not need
 
     try:
         decoded = decode(path)

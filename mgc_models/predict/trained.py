@@ -9,14 +9,15 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from mgc_models.checkpoints import fits, read_weights
-from mgc_models.data import Normaliser
+from mgc_models.artifacts.weights import fits, read_weights
+from mgc_models.data.batches import Normaliser
+from mgc_models.data.shape import DataSizes
+from mgc_models.embeddings.base import ContextualWordEmbedder
+from mgc_models.embeddings.open import VARIABLES, EmbedderOptions, embedder_identity, embedder_label, open_embedder
 from mgc_models.errors import ModelError, RunError, TokenizerError, WeightsError
-from mgc_models.features.embedder_files import VARIABLES, embedder_identity, embedder_label
-from mgc_models.features.tokens import load_tokenizer
-from mgc_models.features.vocabulary import Vocabulary, read_vocabulary
-from mgc_models.features.word_embedders import ContextualWordEmbedder, EmbedderOptions, open_embedder
-from mgc_models.models import DataSizes, build_model
+from mgc_models.features.lyrics.tokens import load_tokenizer
+from mgc_models.features.lyrics.vocabulary import Vocabulary, read_vocabulary
+from mgc_models.models import build_model
 from mgc_models.models.genre_gcn import stored_graph
 from mgc_models.predict.metadata import Metadata, read_metadata
 from mgc_models.predict.runs import FinishedRun

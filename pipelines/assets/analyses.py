@@ -7,7 +7,9 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import (
+from pipelines.assets.inpainting import INPAINTING
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import (
     OWNERS,
     figure_result,
     frame_of,
@@ -16,18 +18,16 @@ from pipelines.assets.common import (
     table_result,
     write_if_changed,
 )
-from pipelines.assets.inpainting import INPAINTING
 from pipelines.assets.training import WORK, current_plan
-from pipelines.currency import is_current
-from pipelines.figures.bars import printed_beside_ours
-from pipelines.figures.files import STEP as DRAWN
-from pipelines.figures.importance import importance_chart
-from pipelines.plan import Plan
-from pipelines.resources import MgcResource
-from pipelines.transforms import bootstrap, importance
-from pipelines.transforms.finished import FinishedRuns, finished_runs
-from pipelines.transforms.planned import PlannedRuns, planned_runs
-from pipelines.transforms.runs import RunFileError
+from pipelines.experiments import Plan
+from pipelines.incremental import is_current
+from pipelines.report.figures.bars import printed_beside_ours
+from pipelines.report.figures.files import STEP as DRAWN
+from pipelines.report.figures.importance import importance_chart
+from pipelines.results import bootstrap, importance
+from pipelines.results.collect import RunFileError
+from pipelines.results.finished import FinishedRuns, finished_runs
+from pipelines.training.planned import PlannedRuns, planned_runs
 from warehouse.store import Store
 from warehouse.tables import table_hash, write_table
 

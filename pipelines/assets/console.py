@@ -14,14 +14,14 @@ from typing import Any, TextIO
 import dagster as dg
 from dagster._core.log_manager import DagsterLogRecordMetadata
 
-from mgc_models.progress import duration
+from mgc_models.execution.run_log import duration
 from pipelines.assets.preflight import CONFIGURATION
-from pipelines.console import JobView
-from pipelines.plan import load_plan
-from pipelines.progress import watch
+from pipelines.config import from_environment
+from pipelines.console.progress import watch
+from pipelines.console.terminal import Screen
+from pipelines.console.view import JobView
+from pipelines.experiments import load_plan
 from pipelines.report.screen import last_screen
-from pipelines.screen import Screen
-from pipelines.settings import from_environment
 from warehouse.render import console_on
 from warehouse.store import Store
 

@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import table_assets, table_key, table_result
-from pipelines.assets.stages import clear_failures
-from pipelines.resources import MgcResource
-from pipelines.stages import corpora
-from pipelines.stages.common import read_frame
+from pipelines.assets.passes import clear_failures
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import table_assets, table_key, table_result
+from pipelines.corpora import build as corpora_build
+from pipelines.tables import read_frame
 from warehouse.store import Store
 
 DEPS = [
@@ -58,17 +58,17 @@ ACCOUNTING = dg.AssetCheckSpec(
 )
 
 
-@table_assets(corpora.tables(), group="corpora", deps=DEPS, kinds={"polars"}, name="corpora", checks=[ACCOUNTING])
+@table_assets(corpora_build.tables(), group="corpora", deps=DEPS, kinds={"polars"}, name="corpora", checks=[ACCOUNTING])
 def corpus_tables(
     context: dg.AssetExecutionContext, mgc: MgcResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Select every corpus under each of its scope rules, account for every track, split it, compare the sides."""
     store = mgc.open_store()
     with clear_failures():
-        statuses, changed = corpora.build_corpora(store, mgc.settings())
+        statuses, changed = corpora_build.build_corpora(store, mgc.settings())
     for name, status in statuses.items():
         context.log.info("Corpus %s: %s", name, status)
-    for table in corpora.tables():
+    for table in corpora_build.tables():
         name = table.partition(".")[2]
         metadata: dict[str, Any] = {"status": statuses.get(name, statuses)}
         if table in PREVIEWS:
@@ -79,7 +79,7 @@ def corpus_tables(
 
 def accounting_check(store: Store) -> dg.AssetCheckResult:
     """Hold the steps against the exclusions and the rejects."""
-    violations = corpora.accounting_violations(store)
+    violations = corpora_build.accounting_violations(store)
     return dg.AssetCheckResult(
         check_name=ACCOUNTING.name,
         asset_key=ACCOUNTING.asset_key,

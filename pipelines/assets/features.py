@@ -5,22 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.assets.common import CONTRACT_CHECK, OWNERS, table_assets, table_key, table_result, table_spec
-from pipelines.assets.datasets import raw_key
-from pipelines.assets.extraction import AUDIO_DEPS, EXTRACTION
-from pipelines.assets.stages import Build, clear_failures, run_pass
-from pipelines.corpora import Corpus, load_corpora
-from pipelines.datasets import fma, music4all
-from pipelines.datasets.errors import DatasetError
+from pipelines.assets.passes import Build, clear_failures, run_pass
+from pipelines.assets.raw import MUSIC4ALL, raw_key
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_assets, table_key, table_result, table_spec
+from pipelines.config import Settings
+from pipelines.corpora.config import Corpus, load_corpora
+from pipelines.datasets import fma, msd, music4all
+from pipelines.datasets.common import DatasetError
 from pipelines.features import duplicates, tokens, word_vectors
-from pipelines.features.audio import audio_outputs, build_audio, feature_part
-from pipelines.features.lyric_lines import LINES as MOST_LINES
-from pipelines.features.lyric_lines import WORDS_PER_LINE, build_lyric_lines
-from pipelines.features.lyric_shards import lyric_outputs
-from pipelines.features.principal_vectors import build_principal_vectors
-from pipelines.features.sources import audio_source
-from pipelines.features.tables import feature_totals, shards_are_whole
-from pipelines.features.wanted import (
+from pipelines.features.audio import audio_outputs, build_audio, extract_block, feature_part, open_blocks
+from pipelines.features.audio_sources import audio_source
+from pipelines.features.config import (
     LyricFeature,
     Vocabulary,
     audio_datasets,
@@ -30,11 +26,63 @@ from pipelines.features.wanted import (
     spectrogram_names,
     vocabularies,
 )
+from pipelines.features.index import feature_totals, shards_are_whole
+from pipelines.features.lyric_lines import LINES as MOST_LINES
+from pipelines.features.lyric_lines import WORDS_PER_LINE, build_lyric_lines
+from pipelines.features.lyric_shards import lyric_outputs
+from pipelines.features.principal_vectors import build_principal_vectors
 from pipelines.parallel import Log
-from pipelines.resources import MgcResource
-from pipelines.settings import Settings
-from pipelines.stages.common import not_there, write_empty
+from pipelines.tables import not_there, write_empty
 from warehouse.store import Store
+
+EXTRACTION = dg.AssetKey(["feature", "extraction"])
+
+READ = ("core.tracks", "core.msd_tracks", "core.fma_tracks")
+AUDIO_DEPS = [MUSIC4ALL, raw_key(msd.DATASET), raw_key(fma.DATASET), *map(table_key, READ)]
+INPUTS = {"_".join(key.path): key for key in AUDIO_DEPS}
+
+
+@dg.op(ins={name: dg.In(dg.Nothing) for name in INPUTS}, out=dg.DynamicOut(dg.Nothing))
+def blocks(context: dg.OpExecutionContext, mgc: MgcResource) -> Iterator[dg.DynamicOutput[None]]:
+    """Divide the audio of every dataset that is there into blocks of shards; those that are made need no step."""
+    settings, store = mgc.settings(), mgc.open_store()
+    for dataset in audio_datasets():
+        if not_there(store, settings, dataset):
+            continue
+        with clear_failures():
+            numbers = open_blocks(store, audio_source(store, settings, dataset))
+        context.log.info("Audio of %s: %d blocks of shards to make", dataset, len(numbers))
+        for number in numbers:
+            yield dg.DynamicOutput(None, mapping_key=f"{dataset}_{number:05}")
+
+
+@dg.op(ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+def extract(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
+    """Make the shards of one block, which its step's key names."""
+    dataset, _, number = (context.get_mapping_key() or "").rpartition("_")
+    settings, store = mgc.settings(), mgc.open_store()
+    with clear_failures():
+        extract_block(store, audio_source(store, settings, dataset), int(number), context.log.info)
+
+
+@dg.op(ins={"start": dg.In(dg.Nothing)})
+def extracted() -> None:
+    """Wait for all blocks."""
+
+
+@dg.graph_asset(
+    key=EXTRACTION,
+    ins={name: dg.AssetIn(key, dagster_type=dg.Nothing) for name, key in INPUTS.items()},
+    group_name="features",
+    owners=OWNERS,
+    kinds={"parquet", "numpy"},
+    description="Shards of all spectrograms, a step for each block of them: whatever executor runs the job spreads the "
+    "steps over its processes or machines. A block that is there is not made again.",
+)
+def extraction(**after: Any) -> Any:
+    """Extract block by block."""
+    return extracted(start=blocks(**after).map(lambda block: extract(start=block)).collect())
+
 
 GROUP = "features"
 AFTER_EXTRACTION = [EXTRACTION, *AUDIO_DEPS]

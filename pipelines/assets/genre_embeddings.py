@@ -7,15 +7,15 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import WORK, current_plan, evaluate_key
-from pipelines.currency import make_file
-from pipelines.figures.embeddings import STEP, embedding_chart
-from pipelines.launch import WEIGHTS, is_finished, start
-from pipelines.plan import Plan
-from pipelines.resources import MgcResource
-from pipelines.training_data import NotTrainable, runs_of
-from pipelines.transforms.frames import typed_frame
+from pipelines.experiments import Plan
+from pipelines.incremental import make_file
+from pipelines.report.figures.embeddings import STEP, embedding_chart
+from pipelines.tables import typed_frame
+from pipelines.training.launch import WEIGHTS, is_finished, start
+from pipelines.training.planned import NotTrainable, runs_of
 from warehouse.store import Store, file_sha256
 from warehouse.tables import table_hash
 
@@ -24,7 +24,7 @@ FIGURE = "ru2023_genre_embeddings"
 FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
 SETTING = "ru2023_proposed"
 JOB = "ru2023_extra"
-WORKER = "mgc_models.genre_embeddings"
+WORKER = "mgc_models.analysis.genre_embeddings"
 OUTPUT = "genre_embeddings.parquet"  # beside the weights that it was made from
 
 

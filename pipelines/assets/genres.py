@@ -7,16 +7,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
-from pipelines.assets.stages import clear_failures
-from pipelines.corpora import Corpus, load_corpus
-from pipelines.currency import make_file
-from pipelines.figures.files import STEP as DRAWN
-from pipelines.resources import MgcResource
-from pipelines.stages import genres
-from pipelines.stages.common import read_columns, read_frame
-from pipelines.transforms.coarse import FILE as COARSE_FILE
-from pipelines.transforms.training_inputs import scope_genres
+from pipelines.assets.passes import clear_failures
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
+from pipelines.corpora.config import Corpus, load_corpus
+from pipelines.genres import build as genres_build
+from pipelines.genres.coarse import FILE as COARSE_FILE
+from pipelines.incremental import make_file
+from pipelines.report.figures.files import STEP as DRAWN
+from pipelines.tables import read_columns, read_frame
+from pipelines.training.inputs import scope_genres
 from warehouse.store import Store
 
 GROUP = "genres"
@@ -53,21 +53,23 @@ def figure_spec(name: str) -> dg.AssetSpec:
                 deps=[table_key("corpus.steps"), table_key("corpus.folds"), table_key("core.tracks")],
                 kinds={"duckdb"},
             )
-            for name in genres.TABLES
+            for name in genres_build.TABLES
         ),
         *(figure_spec(name) for name in FIGURES),
     ],
-    check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in genres.TABLES],
+    check_specs=[
+        dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in genres_build.TABLES
+    ],
     name="genres",
 )
 def genre_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     """Count the genres of every corpus, in every scope, and their pairs; draw them, and the thesis' figures."""
     settings, store = mgc.settings(), mgc.open_store()
     with clear_failures():
-        statuses, changed = genres.build_genres(store, settings)
+        statuses, changed = genres_build.build_genres(store, settings)
     for name, status in statuses.items():
         context.log.info("Genres of corpus %s: %s", name, status)
-    unmapped = genres.unmapped_genres(store)
+    unmapped = genres_build.unmapped_genres(store)
     for corpus, names in unmapped.items():
         context.log.warning(
             "Corpus %s: no coarse genre for %s. Importances by coarse genre (Figure 6.1) leave them out; to put them "
@@ -77,7 +79,7 @@ def genre_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterato
             COARSE_FILE,
         )
     filled = [load_corpus(name) for name in statuses if statuses[name] == "done"]
-    for name in genres.TABLES:
+    for name in genres_build.TABLES:
         more: dict[str, Any] = {"status": statuses} | ({"unmapped": unmapped} if name == "genre.coarse" else {})
         yield table_result(store, name, metadata=more | _pictures(store, name, filled), skipped=not changed)
     for name in FIGURES:
@@ -104,7 +106,7 @@ def _pictures(store: Store, table: str, corpora: list[Corpus]) -> dict[str, Any]
 
 def _bars(store: Store, name: str, frequency: pl.DataFrame, title: str) -> dg.MetadataValue:
     def bars(path: Path) -> None:
-        from pipelines.figures.genres import frequency_chart  # noqa: PLC0415
+        from pipelines.report.figures.genres import frequency_chart  # noqa: PLC0415
 
         frequency_chart(frequency, path, title)
 
@@ -119,7 +121,7 @@ def _heat_map(store: Store, table: str, corpus: Corpus) -> dg.MetadataValue:
     title = f"{corpus.name}: {TITLES[value]}"
 
     def heat_map(path: Path) -> None:
-        from pipelines.figures.genres import genre_map  # noqa: PLC0415
+        from pipelines.report.figures.genres import genre_map  # noqa: PLC0415
 
         genre_map(pairs, genres_shown, path, title, value)
 
@@ -135,7 +137,7 @@ def _figure(store: Store, name: str) -> dg.MetadataValue:
     lyrics = read.filter(pl.col("lyrics_status") == "ok")
 
     def lengths(path: Path) -> None:
-        from pipelines.figures.lyrics import lyrics_lengths  # noqa: PLC0415
+        from pipelines.report.figures.lyrics import lyrics_lengths  # noqa: PLC0415
 
         lyrics_lengths(lyrics, path, "Words of the lyrics before and after repetitions were removed")
 

@@ -8,22 +8,22 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from pipelines.assets.common import figure_result, table_and_figure, table_result, write_if_changed
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import figure_result, table_and_figure, table_result, write_if_changed
 from pipelines.assets.training import pretrain_key
-from pipelines.currency import make_file
-from pipelines.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
-from pipelines.launch import TINY_PROFILES, WEIGHTS, is_finished, start, worker_command
-from pipelines.plan import Plan, Setting
-from pipelines.plan.schema import PRETRAIN
-from pipelines.resources import MgcResource
-from pipelines.training_data import NotTrainable, Run, pretraining_runs_of
-from pipelines.transforms.frames import typed_frame
+from pipelines.experiments import Plan, Setting
+from pipelines.experiments.schema import PRETRAIN
+from pipelines.incremental import make_file
+from pipelines.report.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
+from pipelines.tables import typed_frame
+from pipelines.training.launch import TINY_PROFILES, WEIGHTS, is_finished, start, worker_command
+from pipelines.training.planned import NotTrainable, Run, pretraining_runs_of
 from warehouse.store import Store, file_sha256, replacing
 
 INPAINTING = "report.inpainting"
 FIGURE = "jiang2024_table_6_10"
 FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
-WORKER = "mgc_models.inpaint"
+WORKER = "mgc_models.analysis.inpaint"
 OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
 
 

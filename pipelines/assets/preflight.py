@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from pipelines.assets.common import OWNERS
-from pipelines.history import code_tags
-from pipelines.reconcile import reconcile
-from pipelines.resources import MgcResource
-from pipelines.settings import DATASET_VARIABLES, Settings
+from pipelines.assets.history import code_tags
+from pipelines.assets.reconcile import reconcile
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import OWNERS
+from pipelines.config import DATASET_VARIABLES, Settings
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
 

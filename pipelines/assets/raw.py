@@ -1,17 +1,22 @@
 """Group raw: the datasets, located and their layout checked before any work; without any, the sample corpus."""
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from pipelines.assets.common import OWNERS
+from pipelines import sample
+from pipelines.assets.passes import clear_failures, run_pass
 from pipelines.assets.preflight import CONFIGURATION
-from pipelines.assets.stages import clear_failures
-from pipelines.datasets import music4all, sample
-from pipelines.datasets.about import About, load_about
-from pipelines.resources import MgcResource
-from pipelines.settings import Settings
-from pipelines.stages.common import SAMPLE_FOLDER, dataset_root, not_run
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
+from pipelines.config import Settings
+from pipelines.datasets import fma, genius, ingest, msd, music4all
+from pipelines.datasets.cards import About, load_about
+from pipelines.datasets.ingest import DETAILS, build_tracks, tracks_outputs
+from pipelines.incremental import Outputs
+from pipelines.lyrics import fma as fma_lyrics
+from pipelines.tables import SAMPLE_FOLDER, dataset_root, not_run, not_there
 from warehouse.store import Store
 
 MUSIC4ALL = dg.AssetKey(["raw", music4all.DATASET])
@@ -58,3 +63,69 @@ def _located(context: dg.AssetExecutionContext, store: Store, settings: Settings
     layout = music4all.locate(dataset_root(store, settings, music4all.DATASET))
     context.log.info("%s found at %s.", music4all.NAME, layout.root)
     return layout
+
+
+Finish = Callable[[dg.AssetExecutionContext, MgcResource], Mapping[str, Any]]
+
+
+def raw_key(dataset: str) -> dg.AssetKey:
+    """`msd` -> AssetKey(["raw", "msd"])."""
+    return dg.AssetKey(["raw", dataset])
+
+
+RAW_OTHERS = [raw_key(dataset) for dataset in DETAILS]
+
+
+def dataset_asset(dataset: str, finish: Finish | None = None) -> dg.AssetsDefinition:
+    """The step that reads one dataset: its parts of the shared tables, and the table of what only it states.
+
+    Args:
+        dataset: One of `pipelines.datasets.ingest.DETAILS`.
+        finish: What follows in the same step; gives more metadata.
+    """
+    about, details = load_about(dataset), DETAILS[dataset]
+    description = (
+        f"{about.name} as downloaded, where {about.variables[0]} points: its files checked and read into core.tracks, "
+        f"core.track_genres, core.raw_files, core.rejects and {details}. Licence: {about.licence} Citation: "
+        f"{about.citation}"
+    )
+    # After raw/music4all, which generates the sample corpus for all.
+    raw = dg.AssetSpec(raw_key(dataset), deps=[MUSIC4ALL], description=description, group_name="raw", owners=OWNERS)
+
+    @dg.multi_asset(
+        specs=[raw, table_spec(details, group="tracks", deps=[MUSIC4ALL], kinds={"polars"})],
+        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(details), blocking=True)],
+        name=f"read_{dataset}",
+    )
+    def read(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        store, skipped, metadata = run_pass(context, mgc, tracks_outputs(dataset), build, dataset)
+        more = finish(context, mgc) if finish else {}
+        yield dg.MaterializeResult(raw_key(dataset), metadata={**metadata, **more, **about_metadata(about)})
+        yield table_result(store, details, metadata=metadata, skipped=skipped)
+
+    def build(store: Store, settings: Settings) -> bool:
+        return build_tracks(store, ingest.locate(store, settings, dataset), dataset)
+
+    return read
+
+
+def read_fma_lyrics(context: dg.AssetExecutionContext, mgc: MgcResource) -> dict[str, Any]:
+    """Read the user's lyrics of FMA tracks, if there are both; gives their status and coverage."""
+    outputs: Outputs = fma_lyrics.OUTPUTS
+    settings, store = mgc.settings(), mgc.open_store()
+    without_tracks = not_there(store, settings, fma.DATASET)
+
+    def build(store: Store, settings: Settings) -> bool:
+        return fma_lyrics.build_fma_lyrics(store, ingest.lyrics_folder(store, settings), context.log.info)
+
+    _, _, metadata = run_pass(context, mgc, outputs, build, fma.DATASET if without_tracks else ingest.FMA_LYRICS)
+    if metadata["status"] != "done":
+        return {"lyrics": metadata["status"]}
+    counts = {name: f"{there:,} of {tracks:,}" for name, (there, tracks) in fma_lyrics.coverage(store).items()}
+    context.log.info("Tracks of FMA with usable lyrics: %s.", ", ".join(f"{k} {v}" for k, v in counts.items()))
+    return {"lyrics": "done", **{f"lyrics {name}": count for name, count in counts.items()}}
+
+
+raw_msd = dataset_asset(msd.DATASET)
+raw_genius = dataset_asset(genius.DATASET)
+raw_fma = dataset_asset(fma.DATASET, read_fma_lyrics)

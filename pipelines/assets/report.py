@@ -7,19 +7,19 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
-from pipelines.assets.common import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
 from pipelines.assets.training import current_plan, selected_runs
-from pipelines.currency import make_file
-from pipelines.figures.files import STEP as DRAWN
-from pipelines.figures.learning_curves import learning_curves
-from pipelines.plan import Plan
+from pipelines.experiments import Plan
+from pipelines.incremental import make_file
 from pipelines.report.build import CATALOGUE, write_report
-from pipelines.resources import MgcResource
-from pipelines.stages.common import read_columns
-from pipelines.transforms.planned import finished_counts, planned_runs
-from pipelines.transforms.published import published
-from pipelines.transforms.results import results
-from pipelines.transforms.runs import RunFileError, fewer_runs, gather_runs
+from pipelines.report.figures.files import STEP as DRAWN
+from pipelines.report.figures.learning_curves import learning_curves
+from pipelines.results.collect import RunFileError, fewer_runs, gather_runs
+from pipelines.results.compare import results
+from pipelines.results.published import published
+from pipelines.tables import read_columns
+from pipelines.training.planned import finished_counts, planned_runs
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
 from warehouse.printed import with_spread

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.common import table_assets, table_key, table_result
-from pipelines.assets.datasets import RAW_OTHERS
+from pipelines.assets.passes import Build, music4all_layout, pass_results, run_pass
 from pipelines.assets.preflight import CONFIGURATION
-from pipelines.assets.raw import MUSIC4ALL
-from pipelines.assets.stages import Build, music4all_layout, pass_results, run_pass
-from pipelines.currency import Outputs
-from pipelines.datasets import music4all
-from pipelines.resources import MgcResource
-from pipelines.stages import genius_lyrics, languages, layouts, lyrics, match_quality, matches, tracks
-from pipelines.stages.common import not_there, read_frame
+from pipelines.assets.raw import MUSIC4ALL, RAW_OTHERS
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import table_assets, table_key, table_result
+from pipelines.corpora import matches
+from pipelines.datasets import ingest, music4all
+from pipelines.incremental import Outputs
+from pipelines.lyrics import genius, language
+from pipelines.lyrics import music4all as music4all_lyrics
+from pipelines.matching import quality
+from pipelines.tables import not_there, read_frame
 
 GROUP = "tracks"
 TRACKS = ["core.raw_files", "core.tracks", "core.track_genres"]
@@ -27,9 +29,9 @@ def tracks_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
     yield from pass_results(
         context,
         mgc,
-        tracks.tracks_outputs(music4all.DATASET),
+        ingest.tracks_outputs(music4all.DATASET),
         TRACKS,
-        lambda store, settings: tracks.build_tracks(store, music4all_layout(store, settings)),
+        lambda store, settings: ingest.build_tracks(store, music4all_layout(store, settings)),
     )
 
 
@@ -46,16 +48,16 @@ def lyrics_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
     store, skipped, metadata = run_pass(
         context,
         mgc,
-        lyrics.OUTPUTS,
-        lambda store, settings: lyrics.build_lyrics(store, music4all_layout(store, settings), log),
+        music4all_lyrics.OUTPUTS,
+        lambda store, settings: music4all_lyrics.build_lyrics(store, music4all_layout(store, settings), log),
     )
     # Without one of the two there are no matches; its name gives the reason.
     catalogue = next((name for name in matches.DATASETS if not_there(store, settings, name)), matches.DATASETS[0])
     passes: tuple[tuple[Outputs, Build], ...] = (
         (matches.OUTPUTS, lambda store, _: matches.build_matches(store, log)),
         (
-            genius_lyrics.OUTPUTS,
-            lambda store, settings: matches.build_matched_lyrics(store, layouts.genius_layout(store, settings), log),
+            genius.OUTPUTS,
+            lambda store, settings: matches.build_matched_lyrics(store, ingest.genius_layout(store, settings), log),
         ),
     )
     done = [run_pass(context, mgc, outputs, build, catalogue) for outputs, build in passes]
@@ -75,7 +77,7 @@ def lyrics_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
 def languages_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     """Detect the language of the lyrics, on all cores."""
     yield from pass_results(
-        context, mgc, languages.OUTPUTS, LANGUAGES, lambda store, _: languages.build_languages(store, context.log.info)
+        context, mgc, language.OUTPUTS, LANGUAGES, lambda store, _: language.build_languages(store, context.log.info)
     )
 
 
@@ -94,9 +96,9 @@ def rejects_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)}, skipped=True)
 
 
-@table_assets([match_quality.TABLE], group=GROUP, deps=[CONFIGURATION], kinds={"duckdb"}, name="match_quality")
+@table_assets([quality.TABLE], group=GROUP, deps=[CONFIGURATION], kinds={"duckdb"}, name="match_quality")
 def match_quality_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     """Score the matcher on the shipped gold pairs and on the pairs planted in the sample corpus."""
     store = mgc.open_store()
-    done = match_quality.build_match_quality(store)
-    yield table_result(store, match_quality.TABLE, skipped=not done)
+    done = quality.build_match_quality(store)
+    yield table_result(store, quality.TABLE, skipped=not done)

@@ -8,13 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.assets.common import table_key
-from pipelines.launch import TINY_PROFILES, is_finished, launch
-from pipelines.plan import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
-from pipelines.resources import MgcResource
-from pipelines.training_data import NotTrainable, Run, pretraining_runs_of, runs_of
-from pipelines.transforms.finished import scores_of
-from pipelines.transforms.planned import PlannedRuns, planned_runs
+from pipelines.assets.resources import MgcResource
+from pipelines.assets.tables import table_key
+from pipelines.experiments import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
+from pipelines.results.finished import scores_of
+from pipelines.training.launch import TINY_PROFILES, is_finished, launch
+from pipelines.training.planned import NotTrainable, PlannedRuns, Run, planned_runs, pretraining_runs_of, runs_of
 from warehouse.store import Store
 
 UPSTREAM = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "feature.index")

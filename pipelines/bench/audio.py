@@ -11,11 +11,11 @@ from statistics import median
 
 import numpy as np
 
-from pipelines.datasets.folder import entry
+from pipelines.datasets.files import entry
 from pipelines.features.audio import plan_shards
-from pipelines.features.sources import AudioSource
-from pipelines.features.tasks import ShardTask
-from pipelines.features.wanted import spectrogram_specs
+from pipelines.features.audio_sources import AudioSource
+from pipelines.features.audio_tasks import ShardTask
+from pipelines.features.config import spectrogram_specs
 from pipelines.parallel import available_cores
 from warehouse.store import Store
 
@@ -139,7 +139,7 @@ def _tasks(folder: Path, dataset: str, names: Sequence[str]) -> list[ShardTask]:
 
 def _decode(task: ShardTask) -> float:
     """Seconds of this core to decode the files of a task."""
-    from mgc_models.audio import decode  # noqa: PLC0415
+    from mgc_models.features.audio.decoding import decode  # noqa: PLC0415
 
     started = time.process_time()
     for file in task.files:

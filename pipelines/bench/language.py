@@ -10,17 +10,17 @@ import numpy as np
 from langdetect import DetectorFactory, detect_langs
 
 from pipelines.bench.cost import Cost, alone
-from pipelines.datasets.sample.lyrics import SLOT
-from pipelines.datasets.sample.planting import planted
-from pipelines.transforms.langdetect_fast import load_model
-from pipelines.transforms.language import PROBABILITY_DIGITS, SEED, Detected, detect_languages
+from pipelines.lyrics.langdetect_fast import load_model
+from pipelines.lyrics.language import PROBABILITY_DIGITS, SEED, Detected, detect_languages
+from pipelines.sample.lyrics import SLOT
+from pipelines.sample.planting import planted
 
 LYRICS = 109_269  # tracks of Music4All
 ENGLISH_SHARE = 84_103 / LYRICS  # jiang2024 section 5.1
 MIXED_SHARE = 0.05  # lyrics that change language half-way
 LINES = (8, 60)  # of one text: 1300 characters on average, as real lyrics have
 POOL = 2000  # different lines of each language
-TEXTS_PER_TASK = 250  # as pipelines.stages.languages hands them out
+TEXTS_PER_TASK = 250  # as pipelines.lyrics.language hands them out
 REFERENCE_TEXTS = 4000  # langdetect itself reads about so many of them, evenly spread
 T = TypeVar("T")
 

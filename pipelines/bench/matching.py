@@ -10,10 +10,10 @@ import polars as pl
 
 from pipelines.bench.catalogues import GENIUS_COLUMNS, Catalogues, generate
 from pipelines.bench.cost import Cost, alone
+from pipelines.corpora.matches import build_matched_lyrics, build_matches, match_catalogues
 from pipelines.datasets import genius, msd
-from pipelines.stages.common import read_frame
-from pipelines.stages.matches import build_matched_lyrics, build_matches, match_catalogues
-from pipelines.stages.tracks import build_tracks
+from pipelines.datasets.ingest import build_tracks
+from pipelines.tables import read_frame
 from warehouse.store import Store
 
 log = logging.getLogger(__name__).info

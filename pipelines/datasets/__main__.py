@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.datasets.about import DATASETS, About, load_about
+from pipelines.config import Settings, SettingsError, from_environment
+from pipelines.datasets.cards import DATASETS, About, load_about
 from pipelines.datasets.inspection import Finding, inspect_dataset
-from pipelines.settings import Settings, SettingsError, from_environment
 
 WIDTH = 110
 

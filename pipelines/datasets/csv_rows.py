@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.common import DatasetError
 
 CHUNK_BYTES = 1 << 24
 MOST_BYTES_OF_A_ROW = 1 << 26

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.datasets.about import FOLDER, load_about
-from pipelines.datasets.canonical import TRACK_SCHEMA, Tables, as_tracks
+from pipelines.datasets.cards import FOLDER, load_about
+from pipelines.datasets.common import TRACK_SCHEMA, DatasetError, Reject, Tables, as_tracks, rejects_frame
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.folder import Entry, files_below
-from pipelines.datasets.rejects import Reject, rejects_frame
+from pipelines.datasets.files import Entry, files_below
 from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
 
 DATASET = "fma"

@@ -15,12 +15,10 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
-from pipelines.datasets.about import load_about
-from pipelines.datasets.canonical import Tables, as_tracks
+from pipelines.datasets.cards import load_about
+from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
-from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.genius_rows import row_bytes, row_offsets
-from pipelines.datasets.rejects import Reject, rejects_frame
 from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
 from warehouse.sql_text import literal
 from warehouse.store import replacing

@@ -10,10 +10,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.datasets import fma, genius, msd, music4all
-from pipelines.datasets.about import load_about
-from pipelines.datasets.canonical import Tables
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.folder import Entry, files_by_track
+from pipelines.datasets.cards import load_about
+from pipelines.datasets.common import DatasetError, Tables
+from pipelines.datasets.files import Entry, files_by_track
 from pipelines.datasets.lyrics_files import SUFFIXES
 
 FOUND, MISSING, CORRUPT, FOREIGN = "found", "missing", "corrupt", "foreign"
@@ -72,7 +71,7 @@ def inspect_dataset(dataset: str, root: Path, lyrics: Path | None = None, *, qui
     """Look at everything a dataset must and may hold.
 
     Args:
-        dataset: One of `pipelines.datasets.about.DATASETS`.
+        dataset: One of `pipelines.datasets.cards.DATASETS`.
         root: Where its variable points.
         lyrics: Folder of a user's lyrics, for fma.
         quick: Look at names, headers and sizes only; rows and the first bytes of audio are not read.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mgc_models.features.lyrics_text import clean_lyrics
-from pipelines.datasets.rejects import Reject
+from mgc_models.features.lyrics.text import clean_lyrics
+from pipelines.datasets.common import Reject
 
 SUFFIXES = (".txt",)
 BYTE_ORDER_MARK = "\ufeff"

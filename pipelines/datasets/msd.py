@@ -7,13 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.datasets.about import load_about
-from pipelines.datasets.canonical import Tables, as_tracks
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.folder import Entry, files_below
-from pipelines.datasets.ids import SAFE_ID
+from pipelines.datasets.cards import load_about
+from pipelines.datasets.common import SAFE_ID, DatasetError, Reject, Tables, as_tracks, rejects_frame
+from pipelines.datasets.files import Entry, files_below
 from pipelines.datasets.msd_sources import SOURCES
-from pipelines.datasets.rejects import Reject, rejects_frame
 
 DATASET = "msd"
 NAME = load_about(DATASET).name

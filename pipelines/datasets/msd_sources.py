@@ -11,8 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.rejects import Reject
+from pipelines.datasets.common import DatasetError, Reject
 
 TEXTS = ("track_id", "song_id", "artist", "title", "album", "artist_id", "artist_mbid")
 SCHEMA: Mapping[str, type[pl.DataType]] = {

@@ -11,11 +11,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from pipelines.datasets.about import load_about
-from pipelines.datasets.canonical import Tables
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.ids import is_safe_id
-from pipelines.datasets.rejects import Reject, rejects_frame
+from pipelines.datasets.cards import load_about
+from pipelines.datasets.common import DatasetError, Reject, Tables, is_safe_id, rejects_frame
 from pipelines.datasets.tsv import Rows, check_header, read_tsv
 
 DATASET = "music4all"

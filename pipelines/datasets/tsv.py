@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.rejects import Reject
+from pipelines.datasets.common import DatasetError, Reject
 
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
 SEPARATED = {"\t": "tab-separated", ",": "comma-separated"}

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.datasets.about import DATASETS, load_about
+from pipelines.datasets.cards import DATASETS, load_about
 from pipelines.definitions import job_descriptions
 from pipelines.docs.disk import feature_sizes
-from pipelines.plan import IMPLEMENTED, Plan, PrintedTable, Row, load_plan
-from pipelines.plan.works import Work, load_works
+from pipelines.experiments import IMPLEMENTED, Plan, PrintedTable, Row, load_plan
+from pipelines.experiments.works import Work, load_works
 from warehouse.variables import VARIABLES
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mgc_models.features.settings import feature_settings
-from pipelines.corpora import load_corpus
-from pipelines.datasets.about import load_about
-from pipelines.features.wanted import audio_datasets, principal_vectors, spectrogram_specs
+from mgc_models.features.config import feature_settings
+from pipelines.corpora.config import load_corpus
+from pipelines.datasets.cards import load_about
+from pipelines.features.config import audio_datasets, principal_vectors, spectrogram_specs
 
 CLIP_S = 30
 CLIPS = {"music4all": 109_269, "msd": 784_203, "fma": 25_000}  # jiang2024 section 5.1; nandy2021 section 3

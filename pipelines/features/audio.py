@@ -10,17 +10,16 @@ from pathlib import Path
 
 import polars as pl
 
-from mgc_models.features.settings import MIN_DURATION_S
-from pipelines.currency import Outputs, Step, note_inputs, raw_is_current
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.rejects import Reject, rejects_frame
-from pipelines.features.sources import AudioSource
-from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, read_note
-from pipelines.features.wanted import spectrogram_specs
+from mgc_models.features.config import MIN_DURATION_S
+from pipelines.datasets.common import DatasetError, Reject, rejects_frame
+from pipelines.features.audio_sources import AudioSource
+from pipelines.features.audio_tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, read_note
+from pipelines.features.config import spectrogram_specs
+from pipelines.features.index import feature_frames, shards_are_whole
+from pipelines.incremental import Outputs, Step, note_inputs, raw_is_current
 from pipelines.parallel import Log, map_tasks, one_at_a_time
-from pipelines.stages.common import write_parts
-from warehouse.shards import FeatureSpec
+from pipelines.tables import write_parts
+from warehouse.shards.writer import FeatureSpec
 from warehouse.store import Store
 
 VERSION = 3

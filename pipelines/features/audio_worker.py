@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgc_models.audio import AudioError, Decoded, decode
-from mgc_models.features.spectrograms import spectrograms
-from pipelines.datasets.rejects import Reject
-from pipelines.features.tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
-from warehouse.shards import open_shard
+from mgc_models.features.audio.decoding import AudioError, Decoded, decode
+from mgc_models.features.audio.spectrograms import spectrograms
+from pipelines.datasets.common import Reject
+from pipelines.features.audio_tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
+from warehouse.shards.writer import open_shard
 
-# Codes of mgc_models.audio -> audio_status; everything else is unreadable.
+# Codes of mgc_models.features.audio.decoding -> audio_status; everything else is unreadable.
 STATUS_OF_ERROR = {"missing": "missing", "too_short": "short"}
 
 

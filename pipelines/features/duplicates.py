@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from pipelines.currency import Outputs, Step, is_current
-from pipelines.stages.common import read_frame, write_parts
+from pipelines.incremental import Outputs, Step, is_current
+from pipelines.tables import read_frame, write_parts
 from warehouse.store import Store
 from warehouse.tables import table_hash
 

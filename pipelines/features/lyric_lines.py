@@ -1,16 +1,16 @@
 """Lyrics as lines of word numbers: shards, and the vocabulary with its vectors beside them."""
 
-from mgc_models.features.lyric_lines import line_rows
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.vocabulary import FILE, read_vocabulary
-from pipelines.currency import Step, is_current, part_hash
+from mgc_models.features.config import feature_settings
+from mgc_models.features.lyrics.vocabulary import FILE, read_vocabulary
+from mgc_models.features.lyrics.word_vectors import line_rows
+from pipelines.features.config import LyricFeature
+from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.lyric_shards import LyricsTask, Made, lyric_outputs, save_vocabulary, write_lyric_shards
-from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.features.wanted import LyricFeature
 from pipelines.features.word_vectors import TABLE, usable_lyrics
+from pipelines.incremental import Step, is_current, part_hash
 from pipelines.parallel import Log, one_at_a_time
-from pipelines.stages.common import write_parts
-from warehouse.shards import FeatureSpec, write_shard
+from pipelines.tables import write_parts
+from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store
 
 VERSION = 1

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mgc_models.features.vocabulary import write_vocabulary
-from mgc_models.features.words import words
-from pipelines.currency import Outputs
-from pipelines.features.wanted import LyricFeature, Vocabulary
+from mgc_models.features.lyrics.text import words
+from mgc_models.features.lyrics.vocabulary import write_vocabulary
+from pipelines.features.config import LyricFeature, Vocabulary
 from pipelines.features.word_vectors import SETTINGS, TABLE, usable_lyrics
+from pipelines.incremental import Outputs
 from pipelines.parallel import Log, map_tasks
-from pipelines.stages.common import read_columns
-from warehouse.shards import FeatureSpec, ShardInfo
+from pipelines.tables import read_columns
+from warehouse.shards.writer import FeatureSpec, ShardInfo
 from warehouse.store import Store
 
 TRACKS_PER_SHARD = 4096

@@ -8,21 +8,29 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mgc_models.embeddings.open import (
+    BACKENDS,
+    VARIABLES,
+    EmbedderOptions,
+    embedder_identity,
+    embedder_label,
+    embedder_shape,
+    lyric_vectors,
+    open_embedder,
+)
 from mgc_models.errors import TokenizerError, WeightsError
-from mgc_models.features.embedder_files import VARIABLES, embedder_identity, embedder_label
-from mgc_models.features.principal_words import STOP_WORDS_FILE
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.vocabulary import FILE, read_vocabulary
-from mgc_models.features.word_embedders import BACKENDS, EmbedderOptions, embedder_shape, lyric_vectors, open_embedder
-from pipelines.currency import Step, is_current, part_hash
-from pipelines.datasets.errors import DatasetError
+from mgc_models.features.config import feature_settings
+from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
+from mgc_models.features.lyrics.vocabulary import FILE, read_vocabulary
+from pipelines.datasets.common import DatasetError
+from pipelines.features.config import LyricFeature
+from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.lyric_shards import Made, lyric_outputs, remove_other_shards, save_vocabulary
-from pipelines.features.tables import feature_frames, shards_are_whole
-from pipelines.features.wanted import LyricFeature
 from pipelines.features.word_vectors import TABLE, usable_lyrics
+from pipelines.incremental import Step, is_current, part_hash
 from pipelines.parallel import Log, map_tasks, one_at_a_time
-from pipelines.stages.common import write_parts
-from warehouse.shards import FeatureSpec, ShardInfo, open_shard
+from pipelines.tables import write_parts
+from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
 from warehouse.store import Store, file_sha256, replacing
 from warehouse.tables import table_hash
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from mgc_models.features.settings import feature_settings
-from pipelines.corpora import Corpus
-from pipelines.currency import Step, is_current, part_hash
+from mgc_models.features.config import feature_settings
+from pipelines.corpora.config import Corpus
 from pipelines.datasets import music4all
-from pipelines.datasets.errors import DatasetError
-from pipelines.features.tables import feature_frames, shards_are_whole
+from pipelines.datasets.common import DatasetError
+from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.word_vectors import usable_lyrics
+from pipelines.incremental import Step, is_current, part_hash
 from pipelines.parallel import Log, map_tasks, one_at_a_time
-from pipelines.stages.common import read_frame, write_parts
-from warehouse.shards import FeatureSpec, ShardInfo, write_shard
+from pipelines.tables import read_frame, write_parts
+from warehouse.shards.writer import FeatureSpec, ShardInfo, write_shard
 from warehouse.store import Store, file_sha256, replacing
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _tokenise(store: Store, dataset: str, texts: list[tuple[str, str]], inputs: 
 
 def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
     """What training must know of the tokenizer; the special tokens are not in the shards."""
-    from mgc_models.features.tokens import load_tokenizer, special_ids  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import load_tokenizer, special_ids  # noqa: PLC0415
 
     tokenizer = load_tokenizer(tokenizer_file)
     return {
@@ -148,7 +148,7 @@ def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
 
 def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]], path: Path) -> None:
     """Put the tokenizer in place."""
-    from mgc_models.features.tokens import save_tokenizer  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import save_tokenizer  # noqa: PLC0415
 
     if bert:
         tokenizer = _checkpoint_tokenizer(bert)
@@ -159,15 +159,15 @@ def _save_tokenizer(store: Store, bert: str | None, texts: list[tuple[str, str]]
 
 
 def _counted_tokenizer(texts: Iterator[str]) -> "Tokenizer":
-    from mgc_models.features.tokens import build_wordpiece, wordpiece_tokenizer  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import build_wordpiece, wordpiece_tokenizer  # noqa: PLC0415
 
     return wordpiece_tokenizer(build_wordpiece(texts, VOCABULARY_SIZE))
 
 
 def _checkpoint_tokenizer(bert: str) -> "Tokenizer":
     from mgc_models.errors import TokenizerError, WeightsError  # noqa: PLC0415
-    from mgc_models.features.tokens import load_tokenizer  # noqa: PLC0415
-    from mgc_models.hub import bert_folder  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import load_tokenizer  # noqa: PLC0415
+    from mgc_models.pretrained.hub import bert_folder  # noqa: PLC0415
 
     try:
         return load_tokenizer(bert_folder(bert))
@@ -205,7 +205,7 @@ def _write_shards(
 
 
 def _make_shard(task: TokensTask) -> tuple[ShardInfo, list[tuple[str, int]]]:
-    from mgc_models.features.tokens import encode, load_tokenizer  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import encode, load_tokenizer  # noqa: PLC0415
 
     tokenizer = load_tokenizer(task.tokenizer)
     arrays: list[tuple[str, np.ndarray]] = [

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.words import words
-from pipelines.currency import Outputs, Step, note_inputs, part_hash, raw_is_current
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.folder import entry
-from pipelines.features.wanted import Vocabulary
+from mgc_models.features.config import feature_settings
+from mgc_models.features.lyrics.text import words
+from pipelines.datasets.common import DatasetError
+from pipelines.datasets.files import entry
+from pipelines.features.config import Vocabulary
+from pipelines.incremental import Outputs, Step, note_inputs, part_hash, raw_is_current
 from pipelines.parallel import Log
-from pipelines.stages.common import read_frame, write_parts
+from pipelines.tables import read_frame, write_parts
 from warehouse.store import Store, file_sha256
 from warehouse.tables import table_hash
 
@@ -101,8 +101,8 @@ def count_words(texts: Iterable[str]) -> list[tuple[str, int]]:
 
 def corpus_vectors(texts: Iterable[str], names: Sequence[str]) -> Vectors:
     """Vectors float32 `[V, D]` counted from lyrics, on average as long as random ones."""
-    from mgc_models.features.word_vectors import RANDOM_LIMIT  # noqa: PLC0415
-    from pipelines.features.cooccurrence import cooccurrences, ppmi, svd_vectors  # noqa: PLC0415
+    from mgc_models.features.lyrics.word_vectors import RANDOM_LIMIT  # noqa: PLC0415
+    from pipelines.features.ppmi import cooccurrences, ppmi, svd_vectors  # noqa: PLC0415
 
     if not names:
         return np.zeros((0, SETTINGS["dimensions"]), np.float32), []
@@ -119,7 +119,7 @@ def corpus_vectors(texts: Iterable[str], names: Sequence[str]) -> Vectors:
 def file_vectors(file: Path, names: Sequence[str]) -> Vectors:
     """Vectors float32 `[V, D]` of a word2vec file, with what each was found as."""
     from mgc_models.errors import WeightsError  # noqa: PLC0415
-    from mgc_models.features.word2vec import read_word2vec  # noqa: PLC0415
+    from mgc_models.features.lyrics.word2vec import read_word2vec  # noqa: PLC0415
 
     spellings = {word: _spellings(word) for word in names}
     try:
@@ -143,7 +143,7 @@ def _spellings(word: str) -> list[tuple[str, str]]:
 
 
 def _filled(vectors: NDArray[np.float32], names: Sequence[str], sources: list[str]) -> Vectors:
-    from mgc_models.features.word_vectors import random_vector  # noqa: PLC0415
+    from mgc_models.features.lyrics.word_vectors import random_vector  # noqa: PLC0415
 
     for row, (word, source) in enumerate(zip(names, sources, strict=True)):
         if source == "random":

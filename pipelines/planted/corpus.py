@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mgc_models.features.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
-from pipelines.transforms.training_inputs import FOLDER
-from warehouse.shards import FeatureSpec, write_shard
+from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
+from pipelines.training.inputs import FOLDER
+from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store, replacing
 
 AUDIO, TEXT = "planted_spectrogram", "planted_tokens"

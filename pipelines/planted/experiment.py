@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.corpora import Correlation
-from pipelines.plan.identity import settings_identity, sha256_of
-from pipelines.plan.runs import TRAINING_VERSION
+from pipelines.corpora.config import Correlation
+from pipelines.experiments.runs import TRAINING_VERSION, settings_identity, sha256_of
+from pipelines.genres.correlation import genre_graph, name_cosine, ngram_vectors
 from pipelines.planted.corpus import TRAIN, PlantedCorpus, write_corpus
 from pipelines.planted.worlds import cue_world, factor_world
-from pipelines.transforms.genre_graph import genre_graph, name_cosine, ngram_vectors
 from warehouse.store import FORMAT_VERSION, Store
 
 WORKS = ("jiang2024", "ru2023")

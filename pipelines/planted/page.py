@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any
 
 from pipelines.planted.experiment import Experiment, Question
-from pipelines.transforms.significance import SignedRankTest, signed_rank_test
+from pipelines.results.significance import SignedRankTest, signed_rank_test
 
 LEVEL = 0.05
 Scores = Mapping[str, Sequence[Mapping[str, float]]]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.launch import ENVIRONMENT, WORKER
+from pipelines.training.launch import ENVIRONMENT, WORKER
 from warehouse.store import Store, replacing
 
 WORKERS = 2

@@ -6,12 +6,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from pipelines.currency import Step
-from pipelines.plan.schema import Plan
+from pipelines.experiments.schema import Plan
+from pipelines.incremental import Step
 from pipelines.report.analyses import analyses_section
 from pipelines.report.markup import Markup, tag
 from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
-from pipelines.transforms.importance import left_out
+from pipelines.results.importance import left_out
 from warehouse.contract import CONTRACTS
 from warehouse.store import Store, replacing
 from warehouse.tables import read_table, table_hash

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.plan import Plan
-from pipelines.plan.status import DONE, NOT_RUN
+from pipelines.experiments import Plan
+from pipelines.experiments.status import DONE, NOT_RUN
 from warehouse.catalogue import connect
 from warehouse.printed import for_people, printed_table
 from warehouse.store import Store

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.plan.schema import PRETRAIN, Metric, Plan, Printed, PrintedTable, Row
-from pipelines.plan.status import DONE
+from pipelines.experiments.schema import PRETRAIN, Metric, Plan, Printed, PrintedTable, Row
+from pipelines.experiments.status import DONE
 from pipelines.report.markup import Markup, escape, join, table, tag
 
 Line = Mapping[str, Any]

@@ -8,9 +8,9 @@ import torch
 from mgc_models.bench.cases import build_case, preset_settings, preset_sizes
 from mgc_models.bench.measure import bench_runtime, first_step
 from mgc_models.bench.synthetic import write_store
+from mgc_models.data.load import Cache
 from mgc_models.errors import StoppedError
-from mgc_models.loading import Cache
-from mgc_models.loop import fit
+from mgc_models.training.loop import fit
 from warehouse.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -35,8 +35,8 @@ INSTEAD = {
         "words_per_line = 20": "words_per_line = 21",
         "words_kept = 200": "words_kept = 201",
     },
-    "pipelines/transforms/matching/rules.toml": {'connectives = ["and"]': 'connectives = ["and", "or"]'},
-    "pipelines/datasets/sample/catalogues.toml": {"Fiancée of the Storm": "Fiancé of the Storm"},
+    "pipelines/matching/rules.toml": {'connectives = ["and"]': 'connectives = ["and", "or"]'},
+    "pipelines/sample/catalogues.toml": {"Fiancée of the Storm": "Fiancé of the Storm"},
     "pipelines/features/features.toml": {'msd = ["fbank_16k"]': 'msd = ["logmel_22k"]'},
     "pipelines/experiments/profiles/paper.toml": {"# The works' own": "[bert]\n'train.epochs' = 7\n# The works' own"},
 }

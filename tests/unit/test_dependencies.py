@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from mgc_models.spec import Settings
-from pipelines.corpora import load_corpora
-from pipelines.currency import Step
+from mgc_models.config.run import Settings
+from pipelines.corpora.config import load_corpora
 from pipelines.dependencies import DATA_FILES, NUMBERS, PARTS, ROOT, declared, page
-from pipelines.plan import load_plan
-from pipelines.plan.runs import run_id_of
+from pipelines.experiments import load_plan
+from pipelines.experiments.runs import run_id_of
+from pipelines.incremental import Step
 from tests.unit.mutations import PACKAGES, data_files
 
 FILES = data_files(ROOT)
@@ -120,8 +120,8 @@ def test_a_step_goes_by_code_files_settings_libraries_and_what_it_reads(
     seen |= {dataclasses.replace(step, **other).inputs("x") for other in ({"version": 2}, {"settings": {"a": 2}})}
     file.write_text("two")
     seen.add(step.inputs("x"))
-    monkeypatch.setattr("pipelines.currency.version", lambda _: "9.0+cpu")
+    monkeypatch.setattr("pipelines.incremental.version", lambda _: "9.0+cpu")
     seen.add(step.inputs("x"))
     assert len(seen) == 6
-    monkeypatch.setattr("pipelines.currency.version", lambda _: "9.0+cu130")
+    monkeypatch.setattr("pipelines.incremental.version", lambda _: "9.0+cu130")
     assert step.inputs("x") in seen

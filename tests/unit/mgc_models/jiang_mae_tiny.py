@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mgc_models.model_settings.jiang_mae import JiangMaeSettings
-from mgc_models.models.jiang_mae import JiangMae
-from mgc_models.sections import PretrainSettings
-from mgc_models.spec_parser import parse
+from mgc_models.config.models import JiangMaeSettings
+from mgc_models.config.parsing import parse
+from mgc_models.config.sections import PretrainSettings
+from mgc_models.models.jiang_mae.model import JiangMae
 
 VOCAB, GENRES, TOKENS, FRAMES = 60, 6, 16, 64
 BANDS = 32

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import CASES, TRACKS, tiny
-from tiny_runtime import runtime_in
 from torch import Tensor
 
-from mgc_models.features.elmo_files import ElmoOptions, expected_shapes
-from mgc_models.loop import fit
-from mgc_models.models.elmo import ElmoBiLm, batch_ids
-from mgc_models.sections import TrainSettings
+from mgc_models.config.sections import TrainSettings
+from mgc_models.embeddings.elmo_files import ElmoOptions, expected_shapes
+from mgc_models.embeddings.elmo_model import ElmoBiLm, batch_ids
+from mgc_models.training.loop import fit
+from tests.unit.mgc_models.tiny_models import CASES, TRACKS, tiny
+from tests.unit.mgc_models.tiny_runtime import runtime_in
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 1e-6

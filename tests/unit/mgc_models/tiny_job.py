@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgc_models.features.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
-from mgc_models.features.vocabulary import write_vocabulary
-from warehouse.shards import FeatureSpec, write_shard
+from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
+from mgc_models.features.lyrics.vocabulary import write_vocabulary
+from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store
 
 REPOSITORY = Path(__file__).parents[3]
@@ -150,7 +150,7 @@ def write_job(store, runs, name="job.json", **options):
 
 # Workers are forked from a process that has torch and transformers loaded: real processes, without 5 s of imports each.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["mgc_models.runner", "mgc_models.train"])
+_PROCESSES.set_forkserver_preload(["mgc_models.training.run", "mgc_models.train"])
 
 
 def start(job, target=None):

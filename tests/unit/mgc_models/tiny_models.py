@@ -12,18 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mgc_models.banks import TokenBank, VectorBank, WordBank
-from mgc_models.data import Normaliser, TrackData
-from mgc_models.frames import FrameBank
-from mgc_models.genre_graph import GenreGraph
-from mgc_models.model_settings import ModelSettings
-from mgc_models.models import DataSizes, build_model
-from mgc_models.sections import AudioSettings, LossSettings, PretrainSettings
-from mgc_models.spec_parser import parse
-from mgc_models.steps import TEMPERATURE
-from mgc_models.task import Task
-from mgc_models.tasks import classification_task, pretraining_task
-from mgc_models.tracks import Tracks
+from mgc_models.config.models import ModelSettings
+from mgc_models.config.parsing import parse
+from mgc_models.config.sections import AudioSettings, LossSettings, PretrainSettings
+from mgc_models.data.batches import Normaliser, TrackData
+from mgc_models.data.frames import FrameBank
+from mgc_models.data.lyrics import TokenBank, VectorBank, WordBank
+from mgc_models.data.shape import DataSizes, GenreGraph
+from mgc_models.data.tracks import Tracks
+from mgc_models.models import build_model
+from mgc_models.training.objectives import Task, classification_task, pretraining_task
+from mgc_models.training.step import TEMPERATURE
 
 REGISTERED = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(ModelSettings)}
 TRACKS, GENRES = 7, 4

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tiny_job import free_port
 
-from mgc_models.distributed import Group, join_group, leave_group
-from mgc_models.progress import EventLog
-from mgc_models.runtime import Runtime
+from mgc_models.execution.distributed import Group, join_group, leave_group
+from mgc_models.execution.run_log import EventLog
+from mgc_models.execution.runtime import Runtime
+from tests.unit.mgc_models.tiny_job import free_port
 
 _PATIENCE_S = 120
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import soundfile
-from tiny_job import GENRES, INCEPTION, write_tracks
 
-from mgc_models.audio import decode
-from mgc_models.features.lyric_lines import line_rows
-from mgc_models.features.lyrics_text import clean_lyrics
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.spectrograms import spectrograms
-from mgc_models.features.tokens import build_wordpiece, encode, save_tokenizer, wordpiece_tokenizer
-from mgc_models.features.vocabulary import read_vocabulary, write_vocabulary
-from mgc_models.features.word_embedders import StaticEmbedder, lyric_vectors
-from warehouse.shards import FeatureSpec, write_shard
+from mgc_models.embeddings.open import StaticEmbedder, lyric_vectors
+from mgc_models.features.audio.decoding import decode
+from mgc_models.features.audio.spectrograms import spectrograms
+from mgc_models.features.config import feature_settings
+from mgc_models.features.lyrics.text import clean_lyrics
+from mgc_models.features.lyrics.tokens import build_wordpiece, encode, save_tokenizer, wordpiece_tokenizer
+from mgc_models.features.lyrics.vocabulary import read_vocabulary, write_vocabulary
+from mgc_models.features.lyrics.word_vectors import line_rows
+from tests.unit.mgc_models.tiny_job import GENRES, INCEPTION, write_tracks
+from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store
 
 TRACKS = Path("training_inputs/songs.parquet")

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgc_models.features.settings import feature_settings
-from mgc_models.features.spectrograms import DEFINITIONS
+from mgc_models.features.audio.spectrograms import DEFINITIONS
+from mgc_models.features.config import feature_settings
+from pipelines.assets.resources import MgcResource
 from pipelines.definitions import defs, job_descriptions
 from pipelines.docs.blocks import BLOCKS
 from pipelines.docs.disk import CLIP_S, clip_frames
 from pipelines.docs.pages import PAGES, PageError, out_of_date, rewritten, write_pages
-from pipelines.features.wanted import spectrogram_names
-from pipelines.plan import PlanError, load_plan
-from pipelines.plan.works import FILE as WORKS_FILE
-from pipelines.plan.works import load_works
-from pipelines.resources import MgcResource
+from pipelines.experiments import PlanError, load_plan
+from pipelines.experiments.works import FILE as WORKS_FILE
+from pipelines.experiments.works import load_works
+from pipelines.features.config import spectrogram_names
 from warehouse.contract import load_contract
 from warehouse.variables import VARIABLES
 

@@ -1,0 +1,165 @@
+"""From a run's settings and tracks to what batches are made of; what the last run used is kept for the next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mgc_models.config.run import Settings, required
+from mgc_models.config.sections import AudioSettings
+from mgc_models.data.batches import Normaliser, TrackData
+from mgc_models.data.features import Stored, stored_feature
+from mgc_models.data.frames import FrameBank, frame_bank
+from mgc_models.data.lyrics import TokenBank, VectorBank, WordBank, token_bank, vector_bank, word_bank
+from mgc_models.data.shape import DataSizes
+from mgc_models.data.tracks import Tracks
+from warehouse.shards.reader import open_feature
+from warehouse.store import Store
+
+_Kept = TypeVar("_Kept")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tracks of one dataset; `origin` tells apart what a cache may keep: path of the tracks file, fold left out."""
+
+    dataset: str
+    tracks: Tracks
+    origin: str
+
+
+@dataclass
+class Cache:
+    """What the last run read, one thing per kind, kept on the device for the next one that reads the same."""
+
+    kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def get(self, kind: str, key: Any, make: Callable[[], _Kept]) -> _Kept:
+        """What was made for the same key before, or what `make` gives."""
+        if kind not in self.kept or self.kept[kind][0] != key:
+            self.kept.pop(kind, None)  # first makes room for what follows
+            self.kept[kind] = key, make()
+        found: _Kept = self.kept[kind][1]
+        return found
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where features come from and go to."""
+
+    store: Store
+    device: torch.device
+    cache: Cache
+
+
+def load_data(settings: Settings, parts: Sequence[Part], fitted_on: NDArray[np.int64], shelf: Shelf) -> TrackData:
+    """Read what the model takes, for the tracks of one or more datasets.
+
+    Args:
+        settings: Of the run; the model's inputs say what is read.
+        parts: The tracks; rows count through all parts.
+        fitted_on: Rows that a normaliser may be computed from.
+        shelf: Store, device, cache.
+
+    Raises:
+        DataError, ShardError, TokenizerError: if a feature is missing or does not fit.
+    """
+    inputs = settings.model.inputs
+    audio = _audio(settings, parts, shelf) if "audio" in inputs else None
+    tracks = parts[0].tracks if len(parts) == 1 else _all_tracks(parts)
+    return TrackData(
+        tracks=tracks,
+        labels=torch.from_numpy(tracks.labels).to(shelf.device),
+        audio=audio,
+        normaliser=_normaliser(settings, audio, parts, fitted_on, shelf) if audio else None,
+        tokens=_tokens(settings, parts, shelf) if "tokens" in inputs else None,
+        words=_words(settings, parts, shelf) if "words" in inputs else None,
+        vectors=_vectors(settings, parts, shelf) if "word_vectors" in inputs else None,
+        audio_settings=settings.audio,
+    )
+
+
+def _all_tracks(parts: Sequence[Part]) -> Tracks:
+    """Tracks of several corpora, whose genres have nothing in common: without labels."""
+    ids = tuple(track_id for part in parts for track_id in part.tracks.ids)
+    none = np.full(len(ids), -1, dtype=np.int64)
+    return Tracks(ids, np.zeros((len(ids), 0), dtype=bool), none, np.ones(len(ids), dtype=bool), (), none)
+
+
+def _stored(feature: str, parts: Sequence[Part], shelf: Shelf, *, may_lack: bool = False) -> Stored:
+    readers = [(open_feature(shelf.store.feature(feature, part.dataset)), part.tracks.ids) for part in parts]
+    return stored_feature(readers, may_lack=may_lack)
+
+
+def _key(section: Any, parts: Sequence[Part]) -> tuple[Any, ...]:
+    return section, tuple((part.dataset, part.origin) for part in parts)
+
+
+def _audio(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> FrameBank:
+    feature = required(settings.audio, "audio").feature
+    return shelf.cache.get(
+        "audio", _key(feature, parts), lambda: frame_bank(_stored(feature, parts, shelf), shelf.device)
+    )
+
+
+def _normaliser(
+    settings: Settings, audio: FrameBank, parts: Sequence[Part], fitted_on: NDArray[np.int64], shelf: Shelf
+) -> Normaliser:
+    section = required(settings.audio, "audio")
+    if section.standardise == "fixed":
+        return Normaliser(required_number(section, "mean"), required_number(section, "std"))
+    key = (*_key(section.feature, parts), fitted_on.tobytes())
+    mean, std = shelf.cache.get("bands", key, lambda: audio.statistics(fitted_on))
+    return Normaliser(*(torch.from_numpy(values).float().to(shelf.device) for values in (mean, std)))
+
+
+def required_number(section: AudioSettings, name: str) -> float:
+    """`mean` or `std` of an audio section that has them."""
+    return float(required(getattr(section, name), f"audio.{name}"))
+
+
+def _tokens(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> TokenBank:
+    section = required(settings.text, "text")
+    return shelf.cache.get(
+        "tokens",
+        _key(section, parts),
+        lambda: token_bank(_stored(section.feature, parts, shelf), section.max_tokens, shelf.device),
+    )
+
+
+def _words(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> WordBank:
+    section = required(settings.words, "words")
+    return shelf.cache.get(
+        "words",
+        _key(section, parts),
+        lambda: word_bank(
+            _stored(section.feature, parts, shelf, may_lack=True), section.lines, section.words_per_line, shelf.device
+        ),
+    )
+
+
+def _vectors(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> VectorBank:
+    section = required(settings.vectors, "vectors")
+    return shelf.cache.get(
+        "vectors",
+        _key(section, parts),
+        lambda: vector_bank(_stored(section.feature, parts, shelf, may_lack=True), section.max_words, shelf.device),
+    )
+
+
+def data_sizes(data: TrackData) -> DataSizes:
+    """What the data say about the shape of a model; 0 genres for a pretraining."""
+    return DataSizes(
+        n_genres=data.labels.shape[1],
+        n_bands=data.audio.spec.width if data.audio else None,
+        n_frames=data.crop_frames if data.audio else None,
+        vocab_size=data.tokens.vocab_size if data.tokens else None,
+        word_table=data.words.table if data.words else None,
+        word_source=data.words.spec.settings.get("vector_source") if data.words else None,
+        vector_layers=data.vectors.layers if data.vectors else None,
+        vector_width=data.vectors.dimension if data.vectors else None,
+        vector_source=data.vectors.frames.spec.settings.get("source") if data.vectors else None,
+    )

@@ -1,0 +1,1 @@
+"""Word and name vectors from pretrained networks."""

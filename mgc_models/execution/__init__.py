@@ -1,0 +1,1 @@
+"""How a run is executed: device, processes, logging."""

@@ -1,0 +1,1 @@
+"""Lyrics to tokens, words and vectors."""

@@ -1,0 +1,1 @@
+"""The audio-lyrics masked autoencoder of Jiang 2024."""

@@ -1,0 +1,62 @@
+"""Reconstruction losses (thesis Eq. 4.10 and 4.13), computed in float32."""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+_IGNORED = -100
+
+
+def audio_reconstruction_loss(prediction: Tensor, target: Tensor, reduction: str) -> Tensor:
+    """Squared error of the masked patches of each clip, `[B]`.
+
+    Args:
+        prediction: `[B, M, 256]`.
+        target: The same shape.
+        reduction: `sum` over values and patches, the squared Frobenius norm of thesis Eq. 4.10; `mean`: CAV-MAE's.
+    """
+    squares = (prediction.float() - target).square().sum((1, 2))
+    return squares if reduction == "sum" else squares / max(1, target[0].numel())
+
+
+def lyrics_reconstruction_loss(logits: Tensor, tokens: Tensor, real: Tensor) -> Tensor:
+    """Cross-entropy summed over all masked real tokens of the batch.
+
+    Args:
+        logits: `[B, M, V]` at the masked slots.
+        tokens: The words there, int64 [B, M].
+        real: False where the slot is padding, which counts nothing, bool [B, M].
+    """
+    targets = tokens.masked_fill(~real, _IGNORED).flatten()
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets, ignore_index=_IGNORED, reduction="sum")
+
+
+class PretrainOutput(NamedTuple):
+    """What the pretraining losses are made of; None for what the settings or the modalities leave out.
+
+    Attributes:
+        audio_embedding: Mean of the audio stream's visible tokens, `[B, D]` (thesis Eq. 4.16), not normalised.
+        text_embedding: Mean of the lyrics stream's visible real tokens, `[B, D]` (Eq. 4.17).
+        audio_loss: Squared error of each clip's masked patches, `[B]` (Eq. 4.10).
+        lyrics_loss_sum: Cross-entropy summed over the batch's masked real tokens, `[]` (Eq. 4.13).
+        lyrics_count: How many those are, float32 `[]`; may be 0.
+    """
+
+    audio_embedding: Tensor | None = None
+    text_embedding: Tensor | None = None
+    audio_loss: Tensor | None = None
+    lyrics_loss_sum: Tensor | None = None
+    lyrics_count: Tensor | None = None
+
+
+class Inpainting(NamedTuple):
+    """A batch of spectrograms with their masked patches filled in.
+
+    Attributes:
+        patches: `[B, n, 256]`: predicted where masked, as given elsewhere.
+        masked: bool `[B, n]`.
+    """
+
+    patches: Tensor
+    masked: Tensor

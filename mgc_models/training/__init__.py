@@ -1,0 +1,1 @@
+"""Losses, the training loop, and what a killed run goes on from."""

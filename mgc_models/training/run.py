@@ -1,0 +1,211 @@
+"""One run from its specification to its results: load, train, evaluate, write."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mgc_models.artifacts.preprocessing import keep_files
+from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
+from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, Source, required
+from mgc_models.config.sections import LossSettings
+from mgc_models.data.batches import TrackData
+from mgc_models.data.load import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.data.tracks import genre_graph, read_tracks, split_rows, without_fold
+from mgc_models.errors import DeviceError, StoppedError
+from mgc_models.evaluation.inference import validation
+from mgc_models.execution.distributed import Group
+from mgc_models.execution.run_log import EventLog, scalar_writer
+from mgc_models.execution.runtime import Runtime
+from mgc_models.models import build_model
+from mgc_models.pretrained.load import load_pretrained
+from mgc_models.pretrained.run import load_run
+from mgc_models.training.loop import fit
+from mgc_models.training.objectives import classification_task, pretraining_task
+from mgc_models.training.optim import pretraining_as_training
+from mgc_models.training.results import finish, finish_pretraining
+from mgc_models.training.step import TEMPERATURE
+from warehouse.store import Store
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What all runs of a job share."""
+
+    store: Store
+    job: JobSpec
+    device: torch.device
+    log: Logger
+    stop: Callable[[], str | None]
+    cache: Cache = field(default_factory=Cache)
+    group: Group = field(default_factory=Group)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where features come from and go to."""
+        return Shelf(self.store, self.device, self.cache)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`: the CUDA device if there is one, else the CPU.
+
+    Raises:
+        DeviceError: if a CUDA device is asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices. Use auto or cpu.")
+    return device
+
+
+def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
+    """Train one run, and evaluate it, unless its result is there; resume it if it was begun.
+
+    Only one process, or group of processes, works on a run: a second waits, and then finds the result.
+
+    Args:
+        run: The run.
+        raw: The same as it stood in the job; stored as `spec.json`.
+        worker: Store, device, log.
+
+    Raises:
+        DataError, ShardError, ModelError, WeightsError: if something stored cannot be used.
+        TrainingError: if the loss is not a finite number.
+        StoppedError: if the worker should stop; the state is saved.
+    """
+    folder = worker.store.run(run.run_id)
+    with only_one(folder, worker.log, worker.stop, worker.group):
+        if worker.group.from_first(is_finished(folder)):
+            worker.log.info("run %s: finished by another process, nothing to do", run.run_id)
+            return
+        if worker.group.first:
+            write_json(folder / "spec.json", raw)
+        _work(run, folder, worker)
+
+
+def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
+    events = EventLog(folder / "events.jsonl", writes=worker.group.first)
+    runtime = Runtime(
+        device=worker.device,
+        log=worker.log,
+        events=events,
+        resume_path=folder / RESUME,
+        checkpoint_every_s=worker.job.checkpoint_every_s,
+        compile=worker.job.compile,
+        precision=worker.job.precision,
+        stop=worker.stop,
+        group=worker.group,
+        **({"scalars": scalar_writer(folder, worker.log)} if worker.group.first else {}),
+    )
+    events.write("start", run_id=run.run_id, **runtime.executed_on)
+    try:
+        if isinstance(run, PretrainRun):
+            _pretrain(run, folder, worker, runtime)
+        else:
+            _train_and_evaluate(run, folder, worker, runtime)
+    except (ValueError, RuntimeError) as error:
+        events.write("stopped" if isinstance(error, StoppedError) else "failed", message=str(error))
+        raise
+
+
+def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) -> None:
+    settings = required(run.settings.pretrain, "pretrain")
+    sources = run.data.sources
+    parts = [_unlabelled_part(source, run.data.exclude_fold, worker.store) for source in sources]
+    rows = np.arange(sum(len(part.tracks.ids) for part in parts))
+    data = load_data(run.settings, parts, rows, worker.shelf)
+    seed = seed_of(run)
+    _seed_everything(seed, worker)
+    model = build_model(_pretrained_form(run), data_sizes(data))
+    init = load_pretrained(model, run.weights)
+    corpora = " and ".join(source.corpus for source in sources)
+    _announce(run, worker, f"{len(rows)} tracks of {corpora} to pretrain on; weights: {init}")
+    task = pretraining_task(data, settings, model)
+    state = fit(run.run_id, model.to(worker.device), task, pretraining_as_training(settings), seed, runtime)
+    if worker.group.first:
+        finish_pretraining(run, folder, state, data, init, runtime)
+
+
+def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> Part:
+    tracks = without_fold(read_tracks(store.root / source.tracks), exclude_fold)
+    return Part(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
+
+
+def _pretrained_form(run: PretrainRun) -> dict[str, Any]:
+    """Settings of the model; one that reconstructs nothing has no decoder."""
+    model = asdict(run.settings.model)
+    keeps = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0 or "decoder_layers" not in model
+    return model if keeps else {**model, "decoder_layers": 0}
+
+
+def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Runtime) -> None:
+    settings, loss = run.settings, required(run.settings.loss, "loss")
+    path = worker.store.root / run.data.tracks
+    single_label = loss.classification == "cross_entropy"
+    tracks = read_tracks(path)
+    fold = split_rows(tracks, run.data, settings.label_scope_policy, single_label=single_label)
+    tracks = tracks.single_label() if single_label else tracks
+    data = load_data(settings, [Part(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
+    seed = seed_of(run)
+    _seed_everything(seed, worker)
+    model, init = _build(run, path, data, worker)
+    parts = f"{len(fold.train)} tracks to train on, {len(fold.test)} to test on"
+    if fold.unlabelled_train or fold.unlabelled_test:
+        parts += f" ({fold.unlabelled_train} and {fold.unlabelled_test} more have no genre in scope and are left out)"
+    _announce(run, worker, f"fold {run.data.fold}: {parts}; weights: {init}")
+    task = classification_task(data, fold.train, loss)
+    validate = validation(run, data, fold, runtime) if len(fold.validation) else None
+    state = fit(run.run_id, model, task, required(settings.train, "train"), seed, runtime, validate)
+    if worker.group.first:
+        keep_files(run, worker.store)
+        finish(run, folder, state, data, fold, init, runtime)
+
+
+def _announce(run: RunSpec | PretrainRun, worker: Worker, what: str) -> None:
+    processes = f" by {worker.group.size} processes" if worker.group.size > 1 else ""
+    worker.log.info("run %s: %s, %s; on %s%s", run.run_id, run.setting_id, what, worker.device, processes)
+
+
+def seed_of(run: RunSpec | PretrainRun) -> int:
+    """Seed of everything random in a run: of the setting's seed and the fold, so that settings are compared alike."""
+    fold = run.data.fold if isinstance(run, RunSpec) else run.data.exclude_fold
+    digest = hashlib.sha256(json.dumps([run.settings.seed, fold]).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _seed_everything(seed: int, worker: Worker) -> None:
+    """Seed torch; all processes build the same model, and only then draw different dropout (see `loop.fit`)."""
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(worker.device.type == "cpu")
+    if worker.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+
+
+def _build(run: RunSpec, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
+    """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
+    sizes = data_sizes(data)
+    if getattr(run.settings.model, "wants_genre_graph", False):
+        sizes = replace(sizes, genre_graph=genre_graph(path, data.tracks, run.data.fold))
+    model = build_model(asdict(run.settings.model), sizes)
+    if run.pretrained is None:
+        init = load_pretrained(model, run.weights)
+    else:
+        init = load_run(model, worker.store.run(run.pretrained))
+    _add_temperature(model, required(run.settings.loss, "loss"))
+    return model.to(worker.device), init
+
+
+def _add_temperature(model: nn.Module, settings: LossSettings) -> None:
+    """Let the optimiser see a temperature that is learnt; it is no part of the stored weights."""
+    if settings.learnable_temperature:
+        model.register_parameter(TEMPERATURE, nn.Parameter(torch.tensor(settings.temperature).log()))

@@ -1,0 +1,150 @@
+"""Several processes on the runs of one job: what is too small to fill a machine by itself is trained side by side.
+
+The processes are forked once torch is loaded, so that each starts in milliseconds. A run that starts from a pretraining
+waits until that one is finished.
+"""
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from mgc_models.config.run import PretrainRun, RunSpec
+from mgc_models.execution.run_log import watch_for_stop
+
+Attempt = Callable[[int], bool]
+_LOOK_S = 0.5
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
+
+
+@dataclass
+class _Hand:
+    """One process, and the number of the run that it works on."""
+
+    process: BaseProcess
+    connection: Connection
+    busy: int | None = None
+
+
+@dataclass
+class _Board:
+    """What is still to do, what is being done, and what failed."""
+
+    runs: Sequence[RunSpec | PretrainRun]
+    waiting: list[int]
+    finished: set[str]
+    failed: set[str] = field(default_factory=set)
+
+    def next(self) -> int | None:
+        """The first run whose pretraining is finished; runs whose pretraining failed are failures themselves."""
+        for number in list(self.waiting):
+            before = self.runs[number].pretrained
+            if before in self.failed:
+                self.waiting.remove(number)
+                self.failed.add(self.runs[number].run_id)
+            elif before is None or before in self.finished:
+                self.waiting.remove(number)
+                return number
+        return None
+
+    def note(self, number: int, *, done: bool) -> None:
+        """Remember how a run ended."""
+        (self.finished if done else self.failed).add(self.runs[number].run_id)
+
+
+def work_side_by_side(
+    runs: Sequence[RunSpec | PretrainRun],
+    todo: Sequence[int],
+    size: int,
+    hire: Callable[[Callable[[], str | None]], Attempt],
+    log: logging.Logger,
+    stop: Callable[[], str | None],
+) -> Collection[str]:
+    """Attempt every run, `size` at a time; a run that fails does not keep the others.
+
+    Args:
+        runs: All runs of the job.
+        todo: Numbers of those that are to be done, in the order in which they are begun.
+        size: Number of processes.
+        hire: Called in each process with its own reason to stop; gives what attempts a run and tells whether it is
+            finished.
+        log: Progress.
+        stop: Reason to stop.
+
+    Returns:
+        run_ids of the runs that are not finished.
+    """
+    ours = {runs[number].run_id for number in todo}
+    before = {run.pretrained for run in runs if run.pretrained} - ours  # trained by another job, or missing: told there
+    board = _Board(runs, list(todo), {run.run_id for run in runs} - ours | before)
+    hands = [_hire(hire) for _ in range(min(size, len(todo)))]
+    log.info("%d processes train side by side", len(hands))
+    try:
+        _lead(board, hands, stop)
+    finally:
+        for hand in hands:
+            hand.connection.close()
+            if hand.busy is not None:
+                hand.process.terminate()
+        for hand in hands:
+            hand.process.join()
+    interrupted = [hand.busy for hand in hands if hand.busy is not None]
+    return board.failed | {runs[number].run_id for number in (*board.waiting, *interrupted)}
+
+
+def _hire(hire: Callable[[Callable[[], str | None]], Attempt]) -> _Hand:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, ours, hire))
+    # Until the child watches by itself it has its parent's handlers, which would swallow a signal: it waits that long.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    theirs.close()
+    return _Hand(process, ours)
+
+
+def _serve(connection: Connection, other_end: Connection, hire: Callable[[Callable[[], str | None]], Attempt]) -> None:
+    """Attempt the runs whose numbers come in, until nothing more can come."""
+    other_end.close()
+    stop = watch_for_stop()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    attempt = hire(stop)
+    try:
+        while True:
+            number = connection.recv()
+            connection.send(attempt(number))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def _lead(board: _Board, hands: list[_Hand], stop: Callable[[], str | None]) -> None:
+    """Hand out runs until none is left, or until every process is gone."""
+    while True:
+        for hand in hands:
+            if hand.busy is None and stop() is None and (number := board.next()) is not None:
+                hand.connection.send(number)
+                hand.busy = number
+        working = [hand for hand in hands if hand.busy is not None]
+        if not working:
+            return
+        for connection in wait([hand.connection for hand in working], timeout=_LOOK_S):
+            hand = next(hand for hand in working if hand.connection is connection)
+            _hear(board, hand, hands)
+        if stop() is not None:
+            return
+
+
+def _hear(board: _Board, hand: _Hand, hands: list[_Hand]) -> None:
+    number, hand.busy = hand.busy, None
+    if number is None:
+        return
+    try:
+        board.note(number, done=hand.connection.recv())
+    except EOFError:  # the process was killed
+        board.note(number, done=False)
+        hands.remove(hand)
+        hand.process.join()

@@ -1,0 +1,1 @@
+"""Genre statistics: correlation, coarse genres, vectors of genre names."""

@@ -1,0 +1,68 @@
+"""Coarse genres: each genre in scope to one of the 13 that Jiang 2024, Figure 6.1, shows."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.corpora.config import CorpusError
+
+FILE = Path(__file__).with_name("coarse_genres.toml")
+MAPPED, UNMAPPED = "mapped", "unmapped"
+SCHEMA = dict.fromkeys(("corpus", "genre", "coarse_genre", "status"), pl.String)
+
+
+@dataclass(frozen=True)
+class CoarseMap:
+    """Which coarse genre a label belongs to.
+
+    Attributes:
+        path: File it was read from.
+        datasets: Datasets whose genres it is for.
+        labels: Label -> coarse genre.
+        endings: (last words, coarse genre), the longest first.
+    """
+
+    path: Path
+    datasets: tuple[str, ...]
+    labels: dict[str, str]
+    endings: tuple[tuple[str, str], ...]
+
+    def of(self, genre: str) -> str | None:
+        """Coarse genre of a label; None where the file says nothing of it."""
+        return self.labels.get(genre) or next((name for end, name in self.endings if genre.endswith(end)), None)
+
+
+def load_coarse_map(path: Path = FILE) -> CoarseMap:
+    """Read the mapping.
+
+    Raises:
+        CorpusError: for a file that cannot be read, or a label or ending that two coarse genres list.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        datasets = tuple(content.pop("datasets"))
+        pairs = {
+            kind: [(label, coarse) for coarse, entry in content.items() for label in entry[kind]]
+            for kind in ("labels", "endings")
+        }
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"{path}: expected `datasets`, and a table with lists `labels` and `endings` per coarse genre ({error})."
+        ) from error
+    for listed in pairs.values():
+        names = [label for label, _ in listed]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise CorpusError(f"{path}: {twice[0]!r} stands under two coarse genres; a genre has one.")
+    longest_first = sorted(pairs["endings"], key=lambda pair: (-len(pair[0]), pair))
+    return CoarseMap(path, datasets, dict(pairs["labels"]), tuple(longest_first))
+
+
+def coarse_genres(corpus: str, genres: Sequence[str], mapping: CoarseMap) -> pl.DataFrame:
+    """Rows of genre.coarse; a label that the file says nothing of has status `unmapped`."""
+    rows = [
+        (corpus, genre, coarse, MAPPED if coarse else UNMAPPED) for genre in genres for coarse in [mapping.of(genre)]
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")

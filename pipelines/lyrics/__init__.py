@@ -1,0 +1,1 @@
+"""Lyrics of each dataset, and their language."""

@@ -1,0 +1,72 @@
+"""`python -m pipelines.plan`: list the plan, what is done, and a rough cost."""
+
+import argparse
+import json
+import sys
+
+from pipelines.config import PROFILES, SettingsError, from_environment
+from pipelines.experiments.resolve import load_plan
+from pipelines.experiments.schema import PlanError
+from pipelines.results.collect import is_finished
+from pipelines.training.listing import as_text, plan_rows, totals, used_settings
+from pipelines.training.planned import planned_runs
+from warehouse.contract import ContractError
+from warehouse.store import Store
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the plan; 2 when it, the configuration or the store cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.plan",
+        description="List every printed table: its rows, the setting behind each row (equal settings are trained "
+        "once), how many of its runs are finished, and a rough cost at paper size. Reads pipelines/experiments and the "
+        "store.",
+        epilog="Examples: python -m pipelines.plan --work jiang2024 | python -m pipelines.plan --profile paper --json. "
+        "The configuration (MGC_STORE, MGC_PROFILE, MGC_MUSIC4ALL_DIR, …) decides what counts as finished.",
+    )
+    parser.add_argument("--work", help="only this work: jiang2024, ru2023, nandy2021 or wongchemelli2023")
+    parser.add_argument("--profile", choices=PROFILES, help="settings to list (default: MGC_PROFILE, else sample)")
+    parser.add_argument("--json", action="store_true", help="print JSON: rows, settings with all values, totals")
+    options = parser.parse_args(arguments)
+    try:
+        print(listing(options.work, options.profile, as_json=options.json))
+    except (PlanError, SettingsError, ContractError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
+    """The plan as text.
+
+    Raises:
+        PlanError: for an unknown work, or an experiment file that cannot be used.
+    """
+    configured = from_environment()
+    plan = load_plan(profile or configured.profile)
+    tables = [table for table in plan.tables if work in (None, table.work)]
+    if not tables:
+        raise PlanError(f"Unknown work {work!r}; there are {', '.join(sorted({t.work for t in plan.tables}))}.")
+    store = Store(configured.store)
+    planned = planned_runs(store, plan, configured)
+    behind = planned.behind(plan)
+    finished = {name: sum(is_finished(store, run["run_id"]) for run in runs) for name, runs in behind.items()}
+    rows = plan_rows(plan, tables, configured, finished, planned.reasons)
+    settings = used_settings(plan, tables)
+    if not as_json:
+        return as_text(rows, totals(plan, tables))
+    details = {
+        setting.setting_id: {
+            "model": setting.model,
+            "data": setting.data,
+            "settings": setting.settings,
+            "run_ids": [run["run_id"] for run in behind.get(setting.setting_id, [])],
+        }
+        for setting in settings
+    }
+    content = {"rows": rows, "settings": details, "totals": totals(plan, tables)}
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

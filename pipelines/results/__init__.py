@@ -1,0 +1,1 @@
+"""What finished runs came to, beside the printed numbers."""

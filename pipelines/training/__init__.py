@@ -1,0 +1,1 @@
+"""Training inputs, planned runs and the child processes that train them."""

@@ -1,1 +1,0 @@
-"""Transforms of tables: polars and DuckDB, no files, neither dagster nor torch."""

@@ -1,7 +1,0 @@
-"""Matching songs of two catalogues by artist and title, as exact, normalised or fuzzy."""
-
-from pipelines.transforms.matching.pairs import KINDS, classify_pairs
-from pipelines.transforms.matching.quality import score_gold
-from pipelines.transforms.matching.tables import match_tables
-
-__all__ = ["KINDS", "classify_pairs", "match_tables", "score_gold"]
