@@ -97,25 +97,25 @@ def _execute(
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
     from mgc_models.training.worker_pool import work_side_by_side  # noqa: PLC0415
 
-    hire = functools.partial(_attempts, job, runs, store, log)
+    prepare = functools.partial(_attempts, job, runs, store, log)
     if job.workers > 1 and len(todo) > 1:
         import mgc_models.training.run  # noqa: F401, PLC0415 - loaded once, before the processes fork
 
-        left = work_side_by_side(runs, todo, job.workers, hire, log, stop)
+        left = work_side_by_side(runs, todo, job.workers, prepare, log, stop)
         if left:
             log.error("runs not finished: %d of %d: %s", len(left), len(todo), ", ".join(sorted(left)))
         return _FAILED if left else _DONE
-    attempt = hire(stop)
+    attempt = prepare(stop)
     return _DONE if all(attempt(number) for number in todo) else _FAILED
 
 
 def _execute_together(
-    hire: Callable[[Callable[[], str | None]], Callable[[int], bool]], count: int, stop: Callable[[], str | None]
+    prepare: Callable[[Callable[[], str | None]], Callable[[int], bool]], count: int, stop: Callable[[], str | None]
 ) -> int:
     """All runs, one after the other, each by all processes; what is finished is found out together."""
     from mgc_models.execution.distributed import leave_group  # noqa: PLC0415
 
-    attempt = hire(stop)
+    attempt = prepare(stop)
     try:
         return _DONE if all(attempt(number) for number in range(count)) else _FAILED
     finally:

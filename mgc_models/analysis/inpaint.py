@@ -147,7 +147,7 @@ def inpaint(job: InpaintJob, run: PretrainRun) -> list[dict[str, Any]]:
 def _load(job: InpaintJob, run: PretrainRun) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
     """Track ids and inputs of the run's first corpus, and its model."""
     from mgc_models.artifacts.weights import read_weights  # noqa: PLC0415
-    from mgc_models.data.load import Cache, Part, Shelf, data_sizes, load_data  # noqa: PLC0415
+    from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data  # noqa: PLC0415
     from mgc_models.data.tracks import read_tracks  # noqa: PLC0415
     from mgc_models.models import build_model  # noqa: PLC0415
     from mgc_models.training.run import choose_device  # noqa: PLC0415
@@ -155,8 +155,8 @@ def _load(job: InpaintJob, run: PretrainRun) -> "tuple[tuple[str, ...], TrackDat
     store, device = Store(Path(job.store)), choose_device(job.device)
     source = run.data.sources[0]
     tracks = read_tracks(store.root / source.tracks).unlabelled()
-    part = Part(source.dataset, tracks, source.tracks)
-    data = load_data(run.settings, [part], np.arange(len(tracks.ids)), Shelf(store, device, Cache()))
+    part = CorpusSlice(source.dataset, tracks, source.tracks)
+    data = load_data(run.settings, [part], np.arange(len(tracks.ids)), DataContext(store, device, Cache()))
     model = build_model(dataclasses.asdict(run.settings.model), data_sizes(data))
     if not hasattr(model, "reconstruct"):
         raise ModelError(f"model {run.settings.model.name} cannot fill in spectrograms")

@@ -41,10 +41,10 @@ def preprocessing(run: RunSpec | PretrainRun, data: TrackData) -> dict[str, Any]
 
 def _bands(data: TrackData) -> dict[str, list[float]]:
     """Mean and standard deviation of every band, where they were computed from the training part."""
-    normaliser = data.normaliser
-    if normaliser is None or not isinstance(normaliser.mean, Tensor) or not isinstance(normaliser.std, Tensor):
+    normalizer = data.normalizer
+    if normalizer is None or not isinstance(normalizer.mean, Tensor) or not isinstance(normalizer.std, Tensor):
         return {}
-    return {"band_mean": normaliser.mean.tolist(), "band_std": normaliser.std.tolist()}
+    return {"band_mean": normalizer.mean.tolist(), "band_std": normalizer.std.tolist()}
 
 
 FILES = (TOKENIZER_FILE, vocabulary.FILE)

@@ -15,7 +15,7 @@ from mgc_models.bench.synthetic import DATASET, TRACKS_FILE, Sizes
 from mgc_models.config.run import Settings, parse_settings, required
 from mgc_models.config.sections import LossSettings, TrainSettings
 from mgc_models.data.batches import Batch, TrackData
-from mgc_models.data.load import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
 from mgc_models.data.tracks import read_tracks
 from mgc_models.models import build_model
 from mgc_models.training.objectives import Task, classification_task, pretraining_task
@@ -58,7 +58,7 @@ def preset_settings(preset: str, stage: str, batch_size: int | None) -> Settings
         return parse_settings({**common, **{name: sections[name] for name in used}}, "pretrain")
     rest = {"loss": {"classification": "bce"}, "evaluate": {"threshold_logit": -1.5, "crops": "centre"}}
     used = ("model", "audio", "text", "train")
-    return parse_settings({**common, **{name: sections[name] for name in used}, **rest}, "evaluate")
+    return parse_settings({**common, **{name: sections[name] for name in used}, **rest}, "finetune")
 
 
 def build_case(store: Store, settings: Settings, stage: str, device: torch.device, cache: Cache) -> Case:
@@ -67,7 +67,7 @@ def build_case(store: Store, settings: Settings, stage: str, device: torch.devic
     tracks = read_tracks(store.root / TRACKS_FILE)
     rows = np.arange(len(tracks.ids))
     part = tracks.unlabelled() if stage == "pretrain" else tracks
-    data = load_data(settings, [Part(DATASET, part, TRACKS_FILE)], rows, Shelf(store, device, cache))
+    data = load_data(settings, [CorpusSlice(DATASET, part, TRACKS_FILE)], rows, DataContext(store, device, cache))
     model = build_model(asdict(settings.model), data_sizes(data)).to(device)
     return Case(model, _task(settings, stage, data, model), _train_settings(settings, stage))
 

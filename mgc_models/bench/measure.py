@@ -14,12 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mgc_models.bench.cases import Case, without_data
 from mgc_models.errors import StoppedError
-from mgc_models.execution.distributed import Share
+from mgc_models.execution.distributed import BatchShard
 from mgc_models.execution.run_log import EventLog
 from mgc_models.execution.runtime import Runtime
 from mgc_models.training.loop import fit
-from mgc_models.training.objectives import Draws
-from mgc_models.training.step import Learner, learn
+from mgc_models.training.objectives import StepRandom
+from mgc_models.training.step import StepContext, training_step
 
 LOG = logging.getLogger("mgc_models.bench")
 _ENOUGH = "enough was seen"
@@ -121,11 +121,11 @@ def first_step(case: Case, device: torch.device, precision: str = "auto") -> Non
     """Fill the model's gradients with those of one batch, always the same."""
     size = case.train.batch_size
     with bench_runtime(device, lambda: None, compiled=False, precision=precision) as runtime:
-        learner = Learner(case.model.train(), case.task.entry(case.model), case.task, 1, runtime)
+        context = StepContext(case.model.train(), case.task.entry(case.model), case.task, 1, runtime)
         order = torch.arange(size)
         batch = next(iter(case.task.batches(order, torch.zeros(size, dtype=torch.float64), [slice(0, size)])))
-        draws = Draws(torch.Generator(device).manual_seed(0), size, slice(0, size))
-        learn(learner, case.task.randomise(batch, draws), Share(0, size), size)
+        draws = StepRandom(torch.Generator(device).manual_seed(0), size, slice(0, size))
+        training_step(context, case.task.randomise(batch, draws), BatchShard(0, size), size)
 
 
 def _time(case: Case, device: torch.device, warmup: int, steps: int, compiled: bool) -> float:

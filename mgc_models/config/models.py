@@ -146,7 +146,7 @@ class HanCnnSettings:
 
 Channels = Annotated[tuple[int, int, int, int], Minimum(1)]
 Size = Annotated[int, Minimum(1)]
-Share = Annotated[float, Minimum(0)]
+Fraction = Annotated[float, Minimum(0)]
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,10 @@ class RuMgcSettings:
     fusion_layers: Size
     fusion_heads: Size
     fusion_intermediate: Size
-    dropout: Share
+    dropout: Fraction
     gcem: bool
     gcn_hidden: Size
-    gcn_slope: Share
+    gcn_slope: Fraction
     gcn_output: Literal["classifier", "label_attention"]
     node_features: Literal["centred_names", "names", "one_hot"]
 
@@ -207,7 +207,7 @@ class SantanaSettings:
     batch_norm: ClassVar[bool] = True
     name: Literal["santana"]
     channels: Annotated[tuple[int, ...], Minimum(1)]
-    dropout: Share
+    dropout: Fraction
 
 
 @dataclass(frozen=True)
@@ -232,9 +232,9 @@ class PandeyaSettings:
     audio_blocks: Channels
     han_hidden: Size
     han_attention: Size
-    han_dropout: Share
+    han_dropout: Fraction
     joint: Size
-    dropout: Share
+    dropout: Fraction
     emotion: bool
 
 

@@ -60,7 +60,7 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
 
     Args:
         raw: The resolved settings.
-        stage: `pretrain` or `evaluate`.
+        stage: `pretrain` or `finetune`.
 
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
@@ -85,9 +85,9 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
 
 
 def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:
-    if model.batch_norm and section.accumulate > 1:
+    if model.batch_norm and section.gradient_accumulation_steps > 1:
         why = f"model {model.name} has batch normalisation, and a part's statistics are not those of the whole batch"
-        raise SpecError(f"{key}.accumulate", f"1 ({why})", section.accumulate)
+        raise SpecError(f"{key}.gradient_accumulation_steps", f"1 ({why})", section.gradient_accumulation_steps)
 
 
 def _check_pretrain(section: PretrainSettings) -> None:
@@ -103,8 +103,8 @@ def _check_pretrain(section: PretrainSettings) -> None:
 def _check_train(section: TrainSettings) -> None:
     if max(section.betas) >= 1:
         raise SpecError("train.betas", "numbers below 1", list(section.betas))
-    if section.plateau and section.milestones:
-        raise SpecError("train.milestones", "no milestones beside a plateau", list(section.milestones))
+    if section.plateau and section.lr_milestones:
+        raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(section.lr_milestones))
     if section.plateau and section.plateau.factor >= 1:
         raise SpecError("train.plateau.factor", "a number below 1", section.plateau.factor)
 
@@ -189,7 +189,7 @@ class RunSpec:
     run_id: str
     work: str
     setting_id: str
-    stage: Literal["evaluate"]
+    stage: Literal["finetune"]
     profile: str
     data_kind: Literal["sample", "real"]
     settings: Settings
@@ -246,8 +246,8 @@ def parse_run(raw: Mapping[str, Any]) -> RunSpec | PretrainRun:
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
     """
-    kinds = {"evaluate": RunSpec, "pretrain": PretrainRun}
-    stage = raw.get("stage", "evaluate") if isinstance(raw, Mapping) else "evaluate"
+    kinds = {"finetune": RunSpec, "pretrain": PretrainRun}
+    stage = raw.get("stage", "finetune") if isinstance(raw, Mapping) else "finetune"
     if stage not in kinds:
         raise SpecError("stage", f"one of {', '.join(kinds)}", stage)
     run: RunSpec | PretrainRun = parse(kinds[stage], raw, "")
@@ -276,8 +276,8 @@ def _check_run(run: RunSpec) -> None:
         return
     train, evaluate = run.settings.train, run.settings.evaluate
     for key, wanted in (
-        ("train.keep", train and train.keep == "best"),
-        ("train.stop_after", train and train.stop_after),
+        ("train.checkpoint", train and train.checkpoint == "best"),
+        ("train.early_stopping_patience", train and train.early_stopping_patience),
         ("evaluate.tune_threshold", evaluate and evaluate.tune_threshold),
     ):
         if wanted:

@@ -69,8 +69,8 @@ class PretrainSettings:
         learning_rate: Of Adam.
         betas: Of Adam.
         weight_decay: Of Adam.
-        milestones: Epochs after which the rate is multiplied by `decay`.
-        decay: Of the learning rate.
+        lr_milestones: Epochs after which the rate is multiplied by `lr_gamma`.
+        lr_gamma: Of the learning rate.
         mask_audio: Share of the patches that are masked.
         mask_lyrics: Share of the tokens that are masked.
         contrastive_weight: Of the contrastive loss; 0 leaves it and its passes out.
@@ -81,8 +81,8 @@ class PretrainSettings:
         norm_pixels: Whether every target patch is standardised.
         temperature: Divides the similarities.
         exclude_test_fold: Whether a plan pretrains once for every fold, without its test part.
-        accumulate: Parts that a batch is worked through in; changes the memory, not the loss; 1 for a model with
-            batch normalisation.
+        gradient_accumulation_steps: Parts that a batch is worked through in; changes the memory, not the loss. It is 1
+            for a model with batch normalisation.
     """
 
     epochs: Annotated[int, Minimum(1)]
@@ -92,8 +92,8 @@ class PretrainSettings:
     weight_decay: Annotated[float, Minimum(0)]
     enabled: bool = True
     corpora: tuple[str, ...] = ()
-    milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
-    decay: Annotated[float, Above(0)] = 1.0
+    lr_milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
+    lr_gamma: Annotated[float, Above(0)] = 1.0
     mask_audio: Annotated[float, Minimum(0)] = 0.75
     mask_lyrics: Annotated[float, Minimum(0)] = 0.75
     contrastive_weight: Annotated[float, Minimum(0)] = 1.0
@@ -104,7 +104,7 @@ class PretrainSettings:
     norm_pixels: bool = True
     temperature: Annotated[float, Above(0)] = 0.05
     exclude_test_fold: bool = False
-    accumulate: Annotated[int, Minimum(1)] = 1
+    gradient_accumulation_steps: Annotated[int, Minimum(1)] = 1
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,17 @@ class TrainSettings:
         learning_rate: Of all parameters but those of a pretrained encoder, if that has a rate of its own.
         betas: Of Adam and AdamW.
         weight_decay: Added to the gradient by adam and sgd, taken from the weights by adamw.
-        milestones: Epochs after which the rate is multiplied by `decay`.
-        decay: Of the learning rate.
+        lr_milestones: Epochs after which the rate is multiplied by `lr_gamma`.
+        lr_gamma: Of the learning rate.
         optimiser: adam, adamw or sgd (Nesterov).
         momentum: Of sgd.
         encoder_learning_rate: Of the model's pretrained lyrics encoder; None: the same as all others.
-        plateau: Lowers the rate when learning stalls, instead of milestones.
-        keep: `last`: weights after the last epoch; `best`: of the epoch whose F-measure on the validation part is best.
-        stop_after: Epochs without a better validation score after which training ends; 0: never.
-        accumulate: Parts that a batch is worked through in; changes the memory, not the loss; 1 for a model with
-            batch normalisation.
+        plateau: Lowers the rate when learning stalls, instead of lr_milestones.
+        checkpoint: Weights that are kept. `last`: those after the last epoch; `best`: of the epoch whose F-measure on
+            the validation part is best.
+        early_stopping_patience: Epochs without a better validation score after which training ends; 0: never.
+        gradient_accumulation_steps: Parts that a batch is worked through in; changes the memory, not the loss. It is 1
+            for a model with batch normalisation.
     """
 
     epochs: Annotated[int, Minimum(1)]
@@ -142,15 +143,15 @@ class TrainSettings:
     learning_rate: Annotated[float, Above(0)]
     betas: Annotated[tuple[float, float], Minimum(0)] = (0.9, 0.999)
     weight_decay: Annotated[float, Minimum(0)] = 0.0
-    milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
-    decay: Annotated[float, Above(0)] = 1.0
+    lr_milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
+    lr_gamma: Annotated[float, Above(0)] = 1.0
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     momentum: Annotated[float, Minimum(0)] = 0.9
     encoder_learning_rate: Annotated[float | None, Above(0)] = None
     plateau: PlateauSettings | None = None
-    keep: Literal["last", "best"] = "last"
-    stop_after: Annotated[int, Minimum(0)] = 0
-    accumulate: Annotated[int, Minimum(1)] = 1
+    checkpoint: Literal["last", "best"] = "last"
+    early_stopping_patience: Annotated[int, Minimum(0)] = 0
+    gradient_accumulation_steps: Annotated[int, Minimum(1)] = 1
 
 
 @dataclass(frozen=True)

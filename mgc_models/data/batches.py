@@ -9,8 +9,8 @@ from torch import Tensor
 
 from mgc_models.config.run import required
 from mgc_models.config.sections import AudioSettings
-from mgc_models.data.frames import FrameBank
-from mgc_models.data.lyrics import TokenBank, VectorBank, WordBank
+from mgc_models.data.frames import FrameStore
+from mgc_models.data.lyrics import TokenTable, WordTable, WordVectorTable
 from mgc_models.data.tracks import Tracks
 
 _LARGEST_NOISE = 0.1  # of CAV-MAE's src/dataloader.py
@@ -45,7 +45,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Normaliser:
+class Normalizer:
     """What spectrograms are shifted and scaled by after padding: numbers, or one per band, [bands]."""
 
     mean: float | Tensor
@@ -64,7 +64,7 @@ class TrackData:
         tracks: Which tracks.
         labels: Their genres, bool [N, C], on the device.
         audio: Spectrograms.
-        normaliser: Of the spectrograms.
+        normalizer: Of the spectrograms.
         tokens: Lyrics as tokens.
         words: Lyrics as lines of words.
         vectors: Lyrics as vectors of words.
@@ -73,11 +73,11 @@ class TrackData:
 
     tracks: Tracks
     labels: Tensor
-    audio: FrameBank | None = None
-    normaliser: Normaliser | None = None
-    tokens: TokenBank | None = None
-    words: WordBank | None = None
-    vectors: VectorBank | None = None
+    audio: FrameStore | None = None
+    normalizer: Normalizer | None = None
+    tokens: TokenTable | None = None
+    words: WordTable | None = None
+    vectors: WordVectorTable | None = None
     audio_settings: AudioSettings | None = None
 
     @property
@@ -87,8 +87,8 @@ class TrackData:
 
     @property
     def reads_lyrics(self) -> bool:
-        """Whether there is a bank of lyrics."""
-        return any(bank is not None for bank in (self.tokens, self.words, self.vectors))
+        """Whether there is a table of lyrics."""
+        return any(table is not None for table in (self.tokens, self.words, self.vectors))
 
     @property
     def emotion(self) -> Tensor | None:
@@ -139,16 +139,16 @@ class TrackData:
         return inputs
 
     def _crops(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
-        if self.audio is None or starts is None or self.normaliser is None:
+        if self.audio is None or starts is None or self.normalizer is None:
             return repeat(None, len(slices))
-        return map(self.normaliser, self.audio.pieces(rows, starts, self.crop_frames, slices))
+        return map(self.normalizer, self.audio.pieces(rows, starts, self.crop_frames, slices))
 
     def _vectors(self, rows: Tensor, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
         if self.vectors is None:
             return repeat(None, len(slices))
-        bank = self.vectors
-        found = bank.frames.pieces(rows, torch.zeros_like(rows), bank.max_words, slices)
-        return (piece.unflatten(2, (bank.layers, bank.dimension)) for piece in found)
+        table = self.vectors
+        found = table.frames.pieces(rows, torch.zeros_like(rows), table.max_words, slices)
+        return (piece.unflatten(2, (table.layers, table.dimension)) for piece in found)
 
     def random_starts(self, rows: Tensor, positions: Tensor) -> Tensor | None:
         """First frames from uniform numbers: 0 is the earliest crop, just below 1 the latest; [n]."""

@@ -29,7 +29,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class FeatureView:
     """A feature, row by row.
 
     Attributes:
@@ -51,7 +51,7 @@ class Stored:
         return self.readers[self.owners[row]].read(self.track_ids[row], start, length)
 
 
-def stored_feature(parts: Sequence[tuple[FeatureReader, Sequence[str]]], *, may_lack: bool = False) -> Stored:
+def stored_feature(parts: Sequence[tuple[FeatureReader, Sequence[str]]], *, may_lack: bool = False) -> FeatureView:
     """Put the tracks of several datasets one after the other.
 
     Args:
@@ -68,7 +68,7 @@ def stored_feature(parts: Sequence[tuple[FeatureReader, Sequence[str]]], *, may_
                 f"feature {spec.name} in {reader.folder}: expected it as in {parts[0][0].folder}, {spec.json}, found "
                 f"{reader.spec.json}. Delete one of the folders and run the job again from its data part."
             )
-    return Stored(
+    return FeatureView(
         spec=spec,
         readers=tuple(reader for reader, _ in parts),
         track_ids=tuple(track_id for _, ids in parts for track_id in ids),

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mgc_models.data.features import Stored
+from mgc_models.data.features import FeatureView
 from mgc_models.errors import DataError
 from mgc_models.features.config import padding_value
 from warehouse.shards.writer import FeatureSpec
@@ -25,7 +25,7 @@ _AHEAD = 4
 
 
 @dataclass(frozen=True, eq=False)
-class FrameBank:
+class FrameStore:
     """One long feature of all tracks.
 
     Attributes:
@@ -36,7 +36,7 @@ class FrameBank:
         resident: Whether all frames lie on the device; if not, they are read ahead from the mapped files.
     """
 
-    stored: Stored
+    stored: FeatureView
     lengths: Tensor
     pieces: Callable[[Tensor, Tensor, int, Sequence[slice]], Iterator[Tensor]]
     resident: bool
@@ -61,7 +61,7 @@ class FrameBank:
         return mean, np.where(deviation > 0, deviation, 1.0)
 
 
-def frame_bank(stored: Stored, device: torch.device, resident: bool | None = None) -> FrameBank:
+def frame_store(stored: FeatureView, device: torch.device, resident: bool | None = None) -> FrameStore:
     """Open a long feature; behind the end of a track stands what its settings say (`padding_value`).
 
     Args:
@@ -78,7 +78,7 @@ def frame_bank(stored: Stored, device: torch.device, resident: bool | None = Non
         resident = int(stored.lengths.sum()) * stored.spec.width * 2 < _free_bytes(device)
     padding = padding_value(stored.spec.settings)
     pieces = (_resident_pieces if resident else _mapped_pieces)(stored, device, padding)
-    return FrameBank(stored, torch.from_numpy(stored.lengths), pieces, resident)
+    return FrameStore(stored, torch.from_numpy(stored.lengths), pieces, resident)
 
 
 def _free_bytes(device: torch.device) -> float:
@@ -88,7 +88,7 @@ def _free_bytes(device: torch.device) -> float:
 
 
 def _resident_pieces(
-    stored: Stored, device: torch.device, padding: float
+    stored: FeatureView, device: torch.device, padding: float
 ) -> Callable[[Tensor, Tensor, int, Sequence[slice]], Iterator[Tensor]]:
     lengths = stored.lengths
     # One frame of padding behind the last track: what lies outside a clip is gathered from there.
@@ -109,7 +109,7 @@ def _resident_pieces(
     return pieces
 
 
-def _fill(frames: Tensor, stored: Stored) -> None:
+def _fill(frames: Tensor, stored: FeatureView) -> None:
     """Copy all tracks through one staging buffer: few large transfers instead of one for each track."""
     longest = int(stored.lengths.max(initial=0))
     staging = np.empty((max(_STAGING_FRAMES, longest), stored.spec.width), dtype=np.float16)
@@ -125,7 +125,7 @@ def _fill(frames: Tensor, stored: Stored) -> None:
 
 
 def _mapped_pieces(
-    stored: Stored, device: torch.device, padding: float
+    stored: FeatureView, device: torch.device, padding: float
 ) -> Callable[[Tensor, Tensor, int, Sequence[slice]], Iterator[Tensor]]:
     pinned = device.type == "cuda"
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mgc_models.config.run import Settings, required
 from mgc_models.config.sections import AudioSettings
-from mgc_models.data.batches import Normaliser, TrackData
-from mgc_models.data.features import Stored, stored_feature
-from mgc_models.data.frames import FrameBank, frame_bank
-from mgc_models.data.lyrics import TokenBank, VectorBank, WordBank, token_bank, vector_bank, word_bank
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.batches import Normalizer, TrackData
+from mgc_models.data.features import FeatureView, stored_feature
+from mgc_models.data.frames import FrameStore, frame_store
+from mgc_models.data.lyrics import TokenTable, WordTable, WordVectorTable, token_table, word_table, word_vector_table
+from mgc_models.data.shape import DataShape
 from mgc_models.data.tracks import Tracks
 from warehouse.shards.reader import open_feature
 from warehouse.store import Store
@@ -23,7 +23,7 @@ _Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
-class Part:
+class CorpusSlice:
     """Tracks of one dataset; `origin` tells apart what a cache may keep: path of the tracks file, fold left out."""
 
     dataset: str
@@ -47,7 +47,7 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class DataContext:
     """Where features come from and go to."""
 
     store: Store
@@ -55,65 +55,71 @@ class Shelf:
     cache: Cache
 
 
-def load_data(settings: Settings, parts: Sequence[Part], fitted_on: NDArray[np.int64], shelf: Shelf) -> TrackData:
+def load_data(
+    settings: Settings, parts: Sequence[CorpusSlice], fitted_on: NDArray[np.int64], context: DataContext
+) -> TrackData:
     """Read what the model takes, for the tracks of one or more datasets.
 
     Args:
         settings: Of the run; the model's inputs say what is read.
         parts: The tracks; rows count through all parts.
-        fitted_on: Rows that a normaliser may be computed from.
-        shelf: Store, device, cache.
+        fitted_on: Rows that a normalizer may be computed from.
+        context: Store, device, cache.
 
     Raises:
         DataError, ShardError, TokenizerError: if a feature is missing or does not fit.
     """
     inputs = settings.model.inputs
-    audio = _audio(settings, parts, shelf) if "audio" in inputs else None
+    audio = _audio(settings, parts, context) if "audio" in inputs else None
     tracks = parts[0].tracks if len(parts) == 1 else _all_tracks(parts)
     return TrackData(
         tracks=tracks,
-        labels=torch.from_numpy(tracks.labels).to(shelf.device),
+        labels=torch.from_numpy(tracks.labels).to(context.device),
         audio=audio,
-        normaliser=_normaliser(settings, audio, parts, fitted_on, shelf) if audio else None,
-        tokens=_tokens(settings, parts, shelf) if "tokens" in inputs else None,
-        words=_words(settings, parts, shelf) if "words" in inputs else None,
-        vectors=_vectors(settings, parts, shelf) if "word_vectors" in inputs else None,
+        normalizer=_normaliser(settings, audio, parts, fitted_on, context) if audio else None,
+        tokens=_tokens(settings, parts, context) if "tokens" in inputs else None,
+        words=_words(settings, parts, context) if "words" in inputs else None,
+        vectors=_vectors(settings, parts, context) if "word_vectors" in inputs else None,
         audio_settings=settings.audio,
     )
 
 
-def _all_tracks(parts: Sequence[Part]) -> Tracks:
+def _all_tracks(parts: Sequence[CorpusSlice]) -> Tracks:
     """Tracks of several corpora, whose genres have nothing in common: without labels."""
     ids = tuple(track_id for part in parts for track_id in part.tracks.ids)
     none = np.full(len(ids), -1, dtype=np.int64)
     return Tracks(ids, np.zeros((len(ids), 0), dtype=bool), none, np.ones(len(ids), dtype=bool), (), none)
 
 
-def _stored(feature: str, parts: Sequence[Part], shelf: Shelf, *, may_lack: bool = False) -> Stored:
-    readers = [(open_feature(shelf.store.feature(feature, part.dataset)), part.tracks.ids) for part in parts]
+def _stored(feature: str, parts: Sequence[CorpusSlice], context: DataContext, *, may_lack: bool = False) -> FeatureView:
+    readers = [(open_feature(context.store.feature(feature, part.dataset)), part.tracks.ids) for part in parts]
     return stored_feature(readers, may_lack=may_lack)
 
 
-def _key(section: Any, parts: Sequence[Part]) -> tuple[Any, ...]:
+def _key(section: Any, parts: Sequence[CorpusSlice]) -> tuple[Any, ...]:
     return section, tuple((part.dataset, part.origin) for part in parts)
 
 
-def _audio(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> FrameBank:
+def _audio(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> FrameStore:
     feature = required(settings.audio, "audio").feature
-    return shelf.cache.get(
-        "audio", _key(feature, parts), lambda: frame_bank(_stored(feature, parts, shelf), shelf.device)
+    return context.cache.get(
+        "audio", _key(feature, parts), lambda: frame_store(_stored(feature, parts, context), context.device)
     )
 
 
 def _normaliser(
-    settings: Settings, audio: FrameBank, parts: Sequence[Part], fitted_on: NDArray[np.int64], shelf: Shelf
-) -> Normaliser:
+    settings: Settings,
+    audio: FrameStore,
+    parts: Sequence[CorpusSlice],
+    fitted_on: NDArray[np.int64],
+    context: DataContext,
+) -> Normalizer:
     section = required(settings.audio, "audio")
     if section.standardise == "fixed":
-        return Normaliser(required_number(section, "mean"), required_number(section, "std"))
+        return Normalizer(required_number(section, "mean"), required_number(section, "std"))
     key = (*_key(section.feature, parts), fitted_on.tobytes())
-    mean, std = shelf.cache.get("bands", key, lambda: audio.statistics(fitted_on))
-    return Normaliser(*(torch.from_numpy(values).float().to(shelf.device) for values in (mean, std)))
+    mean, std = context.cache.get("bands", key, lambda: audio.statistics(fitted_on))
+    return Normalizer(*(torch.from_numpy(values).float().to(context.device) for values in (mean, std)))
 
 
 def required_number(section: AudioSettings, name: str) -> float:
@@ -121,38 +127,43 @@ def required_number(section: AudioSettings, name: str) -> float:
     return float(required(getattr(section, name), f"audio.{name}"))
 
 
-def _tokens(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> TokenBank:
+def _tokens(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> TokenTable:
     section = required(settings.text, "text")
-    return shelf.cache.get(
+    return context.cache.get(
         "tokens",
         _key(section, parts),
-        lambda: token_bank(_stored(section.feature, parts, shelf), section.max_tokens, shelf.device),
+        lambda: token_table(_stored(section.feature, parts, context), section.max_tokens, context.device),
     )
 
 
-def _words(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> WordBank:
+def _words(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> WordTable:
     section = required(settings.words, "words")
-    return shelf.cache.get(
+    return context.cache.get(
         "words",
         _key(section, parts),
-        lambda: word_bank(
-            _stored(section.feature, parts, shelf, may_lack=True), section.lines, section.words_per_line, shelf.device
+        lambda: word_table(
+            _stored(section.feature, parts, context, may_lack=True),
+            section.lines,
+            section.words_per_line,
+            context.device,
         ),
     )
 
 
-def _vectors(settings: Settings, parts: Sequence[Part], shelf: Shelf) -> VectorBank:
+def _vectors(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> WordVectorTable:
     section = required(settings.vectors, "vectors")
-    return shelf.cache.get(
+    return context.cache.get(
         "vectors",
         _key(section, parts),
-        lambda: vector_bank(_stored(section.feature, parts, shelf, may_lack=True), section.max_words, shelf.device),
+        lambda: word_vector_table(
+            _stored(section.feature, parts, context, may_lack=True), section.max_words, context.device
+        ),
     )
 
 
-def data_sizes(data: TrackData) -> DataSizes:
+def data_sizes(data: TrackData) -> DataShape:
     """What the data say about the shape of a model; 0 genres for a pretraining."""
-    return DataSizes(
+    return DataShape(
         n_genres=data.labels.shape[1],
         n_bands=data.audio.spec.width if data.audio else None,
         n_frames=data.crop_frames if data.audio else None,

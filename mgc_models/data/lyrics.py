@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgc_models.data.features import Reader, Stored
-from mgc_models.data.frames import FrameBank, frame_bank
+from mgc_models.data.features import FeatureView, Reader
+from mgc_models.data.frames import FrameStore, frame_store
 from mgc_models.errors import DataError
 from mgc_models.features.lyrics.tokens import SpecialIds, load_tokenizer, special_ids
 from mgc_models.features.lyrics.vocabulary import read_vocabulary
@@ -16,11 +16,11 @@ from mgc_models.features.lyrics.word_vectors import PAD
 from warehouse.shards.writer import FeatureSpec
 
 TOKENIZER_FILE = "tokenizer.json"
-_MEND = "Delete the feature's folder and run the job again from its data part."
+_REMEDY = "Delete the feature's folder and run the job again from its data part."
 
 
 @dataclass(frozen=True, eq=False)
-class TokenBank:
+class TokenTable:
     """Token ids of all tracks.
 
     Attributes:
@@ -42,7 +42,7 @@ class TokenBank:
 
 
 @dataclass(frozen=True, eq=False)
-class WordBank:
+class WordTable:
     """Lines of word indices of all tracks.
 
     Attributes:
@@ -59,7 +59,7 @@ class WordBank:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorBank:
+class WordVectorTable:
     """Vectors of the principal words of all tracks.
 
     Attributes:
@@ -70,14 +70,14 @@ class VectorBank:
         max_words: Words in a batch, L.
     """
 
-    frames: FrameBank
+    frames: FrameStore
     layers: int
     dimension: int
     lengths: Tensor
     max_words: int
 
 
-def token_bank(stored: Stored, max_tokens: int, device: torch.device) -> TokenBank:
+def token_table(stored: FeatureView, max_tokens: int, device: torch.device) -> TokenTable:
     """Read the tokens of all tracks as [CLS] + the first `max_tokens` - 2 ids + [SEP] + padding.
 
     Raises:
@@ -94,9 +94,9 @@ def token_bank(stored: Stored, max_tokens: int, device: torch.device) -> TokenBa
     if ids.size and (ids.min() < 0 or ids.max() >= vocab_size):
         raise DataError(
             f"feature {stored.spec.name}: expected ids from 0 to {vocab_size - 1}, found {ids.min()} to {ids.max()}. "
-            + _MEND
+            + _REMEDY
         )
-    return TokenBank(
+    return TokenTable(
         spec=stored.spec,
         vocab_size=vocab_size,
         ids=torch.from_numpy(ids).to(device),
@@ -113,12 +113,12 @@ def _tokenizer(reader: Reader) -> tuple[SpecialIds, int]:
     expected, found = spec.settings.get("tokenizer_sha256"), hashlib.sha256(path.read_bytes()).hexdigest()
     if expected != found:
         raise DataError(
-            f"{path}: expected the tokenizer of the stored tokens, SHA-256 {expected}, found {found}. {_MEND}"
+            f"{path}: expected the tokenizer of the stored tokens, SHA-256 {expected}, found {found}. {_REMEDY}"
         )
     return special_ids(tokenizer), tokenizer.get_vocab_size()
 
 
-def word_bank(stored: Stored, lines: int, words_per_line: int, device: torch.device) -> WordBank:
+def word_table(stored: FeatureView, lines: int, words_per_line: int, device: torch.device) -> WordTable:
     """Read the first words of the first lines of all tracks; a track that the feature lacks has none.
 
     Raises:
@@ -135,13 +135,15 @@ def word_bank(stored: Stored, lines: int, words_per_line: int, device: torch.dev
     if indices.size and (indices.min() < 0 or indices.max() >= len(table)):
         raise DataError(
             f"feature {stored.spec.name}: expected word indices from 0 to {len(table) - 1}, found {indices.min()} to "
-            f"{indices.max()}. {_MEND}"
+            f"{indices.max()}. {_REMEDY}"
         )
     has_lyrics = torch.from_numpy((indices != PAD).any(axis=(1, 2)))
-    return WordBank(stored.spec, torch.from_numpy(indices).to(device), has_lyrics.to(device), table)
+    return WordTable(stored.spec, torch.from_numpy(indices).to(device), has_lyrics.to(device), table)
 
 
-def vector_bank(stored: Stored, max_words: int, device: torch.device, resident: bool | None = None) -> VectorBank:
+def word_vector_table(
+    stored: FeatureView, max_words: int, device: torch.device, resident: bool | None = None
+) -> WordVectorTable:
     """Open the vectors of the first words of all tracks; a track that the feature lacks has none.
 
     Raises:
@@ -152,7 +154,7 @@ def vector_bank(stored: Stored, max_words: int, device: torch.device, resident: 
     if not isinstance(layers, int) or not isinstance(dimension, int) or layers * dimension != stored.spec.width:
         raise DataError(
             f"feature {stored.spec.name}: expected layers * dimension = {stored.spec.width} in its settings, found "
-            f"layers {layers} and dimension {dimension}. {_MEND}"
+            f"layers {layers} and dimension {dimension}. {_REMEDY}"
         )
     lengths = torch.from_numpy(np.minimum(stored.lengths, max_words)).to(device)
-    return VectorBank(frame_bank(stored, device, resident), layers, dimension, lengths, max_words)
+    return WordVectorTable(frame_store(stored, device, resident), layers, dimension, lengths, max_words)

@@ -21,7 +21,7 @@ class GenreGraph:
 
 
 @dataclass(frozen=True, eq=False)
-class DataSizes:
+class DataShape:
     """Sizes and tables that a model takes from its data; None for what it does not read.
 
     Attributes:

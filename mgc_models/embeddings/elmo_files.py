@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mgc_models.errors import WeightsError
 
 OPTIONS_FILE, WEIGHTS_FILE = "options.json", "weights.hdf5"
-_MEND = (
+_REMEDY = (
     "Set MGC_ELMO_DIR to a folder with both files of one release, or unset it to use vectors counted from the lyrics."
 )
 _GATES = 4  # input, new memory, forget, output: TensorFlow's order, in which they stay
@@ -73,7 +73,7 @@ def elmo_files(folder: Path) -> list[Path]:
         files = sorted(folder.glob(f"*{name}"))
         if len(files) != 1:
             there = ", ".join(file.name for file in files) or "none"
-            raise WeightsError(f"MGC_ELMO_DIR = {str(folder)!r}: expected one {name}, found {there}. {_MEND}")
+            raise WeightsError(f"MGC_ELMO_DIR = {str(folder)!r}: expected one {name}, found {there}. {_REMEDY}")
         found.append(files[0])
     return found
 
@@ -101,11 +101,11 @@ def read_options(file: Path) -> ElmoOptions:
             projection_clip=lstm.get("proj_clip"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{file}: expected the options of an ELMo release as JSON ({error!r}). {_MEND}") from error
+        raise WeightsError(f"{file}: expected the options of an ELMo release as JSON ({error!r}). {_REMEDY}") from error
     if not lstm.get("use_skip_connections") or read.activation not in ("relu", "tanh"):
         raise WeightsError(
             f"{file}: expected use_skip_connections = true and activation relu or tanh, found "
-            f"{lstm.get('use_skip_connections')!r} and {read.activation!r}. {_MEND}"
+            f"{lstm.get('use_skip_connections')!r} and {read.activation!r}. {_REMEDY}"
         )
     return read
 
@@ -156,11 +156,11 @@ def read_weights(file: Path, options: ElmoOptions) -> Mapping[str, NDArray[np.fl
                 else:
                     weights[name] = np.asarray(dataset[...], np.float32)
     except (OSError, RuntimeError, KeyError) as error:
-        raise WeightsError(f"{file}: cut short, or no HDF5 file ({error}). {_MEND}") from error
+        raise WeightsError(f"{file}: cut short, or no HDF5 file ({error}). {_REMEDY}") from error
     problems += [f"not finite: {name}" for name, values in weights.items() if not np.isfinite(values).all()]
     if problems:
         raise WeightsError(
-            f"{file}: {len(problems)} differences from its options:\n  " + "\n  ".join(problems) + f"\n{_MEND}"
+            f"{file}: {len(problems)} differences from its options:\n  " + "\n  ".join(problems) + f"\n{_REMEDY}"
         )
     return weights
 

@@ -15,7 +15,7 @@ _PATIENCE = timedelta(days=1)
 _BUCKET_NUMBERS = 1 << 24
 
 
-class Share(NamedTuple):
+class BatchShard(NamedTuple):
     """Samples `first` to `last` of a batch; a process without any computes one all the same, and it counts nothing."""
 
     first: int
@@ -46,9 +46,9 @@ class Group:
         """Whether this is the process that writes and reports."""
         return self.rank == 0
 
-    def share(self, total: int) -> Share:
+    def share(self, total: int) -> BatchShard:
         """This process' part of `total` samples; the parts follow each other and differ by one at most."""
-        return Share(total * self.rank // self.size, total * (self.rank + 1) // self.size)
+        return BatchShard(total * self.rank // self.size, total * (self.rank + 1) // self.size)
 
     def add(self, tensor: Tensor) -> Tensor:
         """Replace a tensor by the sum of all processes' tensors; the same bits in every one."""

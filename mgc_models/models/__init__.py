@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.alnet import ALNet
 from mgc_models.models.bert import Bert, lyrics_encoder
@@ -18,10 +18,10 @@ from mgc_models.models.ru_mgc import RuMgc
 from mgc_models.models.santana import santana
 from mgc_models.models.wong_chemelli import build_wong_chemelli
 
-__all__ = ["DataSizes", "ModelOutput", "build_model"]
+__all__ = ["DataShape", "ModelOutput", "build_model"]
 
 
-def build_model(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def build_model(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     """Build a randomly initialised model; torch's generator decides the weights.
 
     Args:
@@ -41,16 +41,16 @@ def build_model(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
     return _BUILDERS[model["name"]](model, sizes)
 
 
-def _inception_v4(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def _inception_v4(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     _check_bands(sizes)
     return InceptionV4(sizes.n_genres, width=model["width"], blocks=model["blocks"])
 
 
-def _bert(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def _bert(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     return Bert(sizes.n_genres, lyrics_encoder(model, sizes))
 
 
-def _alnet(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def _alnet(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     _check_bands(sizes)
     features, channels = inception_features(1, model["width"], model["blocks"])
     return ALNet(
@@ -65,12 +65,12 @@ def _alnet(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
     )
 
 
-def _check_bands(sizes: DataSizes) -> None:
+def _check_bands(sizes: DataShape) -> None:
     if sizes.n_bands is None or sizes.n_bands < SMALLEST_SIDE:
         raise ModelError(f"a spectrogram of {sizes.n_bands} bands: Inception-v4 expects at least {SMALLEST_SIDE}")
 
 
-_BUILDERS: dict[str, Callable[[Mapping[str, Any], DataSizes], nn.Module]] = {
+_BUILDERS: dict[str, Callable[[Mapping[str, Any], DataShape], nn.Module]] = {
     "inception_v4": _inception_v4,
     "bert": _bert,
     "alnet": _alnet,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_text
 
@@ -30,7 +30,7 @@ def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, voc
     return BertModel(config, add_pooling_layer=False)
 
 
-def lyrics_encoder(model: Mapping[str, Any], sizes: DataSizes) -> BertModel:
+def lyrics_encoder(model: Mapping[str, Any], sizes: DataShape) -> BertModel:
     """The encoder that `[model]` describes, for the tokenizer of the data.
 
     Raises:

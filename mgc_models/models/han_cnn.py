@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mgc_models.config.models import HanCnnSettings
 from mgc_models.config.parsing import parse
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import LyricsOrNone, ModelOutput, checked_modalities, required_audio
 from mgc_models.models.han import PAD, HierarchicalAttention
@@ -103,7 +103,7 @@ class HanCnn(nn.Module):
         ModelError: if settings and data do not go together.
     """
 
-    def __init__(self, settings: HanCnnSettings, sizes: DataSizes) -> None:
+    def __init__(self, settings: HanCnnSettings, sizes: DataShape) -> None:
         super().__init__()
         modalities = checked_modalities(settings.modalities)
         self.audio = _cnn(settings, sizes) if "audio" in modalities else None
@@ -138,12 +138,12 @@ class HanCnn(nn.Module):
         return ModelOutput(logits, heard, read)
 
 
-def build_han_cnn(model: Mapping[str, Any], sizes: DataSizes) -> HanCnn:
+def build_han_cnn(model: Mapping[str, Any], sizes: DataShape) -> HanCnn:
     """Build from the resolved `[model]` settings."""
     return HanCnn(parse(HanCnnSettings, model, "model"), sizes)
 
 
-def _cnn(settings: HanCnnSettings, sizes: DataSizes) -> TimeCnn:
+def _cnn(settings: HanCnnSettings, sizes: DataShape) -> TimeCnn:
     if sizes.n_bands is None:
         raise ModelError("model.name = 'han_cnn' hears audio: expected the number of bands of a spectrogram")
     return TimeCnn(
@@ -157,7 +157,7 @@ def _cnn(settings: HanCnnSettings, sizes: DataSizes) -> TimeCnn:
     )
 
 
-def _han(settings: HanCnnSettings, sizes: DataSizes) -> HierarchicalAttention:
+def _han(settings: HanCnnSettings, sizes: DataShape) -> HierarchicalAttention:
     if sizes.word_table is None:
         raise ModelError("model.name = 'han_cnn' reads lyrics: expected a table of word vectors")
     return HierarchicalAttention(

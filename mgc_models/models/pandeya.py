@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_audio
 from mgc_models.models.han import HierarchicalAttention
@@ -56,7 +56,7 @@ class Pandeya(nn.Module):
         return ModelOutput(self.genres(joint), heard, read, emotion)
 
 
-def pandeya(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def pandeya(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     """The audio-and-lyrics baseline.
 
     Raises:

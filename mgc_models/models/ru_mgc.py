@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.bert import hidden_states, lyrics_encoder
 from mgc_models.models.common import ModelOutput, masked_mean, required_audio
@@ -41,7 +41,7 @@ class RuMgc(nn.Module):
 
     pretrained_encoder: ClassVar[str] = "bert"
 
-    def __init__(self, model: Mapping[str, Any], sizes: DataSizes) -> None:
+    def __init__(self, model: Mapping[str, Any], sizes: DataShape) -> None:
         super().__init__()
         width = model["width"]
         # What a switch takes away is drawn last: with one seed the parts that two ablation rows share start alike.
@@ -100,7 +100,7 @@ def _fusion(model: Mapping[str, Any]) -> SymmetricCrossAttention:
     )
 
 
-def _genre_correlations(model: Mapping[str, Any], sizes: DataSizes) -> GraphClassifier | LabelAttention:
+def _genre_correlations(model: Mapping[str, Any], sizes: DataShape) -> GraphClassifier | LabelAttention:
     graph = sizes.genre_graph
     if graph is None:
         raise ModelError("model.gcem = true: expected the genres' correlation in the training inputs, found none")

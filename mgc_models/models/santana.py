@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.models.common import ModelOutput, required_audio
 
 
@@ -45,6 +45,6 @@ class Santana(nn.Module):
         return ModelOutput(self.classifier(pooled), pooled, None)
 
 
-def santana(model: Mapping[str, Any], sizes: DataSizes) -> nn.Module:
+def santana(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
     """The audio baseline."""
     return Santana(sizes.n_genres, model["channels"], model["dropout"])

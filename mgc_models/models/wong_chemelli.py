@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mgc_models.config.models import WongChemelliSettings
 from mgc_models.config.parsing import parse
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import (
     LyricsOrNone,
@@ -118,7 +118,7 @@ class WongChemelli(nn.Module):
         ModelError: if settings and data do not go together.
     """
 
-    def __init__(self, settings: WongChemelliSettings, sizes: DataSizes) -> None:
+    def __init__(self, settings: WongChemelliSettings, sizes: DataShape) -> None:
         super().__init__()
         modalities = checked_modalities(settings.modalities)
         self.audio = ImageCnn(settings.channels, settings.audio_vector) if "audio" in modalities else None
@@ -160,12 +160,12 @@ class WongChemelli(nn.Module):
         return ModelOutput(logits, heard, read)
 
 
-def build_wong_chemelli(model: Mapping[str, Any], sizes: DataSizes) -> WongChemelli:
+def build_wong_chemelli(model: Mapping[str, Any], sizes: DataShape) -> WongChemelli:
     """Build from the resolved `[model]` settings."""
     return WongChemelli(parse(WongChemelliSettings, model, "model"), sizes)
 
 
-def _lstm(settings: WongChemelliSettings, sizes: DataSizes) -> WordLstm:
+def _lstm(settings: WongChemelliSettings, sizes: DataShape) -> WordLstm:
     if sizes.vector_layers is None or sizes.vector_width is None:
         raise ModelError("model.name = 'wong_chemelli' reads lyrics: expected layers and width of stored word vectors")
     return WordLstm(settings, sizes.vector_layers, sizes.vector_width)

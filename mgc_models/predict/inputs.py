@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from mgc_models.data.batches import TrackData
-from mgc_models.data.features import Stored
-from mgc_models.data.frames import frame_bank
-from mgc_models.data.lyrics import token_bank, vector_bank, word_bank
+from mgc_models.data.features import FeatureView
+from mgc_models.data.frames import frame_store
+from mgc_models.data.lyrics import token_table, word_table, word_vector_table
 from mgc_models.data.tracks import Tracks
 from mgc_models.embeddings.open import lyric_vectors
 from mgc_models.features.lyrics.tokens import encode
@@ -114,11 +114,11 @@ def track_data(songs: Sequence[ReadSong], trained: TrainedModel) -> TrackData:
     return TrackData(
         tracks=Tracks(tuple(song.song.name for song in songs), none, nowhere, kept, genres, nowhere),
         labels=torch.from_numpy(none).to(device),
-        audio=frame_bank(stored["audio"], device) if audio else None,
-        normaliser=trained.normaliser if audio else None,
-        tokens=token_bank(stored["tokens"], text.max_tokens, device) if text else None,
-        words=word_bank(stored["words"], words.lines, words.words_per_line, device) if words else None,
-        vectors=vector_bank(stored["word_vectors"], vectors.max_words, device) if vectors else None,
+        audio=frame_store(stored["audio"], device) if audio else None,
+        normalizer=trained.normalizer if audio else None,
+        tokens=token_table(stored["tokens"], text.max_tokens, device) if text else None,
+        words=word_table(stored["words"], words.lines, words.words_per_line, device) if words else None,
+        vectors=word_vector_table(stored["word_vectors"], vectors.max_words, device) if vectors else None,
         audio_settings=audio,
     )
 
@@ -127,10 +127,10 @@ _LYRICS = ("tokens", "words", "word_vectors")
 _MAY_LACK = ("words", "word_vectors")  # for which a model has a learned vector, or zeros
 
 
-def _stored(name: str, songs: Sequence[ReadSong], trained: TrainedModel) -> Stored:
+def _stored(name: str, songs: Sequence[ReadSong], trained: TrainedModel) -> FeatureView:
     spec = trained.metadata.inputs[name].spec
     arrays = [song.features.get(name, np.empty((0, spec.width), DTYPES[spec.dtype])) for song in songs]
-    return Stored(
+    return FeatureView(
         spec=spec,
         readers=(_Arrays(trained.run.folder, spec, arrays),),
         track_ids=tuple(map(str, range(len(songs)))),

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from mgc_models.artifacts.weights import fits, read_weights
-from mgc_models.data.batches import Normaliser
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.batches import Normalizer
+from mgc_models.data.shape import DataShape
 from mgc_models.embeddings.base import ContextualWordEmbedder
 from mgc_models.embeddings.open import VARIABLES, EmbedderOptions, embedder_identity, embedder_label, open_embedder
 from mgc_models.errors import ModelError, RunError, TokenizerError, WeightsError
@@ -22,7 +22,7 @@ from mgc_models.models.genre_gcn import stored_graph
 from mgc_models.predict.metadata import Metadata, read_metadata
 from mgc_models.predict.runs import FinishedRun
 
-_OPENED = {"audio": "normaliser", "tokens": "tokenizer", "words": "vocabulary", "word_vectors": "embedder"}
+_OPENED = {"audio": "normalizer", "tokens": "tokenizer", "words": "vocabulary", "word_vectors": "embedder"}
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class TrainedModel:
             raise RunError(str(error)) from error
 
     @cached_property
-    def normaliser(self) -> Normaliser:
+    def normalizer(self) -> Normalizer:
         """Of a model that hears audio."""
         raw = self.metadata.inputs["audio"].raw
         if raw["standardise"] == "bands":
             mean, std = (torch.tensor(raw[name], device=self.device) for name in ("band_mean", "band_std"))
-            return Normaliser(mean, std)
-        return Normaliser(raw["mean"], raw["std"])
+            return Normalizer(mean, std)
+        return Normalizer(raw["mean"], raw["std"])
 
 
 def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
@@ -114,11 +114,11 @@ def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
     return trained
 
 
-def _sizes(metadata: Metadata, weights: Mapping[str, Tensor]) -> DataSizes:
+def _sizes(metadata: Metadata, weights: Mapping[str, Tensor]) -> DataShape:
     """Sizes as training had them; tables that came from data are in the weights, so only their shapes matter."""
     inputs = metadata.inputs
     vectors = inputs["word_vectors"].spec.settings if "word_vectors" in inputs else {}
-    return DataSizes(
+    return DataShape(
         n_genres=len(metadata.genres),
         n_bands=inputs["audio"].spec.width if "audio" in inputs else None,
         n_frames=inputs["audio"].section.crop_frames if "audio" in inputs else None,

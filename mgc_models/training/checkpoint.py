@@ -50,7 +50,7 @@ class LoopState:
         history: Mean losses of the finished epochs.
         best: The best epoch by its validation score; None before the first, or without a validation part.
         elapsed_s: Wall time of training, over all sessions.
-        told_s: `elapsed_s` at the last progress line; no part of what is saved.
+        last_logged_s: `elapsed_s` at the last progress line; no part of what is saved.
     """
 
     run_id: str
@@ -67,7 +67,7 @@ class LoopState:
     history: list[dict[str, float]] = field(default_factory=list)
     best: Best | None = None
     elapsed_s: float = 0.0
-    told_s: float = 0.0
+    last_logged_s: float = 0.0
 
 
 RESUME_FORMAT = 2

@@ -11,13 +11,13 @@ from mgc_models.config.sections import TrainSettings
 from mgc_models.data.batches import Batch
 from mgc_models.errors import StoppedError, TrainingError
 from mgc_models.execution.batch_norm import share_batch_norms
-from mgc_models.execution.distributed import Share
+from mgc_models.execution.distributed import BatchShard
 from mgc_models.execution.runtime import Runtime, compiled, compiles
 from mgc_models.training.checkpoint import Best, LoopState, StateWriter, restore, save, state_writer
-from mgc_models.training.objectives import Draws, Task
+from mgc_models.training.objectives import StepRandom, Task
 from mgc_models.training.optim import advance, build_optimiser, build_schedule
 from mgc_models.training.reporting import report
-from mgc_models.training.step import TEMPERATURE, Learner, learn
+from mgc_models.training.step import TEMPERATURE, StepContext, training_step
 
 Validate = Callable[[nn.Module], float]
 VALIDATION = "validation_f1"
@@ -59,11 +59,11 @@ def fit(
         # Built alike, the processes from here on drop out differently.
         torch.manual_seed((seed + runtime.group.rank) % (1 << 63))
     restore(state, runtime)
-    learner = _learner(model, task, settings, runtime)
+    context = _step_context(model, task, settings, runtime)
     with state_writer(runtime) as writer:
         while not _is_over(state, settings):
-            _train_epoch(state, learner, settings, writer)
-            _finish_epoch(state, learner, settings, validate)
+            _train_epoch(state, context, settings, writer)
+            _finish_epoch(state, context, settings, validate)
             save(state, runtime, writer)
             report(state, _samples(task, settings), settings, runtime)
             if reason := _reason_to_stop(runtime):
@@ -73,16 +73,16 @@ def fit(
     return state
 
 
-def _learner(model: nn.Module, task: Task, settings: TrainSettings, runtime: Runtime) -> Learner:
+def _step_context(model: nn.Module, task: Task, settings: TrainSettings, runtime: Runtime) -> StepContext:
     call = task.entry(model)
     steps = settings.epochs * len(_spans(task, settings))
     # Compiled, a first pass without gradients may drop out otherwise than the second; both must be the same.
-    two_passes = settings.accumulate > 1 and task.needs_first_pass
+    two_passes = settings.gradient_accumulation_steps > 1 and task.needs_first_pass
     # A compiled pass cannot stop within for the statistics of the other processes.
     if share_batch_norms(model, runtime.group) or two_passes or not compiles(runtime, steps):
-        return Learner(model, call, task, settings.accumulate, runtime)
-    usual = settings.batch_size // (settings.accumulate * runtime.group.size)
-    return Learner(model, call, task, settings.accumulate, runtime, compiled(call, runtime), usual)
+        return StepContext(model, call, task, settings.gradient_accumulation_steps, runtime)
+    usual = settings.batch_size // (settings.gradient_accumulation_steps * runtime.group.size)
+    return StepContext(model, call, task, settings.gradient_accumulation_steps, runtime, compiled(call, runtime), usual)
 
 
 def _start(run_id: str, model: nn.Module, settings: TrainSettings, seed: int, runtime: Runtime) -> LoopState:
@@ -102,7 +102,7 @@ def _is_over(state: LoopState, settings: TrainSettings) -> bool:
     if state.epoch >= settings.epochs:
         return True
     waited = state.epoch - state.best.epoch if state.best else 0
-    return 0 < settings.stop_after <= waited
+    return 0 < settings.early_stopping_patience <= waited
 
 
 def _reason_to_stop(runtime: Runtime) -> str | None:
@@ -124,8 +124,8 @@ def _samples(task: Task, settings: TrainSettings) -> int:
     return _spans(task, settings)[-1].stop
 
 
-def _train_epoch(state: LoopState, learner: Learner, settings: TrainSettings, writer: StateWriter) -> None:
-    task, runtime = learner.task, learner.runtime
+def _train_epoch(state: LoopState, context: StepContext, settings: TrainSettings, writer: StateWriter) -> None:
+    task, runtime = context.task, context.runtime
     generator = torch.Generator()
     generator.set_state(state.sampler)
     order = torch.randperm(task.samples, generator=generator)
@@ -136,12 +136,12 @@ def _train_epoch(state: LoopState, learner: Learner, settings: TrainSettings, wr
         slice(span.start + share.computed.start, span.start + share.computed.stop)
         for span, share in zip(spans, shares, strict=True)
     ]
-    learner.model.train()
+    context.model.train()
     saved_at = before = time.monotonic()
     with closing(task.batches(order, positions, computed[state.step :])) as batches:
         for batch in batches:
             span, share = spans[state.step], shares[state.step]
-            _train_step(state, learner, batch, share, span.stop - span.start)
+            _train_step(state, context, batch, share, span.stop - span.start)
             now = time.monotonic()
             state.elapsed_s, before = state.elapsed_s + now - before, now
             due, reason = _agree(runtime, now - saved_at)
@@ -164,12 +164,12 @@ def _agree(runtime: Runtime, since_save_s: float) -> tuple[bool, str | None]:
     return due > 0, (reason or "another process of this run was told to") if stops else None
 
 
-def _train_step(state: LoopState, learner: Learner, batch: Batch, share: Share, total: int) -> None:
-    draws = Draws(_generator(state, learner.runtime), total, share.computed)
+def _train_step(state: LoopState, context: StepContext, batch: Batch, share: BatchShard, total: int) -> None:
+    draws = StepRandom(_generator(state, context.runtime), total, share.computed)
     state.optimiser.zero_grad(set_to_none=True)
-    losses = learn(learner, learner.task.randomise(batch, draws), share, total)
-    if learner.group.size > 1:
-        learner.group.add_all(_gradients(learner.model))
+    losses = training_step(context, context.task.randomise(batch, draws), share, total)
+    if context.group.size > 1:
+        context.group.add_all(_gradients(context.model))
     state.optimiser.step()
     # Summed on the device: asking for a number here would make the accelerator wait at every step.
     weighted = torch.stack([value.double() for value in losses.values()]) * total
@@ -194,16 +194,16 @@ def _gradients(model: nn.Module) -> Sequence[Tensor]:
     return [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 
-def _finish_epoch(state: LoopState, learner: Learner, settings: TrainSettings, validate: Validate | None) -> None:
-    count = _samples(learner.task, settings)
+def _finish_epoch(state: LoopState, context: StepContext, settings: TrainSettings, validate: Validate | None) -> None:
+    count = _samples(context.task, settings)
     means = [] if state.sums is None else (state.sums / count).tolist()
     epoch = dict(zip(state.names, means, strict=True))
     epoch["learning_rate"] = state.optimiser.param_groups[0]["lr"]
     state.epoch, state.step, state.sums = state.epoch + 1, 0, None
     progress = -epoch["loss"]
     if validate is not None:
-        group = learner.group
-        progress = epoch[VALIDATION] = group.from_first(validate(learner.model) if group.first else None)
+        group = context.group
+        progress = epoch[VALIDATION] = group.from_first(validate(context.model) if group.first else None)
         _remember_best(state, settings, progress)
     state.history.append(epoch)
     advance(state.schedule, progress)
@@ -213,7 +213,7 @@ def _remember_best(state: LoopState, settings: TrainSettings, score: float) -> N
     if state.best is not None and score <= state.best.score:
         return
     weights = None
-    if settings.keep == "best":
+    if settings.checkpoint == "best":
         weights = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
     state.best = Best(score, state.epoch, weights)
 

@@ -17,7 +17,7 @@ from mgc_models.training.losses import emotion_error, multi_label_losses, single
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LossTerms:
     """What a forward pass gives for some samples.
 
     Attributes:
@@ -34,7 +34,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ContrastiveTerm:
     """Weight, temperature and direction of the contrastive loss; a model's `log_temperature` goes before the second."""
 
     weight: float
@@ -43,7 +43,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Draws:
+class StepRandom:
     """Random numbers of one step, drawn for the whole batch, so that they do not depend on how it is divided.
 
     Attributes:
@@ -70,7 +70,7 @@ class Task:
         samples: Training samples, numbered from 0.
         batches: Gives one batch for each slice of an order: (order int64 [n], uniform numbers for the crops float64
             [n], both on the CPU; slices).
-        forward: Gives the outcome for a batch: (what `entry` gave, batch).
+        forward: Gives the loss terms of a batch: (what `entry` gave, batch).
         weights: What every named mean counts in the loss.
         contrast: The contrastive term, or None.
         entry: What of a model is called, and compiled.
@@ -80,11 +80,11 @@ class Task:
 
     samples: int
     batches: Callable[[Tensor, Tensor, Sequence[slice]], Generator[Batch, None, None]]
-    forward: Callable[[Callable[..., Any], Batch], Outcome]
+    forward: Callable[[Callable[..., Any], Batch], LossTerms]
     weights: Mapping[str, float]
-    contrast: Contrast | None = None
+    contrast: ContrastiveTerm | None = None
     entry: Callable[[nn.Module], Callable[..., Any]] = lambda model: model
-    randomise: Callable[[Batch, Draws], Batch] = lambda batch, _: batch
+    randomise: Callable[[Batch, StepRandom], Batch] = lambda batch, _: batch
     counts_known: bool = True
 
     @property
@@ -114,7 +114,7 @@ def classification_task(data: TrackData, train_rows: NDArray[np.int64], settings
             raise DataError("loss.emotion_weight is above 0: expected a column emotion in the tracks file, found none")
         weights["emotion_loss"] = settings.emotion_weight
     contrasts = bool(settings.contrastive_weight and data.audio is not None and data.reads_lyrics)
-    contrast = Contrast(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
+    contrast = ContrastiveTerm(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
     return Task(
         samples=len(train_rows),
         batches=partial(_random_crops, data, torch.from_numpy(train_rows)),
@@ -134,11 +134,11 @@ def _random_crops(
     return data.batches(chosen, data.random_starts(chosen, positions), slices)
 
 
-def _augment(data: TrackData, batch: Batch, draws: Draws) -> Batch:
+def _augment(data: TrackData, batch: Batch, draws: StepRandom) -> Batch:
     return data.augmented(batch, draws.uniform)
 
 
-def _classify(settings: LossSettings, contrasts: bool, call: Callable[..., Any], batch: Batch) -> Outcome:
+def _classify(settings: LossSettings, contrasts: bool, call: Callable[..., Any], batch: Batch) -> LossTerms:
     output = call(**batch.inputs)
     losses = multi_label_losses if settings.classification == "bce" else single_label_losses
     classification = losses(output.logits, batch.labels).sum()
@@ -151,10 +151,10 @@ def _classify(settings: LossSettings, contrasts: bool, call: Callable[..., Any],
         sums["emotion_loss"], counts["emotion_loss"] = emotion_error(output.emotion, batch.targets["emotion"])
     if not contrasts:
         both = {"loss": classification}, {"loss": count}
-        return Outcome(*both) if len(sums) == 1 else Outcome(sums, counts)
+        return LossTerms(*both) if len(sums) == 1 else LossTerms(sums, counts)
     if output.audio_embedding is None or output.text_embedding is None:
         raise ModelError("loss.contrastive_weight is above 0, and the model gives no pair of embeddings; set it to 0")
-    return Outcome(sums, counts, output.audio_embedding, output.text_embedding)
+    return LossTerms(sums, counts, output.audio_embedding, output.text_embedding)
 
 
 def pretraining_task(data: TrackData, settings: PretrainSettings, model: nn.Module) -> Task:
@@ -184,7 +184,7 @@ def pretraining_task(data: TrackData, settings: PretrainSettings, model: nn.Modu
         batches=partial(_random_crops, data, rows),
         forward=partial(_pretrain, settings, tuple(weights)),
         weights=weights,
-        contrast=Contrast(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
+        contrast=ContrastiveTerm(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
         if contrasts
         else None,
         entry=_pretrain_call,
@@ -201,7 +201,7 @@ def _patches(data: TrackData, model: nn.Module) -> int:
     return model.patches(data.crop_frames) if data.audio is not None else 0  # type: ignore[operator]
 
 
-def _mask(data: TrackData, patches: int, batch: Batch, draws: Draws) -> Batch:
+def _mask(data: TrackData, patches: int, batch: Batch, draws: StepRandom) -> Batch:
     """Add the noise that decides what is masked: the patches and tokens with the smallest numbers are kept."""
     noise = {}
     if data.audio is not None:
@@ -211,7 +211,7 @@ def _mask(data: TrackData, patches: int, batch: Batch, draws: Draws) -> Batch:
     return data.augmented(batch.with_noise(noise), draws.uniform)
 
 
-def _pretrain(settings: PretrainSettings, names: Sequence[str], call: Callable[..., Any], batch: Batch) -> Outcome:
+def _pretrain(settings: PretrainSettings, names: Sequence[str], call: Callable[..., Any], batch: Batch) -> LossTerms:
     output = call(batch.inputs, batch.noise.get("audio_noise"), batch.noise.get("text_noise"), settings)
     sums, counts = {}, {}
     if "audio_loss" in names:
@@ -219,4 +219,4 @@ def _pretrain(settings: PretrainSettings, names: Sequence[str], call: Callable[.
         counts["audio_loss"] = torch.full_like(sums["audio_loss"].detach(), len(batch.labels))
     if "lyrics_loss" in names:
         sums["lyrics_loss"], counts["lyrics_loss"] = output.lyrics_loss_sum.float(), output.lyrics_count
-    return Outcome(sums, counts, output.audio_embedding, output.text_embedding)
+    return LossTerms(sums, counts, output.audio_embedding, output.text_embedding)

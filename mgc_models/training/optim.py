@@ -20,9 +20,9 @@ def pretraining_as_training(settings: PretrainSettings) -> TrainSettings:
         learning_rate=settings.learning_rate,
         betas=settings.betas,
         weight_decay=settings.weight_decay,
-        milestones=settings.milestones,
-        decay=settings.decay,
-        accumulate=settings.accumulate,
+        lr_milestones=settings.lr_milestones,
+        lr_gamma=settings.lr_gamma,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
     )
 
 
@@ -59,7 +59,7 @@ def _groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
 def build_schedule(optimiser: Optimizer, settings: TrainSettings) -> Schedule:
     """Milestones, or a plateau: of what `advance` is given, which should rise."""
     if settings.plateau is None:
-        return MultiStepLR(optimiser, list(settings.milestones), settings.decay)
+        return MultiStepLR(optimiser, list(settings.lr_milestones), settings.lr_gamma)
     patience, factor = settings.plateau.patience, settings.plateau.factor
     return ReduceLROnPlateau(optimiser, "max", factor=factor, patience=patience, threshold=0.0, threshold_mode="abs")
 

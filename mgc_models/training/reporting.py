@@ -31,9 +31,9 @@ def report(state: LoopState, samples: int, settings: TrainSettings, runtime: Run
     else:
         progress, losses = f"epoch {state.epoch}/{settings.epochs}", state.history[-1]
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-    if state.elapsed_s - state.told_s >= _BETWEEN_LINES_S or state.epoch == settings.epochs:
+    if state.elapsed_s - state.last_logged_s >= _BETWEEN_LINES_S or state.epoch == settings.epochs:
         runtime.log.info("run %s: %s: %s; %.0f samples/s, %s left", state.run_id, progress, numbers, rate, left)
-        state.told_s = state.elapsed_s
+        state.last_logged_s = state.elapsed_s
     runtime.scalars(seen, {**losses, "samples_per_s": rate})
     event = "step" if state.step else "epoch"
     where = {"epoch": state.epoch, "step": state.step, "done": seen / whole}

@@ -17,7 +17,7 @@ from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write
 from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, Source, required
 from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
-from mgc_models.data.load import Cache, Part, Shelf, data_sizes, load_data
+from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
 from mgc_models.data.tracks import genre_graph, read_tracks, split_rows, without_fold
 from mgc_models.errors import DeviceError, StoppedError
 from mgc_models.evaluation.inference import validation
@@ -48,9 +48,9 @@ class Worker:
     group: Group = field(default_factory=Group)
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> DataContext:
         """Where features come from and go to."""
-        return Shelf(self.store, self.device, self.cache)
+        return DataContext(self.store, self.device, self.cache)
 
 
 def choose_device(name: str) -> torch.device:
@@ -135,9 +135,9 @@ def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) 
         finish_pretraining(run, folder, state, data, init, runtime)
 
 
-def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> Part:
+def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> CorpusSlice:
     tracks = without_fold(read_tracks(store.root / source.tracks), exclude_fold)
-    return Part(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
+    return CorpusSlice(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
 
 
 def _pretrained_form(run: PretrainRun) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Run
     tracks = read_tracks(path)
     fold = split_rows(tracks, run.data, settings.label_scope_policy, single_label=single_label)
     tracks = tracks.single_label() if single_label else tracks
-    data = load_data(settings, [Part(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
+    data = load_data(settings, [CorpusSlice(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
     seed = seed_of(run)
     _seed_everything(seed, worker)
     model, init = _build(run, path, data, worker)

@@ -21,7 +21,7 @@ _STOPPING = {signal.SIGTERM, signal.SIGINT}
 
 
 @dataclass
-class _Hand:
+class _Worker:
     """One process, and the number of the run that it works on."""
 
     process: BaseProcess
@@ -30,7 +30,7 @@ class _Hand:
 
 
 @dataclass
-class _Board:
+class _Schedule:
     """What is still to do, what is being done, and what failed."""
 
     runs: Sequence[RunSpec | PretrainRun]
@@ -50,7 +50,7 @@ class _Board:
                 return number
         return None
 
-    def note(self, number: int, *, done: bool) -> None:
+    def record(self, number: int, *, done: bool) -> None:
         """Remember how a run ended."""
         (self.finished if done else self.failed).add(self.runs[number].run_id)
 
@@ -59,7 +59,7 @@ def work_side_by_side(
     runs: Sequence[RunSpec | PretrainRun],
     todo: Sequence[int],
     size: int,
-    hire: Callable[[Callable[[], str | None]], Attempt],
+    prepare: Callable[[Callable[[], str | None]], Attempt],
     log: logging.Logger,
     stop: Callable[[], str | None],
 ) -> Collection[str]:
@@ -69,7 +69,7 @@ def work_side_by_side(
         runs: All runs of the job.
         todo: Numbers of those that are to be done, in the order in which they are begun.
         size: Number of processes.
-        hire: Called in each process with its own reason to stop; gives what attempts a run and tells whether it is
+        prepare: Called in each process with its own reason to stop; gives what attempts a run and tells whether it is
             finished.
         log: Progress.
         stop: Reason to stop.
@@ -79,40 +79,42 @@ def work_side_by_side(
     """
     ours = {runs[number].run_id for number in todo}
     before = {run.pretrained for run in runs if run.pretrained} - ours  # trained by another job, or missing: told there
-    board = _Board(runs, list(todo), {run.run_id for run in runs} - ours | before)
-    hands = [_hire(hire) for _ in range(min(size, len(todo)))]
-    log.info("%d processes train side by side", len(hands))
+    schedule = _Schedule(runs, list(todo), {run.run_id for run in runs} - ours | before)
+    workers = [_spawn(prepare) for _ in range(min(size, len(todo)))]
+    log.info("%d processes train side by side", len(workers))
     try:
-        _lead(board, hands, stop)
+        _dispatch(schedule, workers, stop)
     finally:
-        for hand in hands:
-            hand.connection.close()
-            if hand.busy is not None:
-                hand.process.terminate()
-        for hand in hands:
-            hand.process.join()
-    interrupted = [hand.busy for hand in hands if hand.busy is not None]
-    return board.failed | {runs[number].run_id for number in (*board.waiting, *interrupted)}
+        for worker in workers:
+            worker.connection.close()
+            if worker.busy is not None:
+                worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+    interrupted = [worker.busy for worker in workers if worker.busy is not None]
+    return schedule.failed | {runs[number].run_id for number in (*schedule.waiting, *interrupted)}
 
 
-def _hire(hire: Callable[[Callable[[], str | None]], Attempt]) -> _Hand:
+def _spawn(prepare: Callable[[Callable[[], str | None]], Attempt]) -> _Worker:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, ours, hire))
+    process = context.Process(target=_serve, args=(theirs, ours, prepare))
     # Until the child watches by itself it has its parent's handlers, which would swallow a signal: it waits that long.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
-    return _Hand(process, ours)
+    return _Worker(process, ours)
 
 
-def _serve(connection: Connection, other_end: Connection, hire: Callable[[Callable[[], str | None]], Attempt]) -> None:
+def _serve(
+    connection: Connection, other_end: Connection, prepare: Callable[[Callable[[], str | None]], Attempt]
+) -> None:
     """Attempt the runs whose numbers come in, until nothing more can come."""
     other_end.close()
     stop = watch_for_stop()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-    attempt = hire(stop)
+    attempt = prepare(stop)
     try:
         while True:
             number = connection.recv()
@@ -121,30 +123,30 @@ def _serve(connection: Connection, other_end: Connection, hire: Callable[[Callab
         return
 
 
-def _lead(board: _Board, hands: list[_Hand], stop: Callable[[], str | None]) -> None:
+def _dispatch(schedule: _Schedule, workers: list[_Worker], stop: Callable[[], str | None]) -> None:
     """Hand out runs until none is left, or until every process is gone."""
     while True:
-        for hand in hands:
-            if hand.busy is None and stop() is None and (number := board.next()) is not None:
-                hand.connection.send(number)
-                hand.busy = number
-        working = [hand for hand in hands if hand.busy is not None]
+        for worker in workers:
+            if worker.busy is None and stop() is None and (number := schedule.next()) is not None:
+                worker.connection.send(number)
+                worker.busy = number
+        working = [worker for worker in workers if worker.busy is not None]
         if not working:
             return
-        for connection in wait([hand.connection for hand in working], timeout=_LOOK_S):
-            hand = next(hand for hand in working if hand.connection is connection)
-            _hear(board, hand, hands)
+        for connection in wait([worker.connection for worker in working], timeout=_LOOK_S):
+            worker = next(worker for worker in working if worker.connection is connection)
+            _receive(schedule, worker, workers)
         if stop() is not None:
             return
 
 
-def _hear(board: _Board, hand: _Hand, hands: list[_Hand]) -> None:
-    number, hand.busy = hand.busy, None
+def _receive(schedule: _Schedule, worker: _Worker, workers: list[_Worker]) -> None:
+    number, worker.busy = worker.busy, None
     if number is None:
         return
     try:
-        board.note(number, done=hand.connection.recv())
+        schedule.record(number, done=worker.connection.recv())
     except EOFError:  # the process was killed
-        board.note(number, done=False)
-        hands.remove(hand)
-        hand.process.join()
+        schedule.record(number, done=False)
+        workers.remove(worker)
+        worker.process.join()

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import figure_result, table_and_figure, table_result, write_if_changed
-from pipelines.assets.training import WORK, current_plan, evaluate_key
+from pipelines.assets.training import WORK, current_plan, finetune_key
 from pipelines.experiments import Plan
 from pipelines.incremental import make_file
 from pipelines.report.figures.embeddings import STEP, embedding_chart
@@ -35,7 +35,7 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
         TABLE,
         FIGURE_KEY,
         "Genres of Ru 2023's model before and after the graph convolution, on a plane.",
-        deps=[evaluate_key(SETTING)],
+        deps=[finetune_key(SETTING)],
         tags={WORK: JOB},
     )
     def write(

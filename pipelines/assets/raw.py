@@ -12,7 +12,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
 from pipelines.config import Settings
 from pipelines.datasets import fma, genius, ingest, msd, music4all
-from pipelines.datasets.cards import About, load_about
+from pipelines.datasets.cards import DatasetCard, load_card
 from pipelines.datasets.ingest import DETAILS, build_tracks, tracks_outputs
 from pipelines.incremental import Outputs
 from pipelines.lyrics import fma as fma_lyrics
@@ -21,10 +21,10 @@ from warehouse.store import Store
 
 MUSIC4ALL = dg.AssetKey(["raw", music4all.DATASET])
 SAMPLE_SEED = 0
-ABOUT = load_about(music4all.DATASET)
+ABOUT = load_card(music4all.DATASET)
 
 
-def about_metadata(about: About) -> dict[str, Any]:
+def about_metadata(about: DatasetCard) -> dict[str, Any]:
     """Licence, citation and origin of a dataset, for its asset."""
     return {"licence": about.licence, "citation": about.citation, "origin": dg.MetadataValue.url(about.url)}
 
@@ -83,7 +83,7 @@ def dataset_asset(dataset: str, finish: Finish | None = None) -> dg.AssetsDefini
         dataset: One of `pipelines.datasets.ingest.DETAILS`.
         finish: What follows in the same step; gives more metadata.
     """
-    about, details = load_about(dataset), DETAILS[dataset]
+    about, details = load_card(dataset), DETAILS[dataset]
     description = (
         f"{about.name} as downloaded, where {about.variables[0]} points: its files checked and read into core.tracks, "
         f"core.track_genres, core.raw_files, core.rejects and {details}. Licence: {about.licence} Citation: "

@@ -23,9 +23,9 @@ GROUP = "training"
 trained_asset = partial(dg.asset, group_name=GROUP, kinds={"pytorch"}, owners=["team:models"], pool="gpu")
 
 
-def evaluate_key(setting_id: str) -> dg.AssetKey:
+def finetune_key(setting_id: str) -> dg.AssetKey:
     """Key of the asset that trains and evaluates a setting."""
-    return dg.AssetKey(["evaluate", setting_id])
+    return dg.AssetKey(["finetune", setting_id])
 
 
 def pretrain_key(name: str) -> dg.AssetKey:
@@ -40,7 +40,7 @@ def training_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     return [
         small_runs_asset(),
         *(pretrain_asset(plan, pretraining) for pretraining in pretrainings),
-        *(evaluate_asset(plan, setting) for setting in settings if setting.repetitions),
+        *(finetune_asset(plan, setting) for setting in settings if setting.repetitions),
     ]
 
 
@@ -134,7 +134,7 @@ def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list
     """The runs of the assets that a job holds; pretrainings first."""
     keys = set(selected)
     wanted = [runs for name, runs in planned.pretrain.items() if pretrain_key(name) in keys]
-    wanted += [runs for name, runs in planned.runs.items() if evaluate_key(name) in keys]
+    wanted += [runs for name, runs in planned.runs.items() if finetune_key(name) in keys]
     return list({run["run_id"]: run for runs in wanted for run in runs}.values())
 
 
@@ -163,7 +163,7 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
     return pretrain
 
 
-def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
+def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     """The asset that trains and evaluates one setting on all its folds or with all its seeds."""
     pretraining = plan.pretraining(setting)
     before = [pretrain_key(pretraining.name)] if pretraining else []
@@ -171,13 +171,13 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     repeated = f"with seeds {data['seeds']} on" if "seeds" in data else f"on {data['folds']} folds of"
 
     @trained_asset(
-        key=evaluate_key(setting.setting_id),
+        key=finetune_key(setting.setting_id),
         deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS, *before],
         tags={WORK: plan.job_of([setting])},
         description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
         f"Shown in: {printed_in(plan, setting)}.",
     )
-    def evaluate(
+    def finetune(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
         settings, store = mgc.settings(), mgc.open_store()
@@ -191,4 +191,4 @@ def evaluate_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
         scores = dg.MetadataValue.md(scores_table(store, [run["run_id"] for run in runs]))
         return done_result(runs, trained, scores=scores)
 
-    return evaluate
+    return finetune

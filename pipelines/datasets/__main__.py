@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines.config import Settings, SettingsError, from_environment
-from pipelines.datasets.cards import DATASETS, About, load_about
+from pipelines.datasets.cards import DATASETS, DatasetCard, load_card
 from pipelines.datasets.inspection import Finding, inspect_dataset
 
 WIDTH = 110
@@ -19,7 +19,7 @@ WIDTH = 110
 class Report:
     """What was found of one dataset; `path` is None where its variable is not set."""
 
-    about: About
+    about: DatasetCard
     path: Path | None
     findings: Sequence[Finding]
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(dataset: str, settings: Settings, *, quick: bool) -> Report:
-    about, path = load_about(dataset), settings.datasets.get(dataset)
+    about, path = load_card(dataset), settings.datasets.get(dataset)
     lyrics = settings.datasets.get("fma_lyrics") if dataset == "fma" else None
     findings = inspect_dataset(dataset, path, lyrics, quick=quick) if path else []
     return Report(about, path, findings)

@@ -25,7 +25,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class About:
+class DatasetCard:
     """One dataset in words.
 
     Attributes:
@@ -48,9 +48,9 @@ class About:
 
 
 @cache
-def load_about(dataset: str) -> About:
+def load_card(dataset: str) -> DatasetCard:
     """Read `<dataset>.toml`, one of `DATASETS`."""
     content = tomllib.loads((FOLDER / f"{dataset}.toml").read_text(encoding="utf-8"))
     layout = tuple(Expected(**entry) for entry in content.pop("layout"))
     variables = tuple(content.pop("variables"))
-    return About(dataset=dataset, variables=variables, layout=layout, **content)
+    return DatasetCard(dataset=dataset, variables=variables, layout=layout, **content)

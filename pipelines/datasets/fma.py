@@ -11,14 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.datasets.cards import FOLDER, load_about
+from pipelines.datasets.cards import FOLDER, load_card
 from pipelines.datasets.common import TRACK_SCHEMA, DatasetError, Reject, Tables, as_tracks, rejects_frame
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.files import Entry, files_below
 from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
 
 DATASET = "fma"
-NAME = load_about(DATASET).name
+NAME = load_card(DATASET).name
 METADATA, TRACKS, GENRES = "fma_metadata", "fma_metadata/tracks.csv", "fma_metadata/genres.csv"
 KNOWN_ISSUES_FILE = FOLDER / "fma_known_issues.toml"
 AUDIO_FOLDERS = ("fma_medium", "fma_large", "fma_full", "fma_small")

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
-from pipelines.datasets.cards import load_about
+from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.genius_rows import row_bytes, row_offsets
@@ -24,7 +24,7 @@ from warehouse.sql_text import literal
 from warehouse.store import replacing
 
 DATASET = "genius"
-NAME = load_about(DATASET).name
+NAME = load_card(DATASET).name
 FILE = "song_lyrics.csv"
 COLUMNS = (
     "title", "tag", "artist", "year", "views", "features", "lyrics", "id", "language_cld3", "language_ft", "language",

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.datasets import fma, genius, msd, music4all
-from pipelines.datasets.cards import load_about
+from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import DatasetError, Tables
 from pipelines.datasets.files import Entry, files_by_track
 from pipelines.datasets.lyrics_files import SUFFIXES
@@ -102,7 +102,7 @@ def _locate(dataset: str, root: Path, workspace: Path) -> Any:
 def _presence(dataset: str, root: Path) -> list[Finding]:
     """Every single file the dataset may hold: there or not."""
     findings = []
-    for expected in load_about(dataset).layout:
+    for expected in load_card(dataset).layout:
         if any(mark in expected.path for mark in "<*") or expected.path.endswith(".mp3"):
             continue
         places = [folder / expected.path for folder in _folders(dataset, root)]

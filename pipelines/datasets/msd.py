@@ -7,13 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.datasets.cards import load_about
+from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import SAFE_ID, DatasetError, Reject, Tables, as_tracks, rejects_frame
 from pipelines.datasets.files import Entry, files_below
 from pipelines.datasets.msd_sources import SOURCES
 
 DATASET = "msd"
-NAME = load_about(DATASET).name
+NAME = load_card(DATASET).name
 FOLDERS = ("", "AdditionalFiles")  # as the archives have it
 MISMATCHES = "sid_mismatches.txt"
 MISMATCH_LINE = re.compile(r"<(SO\w+) (TR\w+)>")

@@ -11,12 +11,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from pipelines.datasets.cards import load_about
+from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import DatasetError, Reject, Tables, is_safe_id, rejects_frame
 from pipelines.datasets.tsv import Rows, check_header, read_tsv
 
 DATASET = "music4all"
-NAME = load_about(DATASET).name
+NAME = load_card(DATASET).name
 TRACKS, GENRES = "id_information.csv", "id_genres.csv"
 LAYOUT: Mapping[str, tuple[str, ...]] = {
     TRACKS: ("id", "artist", "song", "album_name"),
@@ -155,7 +155,7 @@ def _by_id(rows: Rows, rejects: list[Reject]) -> dict[str, dict[str, str]]:
 def _not_aligned(name: str, rows: Mapping[str, Mapping[str, str]], information: Iterable[str]) -> list[Reject]:
     """Record tracks that `name` has and id_information.csv has not, and the other way round."""
     known = set(information)
-    strangers = [
+    unmatched_files = [
         Reject("not_in_id_information", track_id, name, int(row["#"]), f"{TRACKS} has no such id")
         for track_id, row in rows.items()
         if track_id not in known
@@ -164,7 +164,7 @@ def _not_aligned(name: str, rows: Mapping[str, Mapping[str, str]], information: 
         Reject("no_row", track_id, name, None, f"{TRACKS} has the id, {name} has not")
         for track_id in known - rows.keys()
     ]
-    return strangers + absent
+    return unmatched_files + absent
 
 
 def _labels(rows: Mapping[str, Mapping[str, str]], ids: Iterable[str], name: str, rejects: list[Reject]) -> pl.Series:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.datasets.cards import DATASETS, load_about
+from pipelines.datasets.cards import DATASETS, load_card
 from pipelines.definitions import job_descriptions
 from pipelines.docs.disk import feature_sizes
 from pipelines.experiments import IMPLEMENTED, Plan, PrintedTable, Row, load_plan
@@ -45,7 +45,7 @@ def datasets_block() -> str:
     """Each dataset, where it comes from and what may be done with it."""
     lines = (
         (f"[{about.name}]({about.url})", ", ".join(map(_code, about.variables)), _escaped(about.licence))
-        for about in map(load_about, DATASETS)
+        for about in map(load_card, DATASETS)
     )
     return _table(("dataset", "variables", "licence"), lines)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mgc_models.features.config import feature_settings
 from pipelines.corpora.config import load_corpus
-from pipelines.datasets.cards import load_about
+from pipelines.datasets.cards import load_card
 from pipelines.features.config import audio_datasets, principal_vectors, spectrogram_specs
 
 CLIP_S = 30
@@ -43,7 +43,7 @@ def feature_sizes() -> Iterator[FeatureSize]:
     for dataset in audio_datasets():
         for spec in spectrogram_specs(dataset):
             size = clip_frames(spec.settings) * spec.width * VALUE_BYTES
-            yield FeatureSize(spec.name, load_about(dataset).name, CLIPS[dataset], size)
+            yield FeatureSize(spec.name, load_card(dataset).name, CLIPS[dataset], size)
     yield from _word_vectors()
 
 
@@ -67,5 +67,5 @@ def _word_vectors() -> Iterator[FeatureSize]:
         "ELMo": ELMO[0] * ELMO[1],
     }
     for vectors, width in dimensions.items():
-        made_of = f"{load_about(feature.lyrics).name}, {vectors}"
+        made_of = f"{load_card(feature.lyrics).name}, {vectors}"
         yield FeatureSize(feature.name, made_of, tracks, settings["words_kept"] * width * VALUE_BYTES)

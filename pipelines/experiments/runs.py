@@ -10,7 +10,7 @@ from typing import Any
 
 from mgc_models.config.parsing import parse
 from mgc_models.config.run import Settings
-from pipelines.experiments.schema import EVALUATE, IMPLEMENTED, INITS, PRETRAIN, Plan, Pretraining, Setting
+from pipelines.experiments.schema import FINETUNE, IMPLEMENTED, INITS, PRETRAIN, Plan, Pretraining, Setting
 from warehouse.store import FORMAT_VERSION
 
 
@@ -215,7 +215,7 @@ def runs_for(
                 "run_id": run_id_of(settings, named, content, start),
                 "work": setting.work,
                 "setting_id": setting.setting_id,
-                "stage": EVALUATE,
+                "stage": FINETUNE,
                 "profile": plan.profile,
                 "data_kind": data_kind,
                 "settings": settings,

@@ -9,7 +9,7 @@ UNITS = {"percent": 100.0, "share": 1.0, "nats": 1.0, "plain": 1.0}
 MARKS = ("*", "**", "***", "-")
 """Significance marks that the sources print; `-` is tested and not significant."""
 ALTERNATIVES = ("reference_better", "row_better")
-EVALUATE, PRETRAIN = STAGES = ("evaluate", "pretrain")
+FINETUNE, PRETRAIN = STAGES = ("finetune", "pretrain")
 INITS = ("configured", "random")
 EXTRA = "_extra"
 """Ends the name of the job that trains a work's rows of ours."""
@@ -106,7 +106,7 @@ class PrintedTable:
         reference_row: The row that significance tests compare with; None where none is meant.
         alternative: `reference_better`, or `row_better` where the source tests the opposite direction.
         path: Name of the file, below the experiments folder.
-        stage: `evaluate`, or `pretrain` for a table about pretrained models that are not trained further.
+        stage: `finetune`, or `pretrain` for a table about pretrained models that are not trained further.
         is_extra: Whether the source has no such table, and its rows are ours.
         reference_rows: By split scheme, the row that rows on that scheme are compared with instead of `reference_row`.
         importance: The rows of the models with both modalities, with audio and with lyrics alone, where the importance
@@ -122,7 +122,7 @@ class PrintedTable:
     reference_row: str | None
     alternative: str
     path: str
-    stage: str = EVALUATE
+    stage: str = FINETUNE
     is_extra: bool = False
     reference_rows: Mapping[str, str] = field(default_factory=dict)
     importance: Mapping[str, str] = field(default_factory=dict)
@@ -165,7 +165,7 @@ class Setting:
         data: corpus, scheme, and the number of folds or the seeds.
         datasets: Datasets it needs.
         cost: Rough GPU-hours at paper size.
-        stage: `evaluate`, or `pretrain` where only its pretraining is wanted.
+        stage: `finetune`, or `pretrain` where only its pretraining is wanted.
         init: `random`, or `configured` where it starts from whatever pretrained weights are configured.
     """
 
@@ -177,7 +177,7 @@ class Setting:
     data: Mapping[str, Any]
     datasets: tuple[str, ...]
     cost: Mapping[str, float]
-    stage: str = EVALUATE
+    stage: str = FINETUNE
     init: str = INITS[0]
 
     @property

@@ -71,7 +71,7 @@ def _build(store: Store, source: AudioSource, log: Log) -> bool:
     specs, stage, outputs = spectrogram_specs(source.dataset), f"{source.dataset}-audio", audio_outputs(source.dataset)
     tasks = plan_shards(store, source, specs)
     fingerprints = [task.fingerprint for task in tasks]
-    seen = STEP.inputs(source.ids, fingerprints, source.strangers, dict(source.known_issues))
+    seen = STEP.inputs(source.ids, fingerprints, source.unmatched_files, dict(source.known_issues))
     whole = all(shards_are_whole(store, feature_part(spec.name, source.dataset)) for spec in specs)
     if whole and all(raw_is_current(store, stage, seen, part) for part in outputs):
         return False
@@ -195,7 +195,7 @@ def _audit(source: AudioSource, outcomes: Sequence[ShardOutcome]) -> tuple[list[
     missing = [track_id for track_id in source.ids if track_id not in source.files]
     audit = [row for outcome in outcomes for row in outcome.audit]
     audit += [AuditRow(track_id, None, "missing") for track_id in missing]
-    rejects = [reject for outcome in outcomes for reject in outcome.rejects] + source.strangers
+    rejects = [reject for outcome in outcomes for reject in outcome.rejects] + source.unmatched_files
     rejects += [
         Reject("audio_missing", track_id, source.missing(track_id), None, "no such file") for track_id in missing
     ]

@@ -23,7 +23,7 @@ class AudioSource:
         ids: Tracks that are audited: those that have a file or should have one, sorted.
         files: File of each track that has one.
         missing: Where the file of a track that has none was looked for.
-        strangers: Files that belong to no track, as rejects.
+        unmatched_files: Files that belong to no track, as rejects.
         known_issues: Clips known to be broken, track id -> reason.
     """
 
@@ -32,7 +32,7 @@ class AudioSource:
     ids: tuple[str, ...]
     files: Mapping[str, Entry]
     missing: Callable[[str], str]
-    strangers: list[Reject]
+    unmatched_files: list[Reject]
     known_issues: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -51,9 +51,11 @@ def music4all_source(store: Store, layout: music4all.Layout) -> AudioSource:
     named, others = files_by_track(layout.audio, (".mp3", ".wav", ".flac", ".ogg"))
     files = {stem: Entry(f"{folder}/{file.name}", file.bytes, file.mtime_ns) for stem, file in named.items()}
     ids = sorted(read_frame(store, "core.tracks", music4all.DATASET)["track_id"])
-    strangers = _without_track(files, ids, "not_in_id_information")
-    strangers += _unexpected(f"{folder}/{name}" for name in others)
-    return AudioSource(music4all.DATASET, layout.root, tuple(ids), files, lambda id_: f"{folder}/{id_}.mp3", strangers)
+    unmatched_files = _without_track(files, ids, "not_in_id_information")
+    unmatched_files += _unexpected(f"{folder}/{name}" for name in others)
+    return AudioSource(
+        music4all.DATASET, layout.root, tuple(ids), files, lambda id_: f"{folder}/{id_}.mp3", unmatched_files
+    )
 
 
 def msd_source(store: Store, layout: msd.Layout) -> AudioSource:

@@ -10,7 +10,7 @@ from pipelines.datasets.common import rejects_frame
 from pipelines.datasets.files import files_by_track, fingerprint
 from pipelines.datasets.lyrics_files import SUFFIXES, LyricsRow
 from pipelines.incremental import Step, note_inputs, part_hash, raw_is_current
-from pipelines.lyrics.music4all import lyrics_frame, read_files, strangers
+from pipelines.lyrics.music4all import lyrics_frame, read_files, unmatched_files
 from pipelines.parallel import Log
 from pipelines.tables import read_frame, write_parts
 from warehouse.store import Store
@@ -38,7 +38,7 @@ def build_fma_lyrics(store: Store, folder: Path, log: Log) -> bool:
     there = [(track_id, named[track_id].name) for track_id in ids if track_id in named]
     rows, rejects = read_files(folder, FOLDER, there, log)
     rows += [LyricsRow(track_id, "missing") for track_id in ids if track_id not in named]
-    rejects += strangers(FOLDER, named, others, ids, FOREIGN)
+    rejects += unmatched_files(FOLDER, named, others, ids, FOREIGN)
     frames = {
         "core.lyrics": lyrics_frame(fma.DATASET, rows),
         "core.rejects": rejects_frame(fma.DATASET, "lyrics", rejects),

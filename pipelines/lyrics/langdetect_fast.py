@@ -42,7 +42,7 @@ class Model:
     probabilities: np.ndarray
 
 
-class Draws(NamedTuple):
+class StepRandom(NamedTuple):
     """A text's n-grams and where its random draws come from."""
 
     generator: random.Random
@@ -101,7 +101,7 @@ def _without_quoted_latin(points: np.ndarray) -> np.ndarray:
 def _run_trials(found: Sequence[np.ndarray], model: Model, seed: int) -> np.ndarray:
     """`Detector._detect_block` for many texts: mean over the trials, [texts, languages]."""
     generators = [random.Random(seed) for _ in found]  # noqa: S311 - langdetect's own draws
-    draws = [Draws(generator, grams) for generator, grams in zip(generators, found, strict=True)]
+    draws = [StepRandom(generator, grams) for generator, grams in zip(generators, found, strict=True)]
     total = np.zeros((len(found), len(model.languages)))
     for _ in range(TRIALS):
         alpha = np.array([0.5 + generator.gauss(0.0, 1.0) * Detector.ALPHA_WIDTH for generator in generators])
@@ -109,7 +109,7 @@ def _run_trials(found: Sequence[np.ndarray], model: Model, seed: int) -> np.ndar
     return total
 
 
-def _trial(draws: Sequence[Draws], weight: np.ndarray, model: Model) -> np.ndarray:
+def _trial(draws: Sequence[StepRandom], weight: np.ndarray, model: Model) -> np.ndarray:
     """One trial: multiply in drawn n-grams until one language is sure, [texts, languages]."""
     languages = len(model.languages)
     result = np.empty((len(draws), languages))
@@ -131,6 +131,6 @@ def _trial(draws: Sequence[Draws], weight: np.ndarray, model: Model) -> np.ndarr
     return result
 
 
-def _draw(draws: Draws, take: int) -> list[int]:
+def _draw(draws: StepRandom, take: int) -> list[int]:
     choice, grams = draws.generator.choice, draws.grams
     return [choice(grams) for _ in range(take)]

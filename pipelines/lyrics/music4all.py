@@ -42,7 +42,7 @@ def build_lyrics(store: Store, layout: music4all.Layout, log: Log) -> bool:
     ids = read_frame(store, "core.tracks", music4all.DATASET)["track_id"].to_list()
     named = [(track_id, files[track_id].name if track_id in files else None) for track_id in ids]
     rows, rejects = read_files(layout.lyrics, music4all.LYRICS_FOLDER, named, log)
-    rejects += strangers(music4all.LYRICS_FOLDER, files, others, ids)
+    rejects += unmatched_files(music4all.LYRICS_FOLDER, files, others, ids)
     frames = {
         "core.lyrics": lyrics_frame(music4all.DATASET, rows),
         "core.rejects": rejects_frame(music4all.DATASET, "lyrics", rejects),
@@ -77,7 +77,7 @@ def read_files(
     return rows, rejects
 
 
-def strangers(
+def unmatched_files(
     folder: str,
     files: dict[str, Entry],
     others: Iterable[str],

@@ -93,10 +93,10 @@ def _row_runs(
     pretraining = settings.pop("pretrain", None)
     tested = {**data["labelled"], "scheme": "planted", "fold": 0, "split": "train_validation_test"}
     if pretraining is None or not pretraining["enabled"]:
-        return [_run(work, row, "evaluate", settings, tested, None)]
+        return [_run(work, row, "finetune", settings, tested, None)]
     sections = {name: value for name, value in settings.items() if name in PRETRAINING_SECTIONS}
     first = _run(work, row, "pretrain", {**sections, "pretrain": pretraining}, {"sources": [data["all"]]}, None)
-    return [first, _run(work, row, "evaluate", settings, tested, first["run_id"])]
+    return [first, _run(work, row, "finetune", settings, tested, first["run_id"])]
 
 
 def _run(

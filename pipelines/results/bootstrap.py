@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.experiments.schema import Plan, Setting
 from pipelines.incremental import Step
-from pipelines.results.collect import RunFileError, mend
+from pipelines.results.collect import RunFileError, remedy
 from pipelines.results.finished import FinishedRuns
 from pipelines.tables import typed_frame
 from warehouse.store import Store, file_sha256
@@ -92,7 +92,7 @@ def predictions(store: Store, run_id: str) -> tuple[NDArray[np.bool_], Floats]:
     try:
         frame = pl.read_parquet(path).sort("track_id")
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise RunFileError(f"{path}: cannot be read: {error}. {mend(path)}") from error
+        raise RunFileError(f"{path}: cannot be read: {error}. {remedy(path)}") from error
     logits = np.array(frame["scores"].to_list(), dtype=np.float64)
     labels = np.zeros(logits.shape, dtype=bool)
     for row, own in enumerate(frame["labels"]):

@@ -108,7 +108,7 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
 
 
 def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[str]) -> list[str]:
-    """Settings of which fewer runs are finished than before, in words: `jiang2024_bert (evaluate): 3 of 5`.
+    """Settings of which fewer runs are finished than before, in words: `jiang2024_bert (finetune): 3 of 5`.
 
     Args:
         before: Columns setting_id and stage of an earlier `run.runs`.
@@ -159,13 +159,13 @@ def read_result(store: Store, run: Mapping[str, Any]) -> dict[str, Any]:
     path = result_path(store, run["run_id"])
     result = read_json(path, PRETRAIN_KEYS if run["stage"] == PRETRAIN else EVALUATE_KEYS)
     if result["run_id"] != run["run_id"]:
-        raise RunFileError(f"{path}: holds run {result['run_id']!r}; expected {run['run_id']!r}. {mend(path)}")
+        raise RunFileError(f"{path}: holds run {result['run_id']!r}; expected {run['run_id']!r}. {remedy(path)}")
     for key, columns in (
         ("genre_ap", {"genre", "average_precision", "positives"}),
         ("epochs", {"epoch", "metric", "value"}),
     ):
         if any(not isinstance(row, dict) or row.keys() != columns for row in result.get(key, [])):
-            raise RunFileError(f"{path}: {key} is not a list of {', '.join(sorted(columns))}. {mend(path)}")
+            raise RunFileError(f"{path}: {key} is not a list of {', '.join(sorted(columns))}. {remedy(path)}")
     return result
 
 
@@ -176,7 +176,9 @@ def read_timing(store: Store, run_id: str) -> dict[str, Any]:
     try:
         started_at = dt.datetime.fromisoformat(timing["started_at"])
     except ValueError as error:
-        raise RunFileError(f"{path}: started_at is {timing['started_at']!r}; expected a time. {mend(path)}") from error
+        raise RunFileError(
+            f"{path}: started_at is {timing['started_at']!r}; expected a time. {remedy(path)}"
+        ) from error
     if started_at.tzinfo is not None:
         started_at = started_at.astimezone(dt.UTC).replace(tzinfo=None)
     columns = ("device", "duration_wall_s", "sessions")
@@ -198,16 +200,16 @@ def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFileError(f"{path}: cannot be read as JSON: {error}. {mend(path)}") from error
+        raise RunFileError(f"{path}: cannot be read as JSON: {error}. {remedy(path)}") from error
     if not isinstance(value, dict):
-        raise RunFileError(f"{path}: holds {type(value).__name__}; expected an object. {mend(path)}")
+        raise RunFileError(f"{path}: holds {type(value).__name__}; expected an object. {remedy(path)}")
     for key, expected in keys.items():
         accepted = (int, float) if expected is float else expected
         if not isinstance(value.get(key), accepted) or isinstance(value.get(key), bool):
-            raise RunFileError(f"{path}: {key} is {value.get(key)!r}; expected {expected.__name__}. {mend(path)}")
+            raise RunFileError(f"{path}: {key} is {value.get(key)!r}; expected {expected.__name__}. {remedy(path)}")
     return value
 
 
-def mend(path: Path) -> str:
+def remedy(path: Path) -> str:
     """What the user can do about a damaged file of a run."""
     return f"Delete the folder {path.parent} and start the job again: this run is then trained anew."

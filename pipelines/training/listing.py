@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipelines.config import Settings
-from pipelines.experiments.schema import EVALUATE, Plan, PrintedTable, Setting
+from pipelines.experiments.schema import FINETUNE, Plan, PrintedTable, Setting
 from pipelines.experiments.status import row_status
 
 TITLES = {"printed": "Printed rows", "pictures": "Printed pictures, besides", "extra": "Rows of ours, besides"}
@@ -62,8 +62,8 @@ def summary(plan: Plan, settings: Sequence[Setting], shared: Collection[str] = (
 
 def totals(plan: Plan, tables: Sequence[PrintedTable]) -> dict[str, dict[str, Any]]:
     """`summary` of the printed rows, and of what comes on top for pictures and for rows of ours."""
-    printed = used_settings(plan, [table for table in tables if not table.is_extra and table.stage == EVALUATE])
-    pictures = used_settings(plan, [table for table in tables if not table.is_extra and table.stage != EVALUATE])
+    printed = used_settings(plan, [table for table in tables if not table.is_extra and table.stage == FINETUNE])
+    pictures = used_settings(plan, [table for table in tables if not table.is_extra and table.stage != FINETUNE])
     extra = used_settings(plan, [table for table in tables if table.is_extra])
     shown = {"printed": printed, "pictures": minus(pictures, printed), "extra": minus(extra, printed + pictures)}
     shared = {name for setting in printed if (name := plan.pretraining_of.get(setting.setting_id))}

@@ -71,7 +71,7 @@ def test_runs_of_the_command_line_belong_to_their_job_and_name_their_settings(
         ("overview/timeline", [LOCATION, "full_repro"]),
         ("assets/raw/configuration?view=overview", ["data_kind", "profile", "store", "version"]),
         ("assets/corpus/steps", ["What each filter of each corpus took and left", "rows_out", "Row count"]),
-        ("assets/evaluate/jiang2024_alnet?view=overview", ["table_6_9", "PyTorch", "status"]),
+        ("assets/finetune/jiang2024_alnet?view=overview", ["table_6_9", "PyTorch", "status"]),
         (f"locations/{LOCATION}/jobs/full_repro/playground", ["profile", "smoke", "music4all_dir", "gpus"]),
     ],
 )

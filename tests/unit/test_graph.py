@@ -46,11 +46,11 @@ def test_full_repro_holds_every_printed_row_and_the_extra_jobs_the_rest() -> Non
     extra = keys - selected["full_repro"]
     assert extra <= set().union(*(selected[name] for name in EXTRAS))
     assert "report/bootstrap" in extra & selected["jiang2024_extra"]
-    assert {"pretrain/jiang2024_mae", "evaluate/jiang2024_mae_artist_disjoint"} <= selected["jiang2024_extra"]
-    assert "evaluate/jiang2024_bert" not in selected["jiang2024_extra"]
+    assert {"pretrain/jiang2024_mae", "finetune/jiang2024_mae_artist_disjoint"} <= selected["jiang2024_extra"]
+    assert "finetune/jiang2024_bert" not in selected["jiang2024_extra"]
     assert all(not extra & selected[name] for name in ("data", *WORKS, "report"))
     assert all({"training/small_runs", "report/results", "catalogue"} <= selected[name] for name in (*WORKS, *EXTRAS))
-    assert "evaluate/jiang2024_alnet" in selected["jiang2024"] - selected["ru2023"]
+    assert "finetune/jiang2024_alnet" in selected["jiang2024"] - selected["ru2023"]
 
 
 if __name__ == "__main__":

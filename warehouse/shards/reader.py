@@ -18,8 +18,8 @@ from warehouse.shards.writer import (
     DATA_JOB,
     DTYPES,
     FIELDS,
-    MEND,
     PREFIX_BYTES,
+    REMEDY,
     SPEC,
     VERSION,
     FeatureSpec,
@@ -113,7 +113,7 @@ class FeatureReader:
         stored = int.from_bytes(mapped[offset - PREFIX_BYTES : offset], "little")
         # An empty array's length is also read from behind the end of the file, where a damaged footer may point to.
         if stored != total * frame_bytes or not PREFIX_BYTES <= offset <= len(mapped) - stored:
-            raise ShardError(f"Shard {shard.path} is damaged at track {track_id!r}. {MEND}")
+            raise ShardError(f"Shard {shard.path} is damaged at track {track_id!r}. {REMEDY}")
         first = offset + start * frame_bytes
         return np.frombuffer(mapped, DTYPES[self.spec.dtype], count * self.spec.width, first).reshape(
             count, self.spec.width
@@ -137,7 +137,7 @@ def open_feature(folder: Path) -> FeatureReader:
         if shard.spec != spec:
             raise ShardError(
                 f"Shard {shard.path} was made with {shard.spec.json}, "
-                f"and {shards[0].path.name} with {spec.json}. {MEND}"
+                f"and {shards[0].path.name} with {spec.json}. {REMEDY}"
             )
     track_ids = [track_id for shard in shards for track_id in shard.track_ids]
     if len(set(track_ids)) < len(track_ids):
@@ -163,7 +163,7 @@ def _open_shard(path: Path) -> _ShardIndex:
             offsets = _offsets(file.metadata, lengths.astype(np.int64) * spec.frame_bytes, signature[1])
         return _ShardIndex(path, signature, spec, rows["track_id"].to_pylist(), lengths, offsets)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, ShardError) as error:
-        raise ShardError(f"Shard {path} is damaged or is no shard: {error}. {MEND}") from error
+        raise ShardError(f"Shard {path} is damaged or is no shard: {error}. {REMEDY}") from error
 
 
 def _stored_spec(schema: pa.Schema) -> FeatureSpec:
@@ -209,14 +209,14 @@ def _mapped(path: Path, signature: tuple[int, int, int]) -> mmap.mmap:
                 raise ShardError(f"Shard {path} was replaced after the feature was opened; open it again.")
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise ShardError(f"Shard {path} cannot be read: {error.strerror}. {MEND}") from error
+        raise ShardError(f"Shard {path} cannot be read: {error.strerror}. {REMEDY}") from error
 
 
 def _refuse_repeated(shards: list[_ShardIndex]) -> None:
     first: dict[str, Path] = {}
     for shard in shards:
         if len(set(shard.track_ids)) < len(shard.track_ids):
-            raise ShardError(f"Shard {shard.path} holds a track twice. {MEND}")
+            raise ShardError(f"Shard {shard.path} holds a track twice. {REMEDY}")
         for track_id in shard.track_ids:
             before = first.setdefault(track_id, shard.path)
             if before != shard.path:

@@ -26,7 +26,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "int32": np.d
 ROW_GROUP = 16
 PREFIX_BYTES = 4  # Parquet stores a binary value as its length (uint32) and its bytes.
 DATA_JOB = "`dagster job execute -j data`"
-MEND = f"Delete it and run {DATA_JOB} again; only this shard is computed anew."
+REMEDY = f"Delete it and run {DATA_JOB} again; only this shard is computed anew."
 FIELDS = [
     pa.field("track_id", pa.string(), nullable=False),
     pa.field("length", pa.int32(), nullable=False),
@@ -177,9 +177,9 @@ def verify_shard(path: Path, sha256: str) -> None:
     try:
         found = file_sha256(path)
     except OSError as error:
-        raise ShardError(f"Shard {path} cannot be read: {error.strerror}. {MEND}") from error
+        raise ShardError(f"Shard {path} cannot be read: {error.strerror}. {REMEDY}") from error
     if found != sha256:
-        raise ShardError(f"Shard {path} has SHA-256 {found}, written was {sha256}: it is damaged. {MEND}")
+        raise ShardError(f"Shard {path} has SHA-256 {found}, written was {sha256}: it is damaged. {REMEDY}")
 
 
 def _encode(batch: list[tuple[str, np.ndarray]], schema: pa.Schema) -> pa.RecordBatch:

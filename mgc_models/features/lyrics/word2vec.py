@@ -45,11 +45,11 @@ def read_word2vec(path: Path, wanted: Collection[str]) -> tuple[int, dict[str, N
                 if word is not None and word not in found:
                     found[word] = _vector(path, word, values)
     except (OSError, EOFError) as error:
-        raise WeightsError(f"{path}: cannot be read to its end ({error}). {_MEND}") from error
+        raise WeightsError(f"{path}: cannot be read to its end ({error}). {_REMEDY}") from error
     return dimensions, found
 
 
-_MEND = "Set MGC_WORD2VEC to a word2vec binary file as downloaded, or unset it to count vectors from the lyrics."
+_REMEDY = "Set MGC_WORD2VEC to a word2vec binary file as downloaded, or unset it to count vectors from the lyrics."
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -62,7 +62,7 @@ def _header(path: Path, file: IO[bytes]) -> tuple[int, int]:
     line = file.readline(100)
     match = _HEADER.fullmatch(line)
     if not match or not int(match[2]):
-        raise WeightsError(f"{path}: expected a first line `<words> <dimensions>`, found {line[:40]!r}. {_MEND}")
+        raise WeightsError(f"{path}: expected a first line `<words> <dimensions>`, found {line[:40]!r}. {_REMEDY}")
     return int(match[1]), int(match[2])
 
 
@@ -75,18 +75,18 @@ def _entries(path: Path, file: IO[bytes], count: int, width: int) -> Iterator[tu
             if not chunk or (space < 0 and len(buffer) - start > _LONGEST_WORD_BYTES):
                 raise WeightsError(
                     f"{path}: expected {count:,} words of {width // 4} values, ends or breaks off in word {number:,}. "
-                    f"It was cut short, or is the text format. {_MEND}"
+                    f"It was cut short, or is the text format. {_REMEDY}"
                 )
             buffer, start = buffer[start:] + chunk, 0
         end = space + 1 + width
         yield buffer[start:space].lstrip(b"\n"), buffer[space + 1 : end]
         start = end
     if (buffer[start:] + file.read(_CHUNK_BYTES)).strip(b"\n"):
-        raise WeightsError(f"{path}: goes on after the {count:,} words of its header. It is another format. {_MEND}")
+        raise WeightsError(f"{path}: goes on after the {count:,} words of its header. It is another format. {_REMEDY}")
 
 
 def _vector(path: Path, word: str, values: bytes) -> NDArray[np.float32]:
     vector: NDArray[np.float32] = np.frombuffer(values, "<f4").astype(np.float32)
     if not np.isfinite(vector).all():
-        raise WeightsError(f"{path}: the vector of {word!r} holds values that are not finite. {_MEND}")
+        raise WeightsError(f"{path}: the vector of {word!r} holds values that are not finite. {_REMEDY}")
     return vector

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mgc_models.config.models import JiangMaeSettings
-from mgc_models.models.jiang_mae.masking import PATCH_VALUES, Part
+from mgc_models.models.jiang_mae.masking import PATCH_VALUES, MaskedModality
 from mgc_models.models.jiang_mae.transformer import PreNormBlock, grid_positions, segment, sine_table
 
 
@@ -38,7 +38,7 @@ class Decoder(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(width, outputs[name]) for name in settings.modalities})
         self.register_buffer("positions", sine_table(width // 2), persistent=False)
 
-    def forward(self, visible: Tensor, parts: Sequence[Part]) -> list[Tensor]:
+    def forward(self, visible: Tensor, parts: Sequence[MaskedModality]) -> list[Tensor]:
         """Decode the masked slots.
 
         Args:
@@ -57,11 +57,11 @@ class Decoder(nn.Module):
         masked = rows.view_as(tokens)[:, visible.shape[1] :]
         return list(self.norm(masked).split([part.masked.shape[1] for part in parts], 1))
 
-    def _marks(self, part: Part, slots: Tensor) -> Tensor:
+    def _marks(self, part: MaskedModality, slots: Tensor) -> Tensor:
         return grid_positions(self.positions, slots, part.columns) + self.modality[part.modality]
 
 
-def _valid(parts: Sequence[Part]) -> Tensor | None:
+def _valid(parts: Sequence[MaskedModality]) -> Tensor | None:
     """Which of the decoder's tokens are no padding, [B, S]; None: all."""
     if all(part.kept_real is None for part in parts):
         return None

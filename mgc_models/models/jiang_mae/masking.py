@@ -13,7 +13,7 @@ from mgc_models.errors import ModelError
 _LAST = 2.0  # above any uniform noise
 
 
-class Part(NamedTuple):
+class MaskedModality(NamedTuple):
     """One modality of a masked batch.
 
     Attributes:
@@ -33,12 +33,12 @@ class Part(NamedTuple):
     masked_real: Tensor | None = None
 
 
-def mask_audio(noise: Tensor, ratio: float, columns: int) -> Part:
+def mask_audio(noise: Tensor, ratio: float, columns: int) -> MaskedModality:
     """Keep the patches of smallest noise `[B, n]`, `int(n * (1 - ratio))` of them, as CAV-MAE."""
-    return Part("audio", columns, *_split(noise, ratio))
+    return MaskedModality("audio", columns, *_split(noise, ratio))
 
 
-def mask_lyrics(noise: Tensor, real: Tensor, ratio: float, among: str) -> Part:
+def mask_lyrics(noise: Tensor, real: Tensor, ratio: float, among: str) -> MaskedModality:
     """Keep `int(L * (1 - ratio))` slots of lyrics, padding among them.
 
     A song keeps at least one real token, the one of smallest noise, if it has any.
@@ -60,7 +60,7 @@ def mask_lyrics(noise: Tensor, real: Tensor, ratio: float, among: str) -> Part:
         # Kept tokens, then padding, then masked tokens: padding always suffices to fill the kept slots.
         order = (real & (rank >= quota)).long() * 2 + (~real).long()
     kept, masked = _split(order, ratio)
-    return Part("lyrics", noise.shape[1], kept, masked, real.gather(1, kept), real.gather(1, masked))
+    return MaskedModality("lyrics", noise.shape[1], kept, masked, real.gather(1, kept), real.gather(1, masked))
 
 
 def _split(order: Tensor, ratio: float) -> tuple[Tensor, Tensor]:

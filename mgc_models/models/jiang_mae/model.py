@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mgc_models.config.models import JiangMaeSettings
 from mgc_models.config.parsing import parse
 from mgc_models.config.sections import PretrainSettings
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_audio, required_text
 from mgc_models.models.jiang_mae.decoder import Decoder
@@ -30,7 +30,7 @@ from mgc_models.models.jiang_mae.losses import (
 )
 from mgc_models.models.jiang_mae.masking import (
     PATCH,
-    Part,
+    MaskedModality,
     mask_audio,
     mask_lyrics,
     patch_columns,
@@ -81,7 +81,7 @@ def initialise(model: nn.Module) -> None:
 class _Seen(NamedTuple):
     """One masked modality: its slots, the encoder's states `[B, K, D]`, and what is to be predicted."""
 
-    part: Part
+    part: MaskedModality
     states: Tensor
     target: Tensor
 
@@ -255,7 +255,7 @@ class JiangMae(nn.Module):
                 losses["lyrics_count"] = one.part.masked_real.sum().float()
         return losses
 
-    def _heads(self, states: Tensor, parts: Sequence[Part]) -> list[Tensor]:
+    def _heads(self, states: Tensor, parts: Sequence[MaskedModality]) -> list[Tensor]:
         if self.decoder is None:
             raise ModelError(
                 "a reconstruction was asked of a model without decoder (n_genres > 0 or decoder_layers = 0)"
@@ -282,7 +282,7 @@ class JiangMae(nn.Module):
         return self.lyrics, tokens, token_mask
 
 
-def build_jiang_mae(model: Mapping[str, Any], sizes: DataSizes) -> JiangMae:
+def build_jiang_mae(model: Mapping[str, Any], sizes: DataShape) -> JiangMae:
     """Build the model from its `[model]` settings: with `sizes.n_genres = 0` for pretraining.
 
     Raises:

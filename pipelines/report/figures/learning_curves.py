@@ -23,7 +23,7 @@ SHOWN = (
     "contrastive_accuracy",
     "validation_f1",
 )
-STAGES = ("pretrain", "evaluate")
+STAGES = ("pretrain", "finetune")
 LOOKS = tuple((colour, style) for style in ("-", "--", ":", "-.") for colour in COLOURS)
 
 

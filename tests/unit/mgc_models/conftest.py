@@ -9,6 +9,6 @@ hypothesis.settings.load_profile("patient")
 @pytest.fixture
 def runtime(tmp_path):
     """How a run is executed here: on the CPU, saving at each epoch."""
-    from tiny_runtime import runtime_in  # loads torch, which not every test needs
+    from tests.unit.mgc_models.tiny_runtime import runtime_in  # loads torch, which not every test needs
 
     return runtime_in(tmp_path)

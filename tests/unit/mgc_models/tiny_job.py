@@ -91,7 +91,7 @@ def make_run(run_id="run0", model=BERT, fold=0, **train):
         "run_id": run_id,
         "work": "jiang2024",
         "setting_id": "jiang2024_test",
-        "stage": "evaluate",
+        "stage": "finetune",
         "profile": "sample",
         "data_kind": "sample",
         "settings": {
@@ -106,8 +106,8 @@ def make_run(run_id="run0", model=BERT, fold=0, **train):
                 "learning_rate": 1e-3,
                 "betas": [0.95, 0.999],
                 "weight_decay": 5e-7,
-                "milestones": [2],
-                "decay": 0.5,
+                "lr_milestones": [2],
+                "lr_gamma": 0.5,
                 **train,
             },
             "loss": {"classification": "bce", "contrastive_weight": 0.05, "temperature": 0.05},
@@ -135,7 +135,7 @@ def make_pretrain_run(run_id="pre0", model=MAE, sources=None, exclude_fold=None,
     settings = {name: raw["settings"][name] for name in ("seed", "label_scope_policy", "model", "audio", "text")}
     settings["pretrain"] = {
         "epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "betas": [0.95, 0.999], "weight_decay": 5e-7,
-        "milestones": [1], "decay": 0.5, **pretrain,
+        "lr_milestones": [1], "lr_gamma": 0.5, **pretrain,
     }  # fmt: skip
     sources = sources or [{"corpus": "m4a", "dataset": "music4all", "tracks": str(TRACKS), "corpus_hash": "tiny"}]
     data = {"sources": sources, "exclude_fold": exclude_fold}
@@ -194,7 +194,7 @@ def train(job):
     return process.exitcode, process.log.read_text()
 
 
-def kept_files(store, run_id="run0"):
+def run_artifacts(store, run_id="run0"):
     """Content of everything that must be equal in equal runs."""
     names = ("spec.json", "result.json", "predictions.parquet", "model.safetensors")
     return {name: (store.run(run_id) / name).read_bytes() for name in names}

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from mgc_models.config.models import ModelSettings
 from mgc_models.config.parsing import parse
 from mgc_models.config.sections import AudioSettings, LossSettings, PretrainSettings
-from mgc_models.data.batches import Normaliser, TrackData
-from mgc_models.data.frames import FrameBank
-from mgc_models.data.lyrics import TokenBank, VectorBank, WordBank
-from mgc_models.data.shape import DataSizes, GenreGraph
+from mgc_models.data.batches import Normalizer, TrackData
+from mgc_models.data.frames import FrameStore
+from mgc_models.data.lyrics import TokenTable, WordTable, WordVectorTable
+from mgc_models.data.shape import DataShape, GenreGraph
 from mgc_models.data.tracks import Tracks
 from mgc_models.models import build_model
 from mgc_models.training.objectives import Task, classification_task, pretraining_task
@@ -127,7 +127,7 @@ def tiny(name: str) -> tuple[nn.Module, Task, TrackData]:
     case = CASES[name]
     random = torch.Generator().manual_seed(11)
     data = _data(case.crop, random)
-    sizes = DataSizes(
+    sizes = DataShape(
         n_genres=0 if case.pretrain is not None else GENRES,
         n_bands=case.crop[1],
         n_frames=case.crop[0],
@@ -189,24 +189,24 @@ def _data(crop: tuple[int, int], random: torch.Generator) -> TrackData:
         tracks,
         labels,
         audio=_bank(torch.randn(TRACKS, frames, bands, generator=random)),
-        normaliser=Normaliser(0.1, 2.0),
-        tokens=TokenBank(
+        normalizer=Normalizer(0.1, 2.0),
+        tokens=TokenTable(
             None, _VOCABULARY, torch.randint(5, _VOCABULARY, (TRACKS, _TOKENS), generator=random), lengths
         ),
-        words=WordBank(None, words, (words > 0).flatten(1).any(1), torch.empty(0)),
-        vectors=VectorBank(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
+        words=WordTable(None, words, (words > 0).flatten(1).any(1), torch.empty(0)),
+        vectors=WordVectorTable(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
         audio_settings=AudioSettings("tiny", frames),
     )
 
 
-def _bank(frames: Tensor) -> FrameBank:
+def _bank(frames: Tensor) -> FrameStore:
     """A feature that lies in memory as a whole."""
 
     def pieces(rows: Tensor, starts: Tensor, count: int, slices: Sequence[slice]) -> Any:
         del starts  # every track is one crop long
         yield from (frames[rows[chosen], :count].double() for chosen in slices)
 
-    return FrameBank(None, torch.full((len(frames),), frames.shape[1]), pieces, resident=True)
+    return FrameStore(None, torch.full((len(frames),), frames.shape[1]), pieces, resident=True)
 
 
 def _read_by(settings: Any, data: TrackData) -> TrackData:

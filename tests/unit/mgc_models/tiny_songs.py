@@ -142,7 +142,7 @@ def song_run(run_id, model, *, audio=None, loss="bce", crops="centre", **changes
         "run_id": run_id,
         "work": "jiang2024",
         "setting_id": f"setting_{run_id}",
-        "stage": "evaluate",
+        "stage": "finetune",
         "profile": "sample",
         "data_kind": "sample",
         "settings": settings,

@@ -13,7 +13,7 @@ from tests.unit.mgc_models.tiny_job import ALNET, BERT, INCEPTION, make_run
 def test_a_run_is_read_with_the_model_it_names(model, kind):
     run = parse_run(make_run(model=model))
     assert isinstance(run.settings.model, kind)
-    assert run.settings.train.milestones == (2,)
+    assert run.settings.train.lr_milestones == (2,)
     assert run.settings.audio.mean == -5.081
 
 
@@ -25,8 +25,8 @@ BAD = [
     ("settings.train.betas", [0.9], "list of 2"),
     ("settings.train.betas", [0.9, 1.0], "below 1"),
     ("settings.train.learning_rate", math.nan, "finite"),
-    ("settings.train.milestones", 2, "list"),
-    ("settings.train.milestones", [2, "4"], "whole number"),
+    ("settings.train.lr_milestones", 2, "list"),
+    ("settings.train.lr_milestones", [2, "4"], "whole number"),
     ("settings.model.name", "resnet", "alnet, bert, "),
     ("settings.model.layers", 0, "at least 1"),
     ("settings.model.width", 1.0, "unknown"),
@@ -37,7 +37,7 @@ BAD = [
     ("data.tracks", "/etc/passwd", "below the store"),
     ("run_id", "../x", "letters"),
     ("weights.bert", 3, "text"),
-    ("stage", "test", "evaluate, pretrain"),
+    ("stage", "test", "finetune, pretrain"),
 ]
 
 
@@ -63,9 +63,13 @@ def test_a_missing_key_is_named():
 
 @pytest.mark.parametrize("model", [INCEPTION, ALNET])
 def test_a_model_with_batch_norm_takes_no_batch_in_parts_and_the_message_says_why(model):
-    with pytest.raises(SpecError, match=r"settings\.train\.accumulate: expected 1 \(.* batch normalisation.*found 2"):
-        parse_run(make_run(model=model, accumulate=2))
-    assert parse_run(make_run(model=BERT, accumulate=2)).settings.train.accumulate == 2
+    with pytest.raises(
+        SpecError, match=r"settings\.train\.gradient_accumulation_steps: expected 1 \(.* batch normalisation.*found 2"
+    ):
+        parse_run(make_run(model=model, gradient_accumulation_steps=2))
+    assert (
+        parse_run(make_run(model=BERT, gradient_accumulation_steps=2)).settings.train.gradient_accumulation_steps == 2
+    )
 
 
 def test_one_run_twice_is_refused():

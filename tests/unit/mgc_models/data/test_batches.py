@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from mgc_models.config.run import AudioSettings, DataSpec
-from mgc_models.data.batches import Normaliser, TrackData
+from mgc_models.data.batches import Normalizer, TrackData
 from mgc_models.data.features import stored_feature
-from mgc_models.data.frames import frame_bank
-from mgc_models.data.lyrics import token_bank
+from mgc_models.data.frames import frame_store
+from mgc_models.data.lyrics import token_table
 from mgc_models.data.tracks import read_tracks, split_rows
 from mgc_models.errors import DataError
 from mgc_models.evaluation.inference import predict_logits
@@ -37,9 +37,9 @@ def reader(store):
 
 def _data(reader, tracks, resident=True, frames=100):
     settings = AudioSettings("fbank_16k", frames, SETTINGS.mean, SETTINGS.std)
-    bank = frame_bank(stored_feature([(reader, tracks.ids)]), CPU, resident)
-    normaliser = Normaliser(SETTINGS.mean, SETTINGS.std)
-    return TrackData(tracks, torch.from_numpy(tracks.labels), bank, normaliser, audio_settings=settings)
+    bank = frame_store(stored_feature([(reader, tracks.ids)]), CPU, resident)
+    normalizer = Normalizer(SETTINGS.mean, SETTINGS.std)
+    return TrackData(tracks, torch.from_numpy(tracks.labels), bank, normalizer, audio_settings=settings)
 
 
 def _fold(fold):
@@ -120,7 +120,7 @@ def test_random_crops_reach_both_ends_and_the_centre_crop_is_central(reader, tra
 
 def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
     reader = open_feature(store.feature("lyric_tokens", "music4all"))
-    bank = token_bank(stored_feature([(reader, tracks.ids)]), 12, CPU)
+    bank = token_table(stored_feature([(reader, tracks.ids)]), 12, CPU)
     ids, mask = bank.batch(torch.arange(26))
     for row, track_id in enumerate(tracks.ids):
         words = reader.read(track_id).reshape(-1).tolist()[:10]
@@ -133,14 +133,14 @@ def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
 def test_tokens_outside_their_vocabulary_are_refused(tmp_path):
     write_tokens(tmp_path, [("a", np.array([9], np.int32))], VOCABULARY[:9])
     with pytest.raises(DataError, match="ids from 0 to 8, found 0 to 9"):
-        token_bank(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
+        token_table(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
 
 
 def test_tokens_beside_another_tokenizer_are_refused(tmp_path):
     write_tokens(tmp_path, [("a", np.array([9], np.int32))])
     save_tokenizer(wordpiece_tokenizer(VOCABULARY[::-1]), tmp_path / "tokenizer.json")
     with pytest.raises(DataError, match="expected the tokenizer of the stored tokens"):
-        token_bank(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
+        token_table(stored_feature([(open_feature(tmp_path), ["a"])]), 8, CPU)
 
 
 def test_a_track_without_its_feature_is_named(reader):

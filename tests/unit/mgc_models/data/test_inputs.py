@@ -11,15 +11,15 @@ import torch
 
 from mgc_models.config.run import DataSpec
 from mgc_models.config.sections import AudioSettings
-from mgc_models.data.batches import Normaliser, TrackData
+from mgc_models.data.batches import Normalizer, TrackData
 from mgc_models.data.features import stored_feature
-from mgc_models.data.frames import frame_bank
-from mgc_models.data.lyrics import vector_bank, word_bank
+from mgc_models.data.frames import frame_store
+from mgc_models.data.lyrics import word_table, word_vector_table
 from mgc_models.data.tracks import genre_graph, read_tracks, split_rows, without_fold
 from mgc_models.errors import DataError
 from mgc_models.features.audio.spectrograms import DEFINITIONS
 from mgc_models.features.config import feature_settings
-from mgc_models.training.objectives import Draws
+from mgc_models.training.objectives import StepRandom
 from tests.unit.mgc_models.tiny_job import TRACKS, make_store, write_vectors, write_words
 from warehouse.shards.reader import open_feature
 from warehouse.shards.writer import FeatureSpec, write_shard
@@ -57,7 +57,7 @@ def labels_of(tracks):
 
 def test_words_are_cut_and_padded_and_a_track_without_lyrics_has_none(store, tracks):
     arrays = write_words(store, with_lyrics(tracks))
-    words = word_bank(stored(store, "lyric_lines", tracks.ids, may_lack=True), 2, 3, CPU)
+    words = word_table(stored(store, "lyric_lines", tracks.ids, may_lack=True), 2, 3, CPU)
     inputs = one_batch(TrackData(tracks, labels_of(tracks), words=words), [5, 3, 1])
     assert inputs["words"].shape == (3, 2, 3)
     assert inputs["words"].dtype == torch.int64
@@ -78,7 +78,7 @@ def test_words_beyond_the_vocabulary_or_beside_another_are_refused(store, tracks
     feature = stored(store, "lyric_lines", tracks.ids, may_lack=True)
     other = replace(feature, spec=replace(feature.spec, settings={"vocabulary_sha256": "0"}))
     with pytest.raises(DataError, match="another vocabulary"):
-        word_bank(other, 2, 3, CPU)
+        word_table(other, 2, 3, CPU)
     with pytest.raises(DataError, match="lyric_lines: expected 26 tracks, 9 are missing, the first is 't00'"):
         stored(store, "lyric_lines", tracks.ids)
 
@@ -86,7 +86,7 @@ def test_words_beyond_the_vocabulary_or_beside_another_are_refused(store, tracks
 @pytest.mark.parametrize("resident", [True, False])
 def test_vectors_of_words_have_layers_a_mask_and_zeros_behind_the_end(store, tracks, resident):
     arrays = write_vectors(store, with_lyrics(tracks))
-    vectors = vector_bank(stored(store, "word_vectors", tracks.ids, may_lack=True), 3, CPU, resident)
+    vectors = word_vector_table(stored(store, "word_vectors", tracks.ids, may_lack=True), 3, CPU, resident)
     rows = list(range(26))
     inputs = one_batch(TrackData(tracks, labels_of(tracks), vectors=vectors), rows)
     assert inputs["word_vectors"].shape == (26, 3, 2, 3)
@@ -99,10 +99,10 @@ def test_vectors_of_words_have_layers_a_mask_and_zeros_behind_the_end(store, tra
 
 
 def test_read_ahead_gives_the_batches_in_order_and_stops_with_its_reader(store, tracks):
-    bank = frame_bank(stored(store, "fbank_16k", tracks.ids), CPU, resident=False)
+    bank = frame_store(stored(store, "fbank_16k", tracks.ids), CPU, resident=False)
     rows, starts = torch.randperm(26), torch.zeros(26, dtype=torch.int64)
     slices = [slice(first, first + 3) for first in range(0, 26, 3)]
-    whole = next(frame_bank(bank.stored, CPU, resident=True).pieces(rows, starts, 30, [slice(None)]))
+    whole = next(frame_store(bank.stored, CPU, resident=True).pieces(rows, starts, 30, [slice(None)]))
     for chosen, piece in zip(slices, bank.pieces(rows, starts, 30, slices), strict=True):
         assert torch.equal(piece, whole[chosen])
     begun = bank.pieces(rows, starts, 30, slices)
@@ -119,7 +119,7 @@ def test_a_short_clip_is_followed_by_what_its_spectrogram_calls_silence(tmp_path
     silent, short = (np.zeros(rate := settings["sample_rate_hz"], np.float32), noise(rate))
     arrays = [DEFINITIONS[settings["definition"]](wave, settings).astype(np.float16) for wave in (silent, short)]
     write_shard(tmp_path / "shard-00000.parquet", spec, zip("ab", arrays, strict=True))
-    bank = frame_bank(stored_feature([(open_feature(tmp_path), ["a", "b"])]), CPU, resident)
+    bank = frame_store(stored_feature([(open_feature(tmp_path), ["a", "b"])]), CPU, resident)
     crop = next(bank.pieces(torch.tensor([1]), torch.tensor([0]), 1500, [slice(None)]))[0]
     heard = 1 + 22_050 // 441 if feature == "spec_500x1500" else len(arrays[1])
     assert heard < 1500
@@ -132,30 +132,30 @@ def noise(length):
 
 
 def test_bands_are_standardised_by_the_training_part_alone(store, tracks):
-    bank = frame_bank(stored(store, "fbank_16k", tracks.ids), CPU)
+    bank = frame_store(stored(store, "fbank_16k", tracks.ids), CPU)
     rows = np.array([1, 4, 7])
     frames = np.concatenate([bank.stored.read(row).astype(np.float64) for row in rows])
     mean, std = bank.statistics(rows)
     np.testing.assert_allclose(mean, frames.mean(axis=0), atol=1e-9)
     np.testing.assert_allclose(std, frames.std(axis=0), rtol=1e-9)
-    normaliser = Normaliser(torch.from_numpy(mean).float(), torch.from_numpy(std).float())
+    normalizer = Normalizer(torch.from_numpy(mean).float(), torch.from_numpy(std).float())
     settings = AudioSettings("fbank_16k", 30, standardise="bands")
-    data = TrackData(tracks, labels_of(tracks), audio=bank, normaliser=normaliser, audio_settings=settings)
+    data = TrackData(tracks, labels_of(tracks), audio=bank, normalizer=normalizer, audio_settings=settings)
     (batch,) = data.batches(torch.tensor([2]), torch.tensor([5]), [slice(None)])
     expected = (bank.stored.read(2, 5, 30).astype(np.float64) - mean) / std
     np.testing.assert_allclose(batch.inputs["audio"][0], expected, atol=1e-5)
 
 
 def test_augmentation_rolls_in_time_and_adds_a_little_noise(store, tracks):
-    bank = frame_bank(stored(store, "fbank_16k", tracks.ids), CPU)
+    bank = frame_store(stored(store, "fbank_16k", tracks.ids), CPU)
 
     def audio(**changes):
         settings = AudioSettings("fbank_16k", 30, 0.0, 1.0, **changes)
         data = TrackData(
-            tracks, labels_of(tracks), audio=bank, normaliser=Normaliser(0.0, 1.0), audio_settings=settings
+            tracks, labels_of(tracks), audio=bank, normalizer=Normalizer(0.0, 1.0), audio_settings=settings
         )
         (batch,) = data.batches(torch.arange(8), torch.zeros(8, dtype=torch.int64), [slice(None)])
-        draws = Draws(torch.Generator().manual_seed(1), 8, slice(0, 8))
+        draws = StepRandom(torch.Generator().manual_seed(1), 8, slice(0, 8))
         return data.augmented(batch, draws.uniform).inputs["audio"]
 
     plain, rolled, noisy = audio(), audio(augment_roll=True), audio(augment_noise=True)
@@ -171,7 +171,9 @@ def test_augmentation_rolls_in_time_and_adds_a_little_noise(store, tracks):
 
 
 def test_what_is_drawn_does_not_depend_on_how_a_batch_is_divided():
-    whole, second = (Draws(torch.Generator().manual_seed(5), 6, own).uniform(3) for own in (slice(0, 6), slice(2, 4)))
+    whole, second = (
+        StepRandom(torch.Generator().manual_seed(5), 6, own).uniform(3) for own in (slice(0, 6), slice(2, 4))
+    )
     assert torch.equal(whole[2:4], second)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
 
@@ -20,7 +20,7 @@ TINY = {
     "fusion_intermediate": 96,
     "dropout": 0.1,
 }
-SIZES = DataSizes(6, n_bands=128, vocab_size=90)
+SIZES = DataShape(6, n_bands=128, vocab_size=90)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_at_the_paper_s_sizes_only_the_map_is_projected() -> None:
     paper = TINY | {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     paper |= {"fusion_width": 768, "fusion_heads": 12, "fusion_intermediate": 3072}
     with torch.device("meta"):
-        model = build_model(paper, DataSizes(50, n_bands=128, vocab_size=30522))
+        model = build_model(paper, DataShape(50, n_bands=128, vocab_size=30522))
     assert list(model.text_projection.parameters()) == []
     assert model.audio_projection.weight.shape == (768, 1536, 1, 1)
 

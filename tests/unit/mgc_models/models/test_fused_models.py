@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
 from mgc_models.models.wong_chemelli import ScalarMix
@@ -20,7 +20,7 @@ WONG: dict[str, Any] = {
     "name": "wong_chemelli", "modalities": ["audio", "lyrics"], "channels": [3, 4], "audio_vector": 5, "hidden": 3,
     "layers": 2, "lyrics_dropout": 0.3, "pooling": "mean", "lyrics_vector": 6, "dense": 7, "dropout": 0.5,
 }  # fmt: skip
-SIZES = DataSizes(n_genres=4, n_bands=20, word_table=torch.randn(11, 5), vector_layers=3, vector_width=5)
+SIZES = DataShape(n_genres=4, n_bands=20, word_table=torch.randn(11, 5), vector_layers=3, vector_width=5)
 
 
 def inputs(model: dict[str, Any]) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def test_the_pretraining_model_has_as_many_parameters_as_the_thesis_says(
 def test_the_thesis_settings_are_complete_and_build_this_model() -> None:
     base = Path("pipelines/experiments/jiang2024/base/mae.toml")
     settings = tomllib.loads(base.read_text())["settings"]
-    for stage in ("pretrain", "evaluate"):
+    for stage in ("pretrain", "finetune"):
         assert parse_settings(settings, stage).model.inputs == ("audio", "tokens")
     own = {name: value for name, value in vars(THESIS).items() if name != "modalities"}
     assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file, and is the default"

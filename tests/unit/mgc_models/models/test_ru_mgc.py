@@ -6,7 +6,7 @@ import itertools
 import pytest
 import torch
 
-from mgc_models.data.shape import DataSizes, GenreGraph
+from mgc_models.data.shape import DataShape, GenreGraph
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
 from mgc_models.models.genre_gcn import stored_graph
@@ -38,11 +38,11 @@ GENRES = 5
 VARIANTS = [{}, {"gcn_output": "label_attention"}, {"text_pooling": "mean"}, {"scma": False}, {"gcem": False}]
 
 
-def sizes(correlation: torch.Tensor | None = None) -> DataSizes:
+def sizes(correlation: torch.Tensor | None = None) -> DataShape:
     torch.manual_seed(3)
     matrix = torch.rand(GENRES, GENRES) if correlation is None else correlation
     graph = GenreGraph(tuple("abcde"), matrix, torch.randn(GENRES, 6))
-    return DataSizes(n_genres=GENRES, n_bands=40, n_frames=72, vocab_size=90, genre_graph=graph)
+    return DataShape(n_genres=GENRES, n_bands=40, n_frames=72, vocab_size=90, genre_graph=graph)
 
 
 def build(**changes) -> torch.nn.Module:
@@ -135,7 +135,7 @@ def test_genres_that_never_occur_in_training_have_finite_logits_that_learn(batch
 
 def test_how_it_starts_says_what_the_nodes_are() -> None:
     nameless = dataclasses.replace(sizes().genre_graph, node_features=None)
-    one_hot = build_model(TINY, DataSizes(GENRES, vocab_size=90, genre_graph=nameless))
+    one_hot = build_model(TINY, DataShape(GENRES, vocab_size=90, genre_graph=nameless))
     assert load_pretrained(build(), {}) == "bert=random node_features=names"
     assert load_pretrained(one_hot, {}) == "bert=random node_features=one_hot"
     assert load_pretrained(build(gcem=False), {}) == "random"
@@ -152,7 +152,7 @@ def test_a_stored_model_is_built_again_from_its_weights_alone(batch, changes) ->
     settings = TINY | {"node_features": "centred_names"} | changes
     stored = build_model(settings, sizes()).eval()
     graph = stored_graph(stored.state_dict(), "abcde")
-    again = build_model(settings, DataSizes(GENRES, vocab_size=90, genre_graph=graph)).eval()
+    again = build_model(settings, DataShape(GENRES, vocab_size=90, genre_graph=graph)).eval()
     again.load_state_dict(stored.state_dict())
     torch.testing.assert_close(again(**batch).logits, stored(**batch).logits, rtol=0, atol=0)
 
@@ -161,7 +161,7 @@ def test_at_the_default_sizes_the_parts_have_their_published_sizes() -> None:
     paper = TINY | {"audio_channels": [64, 128, 256, 512], "audio_blocks": [2, 2, 2, 2], "width": 768, "gcem": False}
     paper |= {"layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072, "fusion_heads": 8, "scma": False}
     with torch.device("meta"):
-        model = build_model(paper, DataSizes(87, vocab_size=30522))
+        model = build_model(paper, DataShape(87, vocab_size=30522))
         image = torch.empty(1, 1, 128, 1292)
         assert model.resnet(image).shape == (1, 512, 4, 41)
     # torchvision's ResNet-18 less its 1000 classes and two of the three input channels.
@@ -178,6 +178,6 @@ def test_what_does_not_fit_is_named(batch) -> None:
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         model(batch["audio"], None, None)
     with pytest.raises(ModelError, match="expected the genres' correlation in the training inputs, found none"):
-        build_model(TINY, DataSizes(GENRES, vocab_size=90))
+        build_model(TINY, DataShape(GENRES, vocab_size=90))
     with pytest.raises(ModelError, match="expected the vocabulary size of a tokenizer"):
-        build_model(TINY, DataSizes(GENRES))
+        build_model(TINY, DataShape(GENRES))

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.models import build_model
 from mgc_models.pretrained.hub import bert_folder
 from mgc_models.pretrained.load import WeightsError, load_checked, load_pretrained, read_state
@@ -19,7 +19,7 @@ BERT = {"name": "bert", "layers": 2, "hidden": 32, "heads": 2, "intermediate": 6
 FUSION = {"fusion_width": 32, "fusion_heads": 2, "fusion_intermediate": 64, "dropout": 0.1}
 ALNET = {**INCEPTION, **BERT, **FUSION, "name": "alnet"}
 VOCAB = 90
-SIZES = DataSizes(5, n_bands=128, vocab_size=VOCAB)
+SIZES = DataShape(5, n_bands=128, vocab_size=VOCAB)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_the_published_files_fit_the_models_of_full_size(tmp_path: Path, *, posi
     full_size(shapes, folder / "pytorch_model.bin")
     size = {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     with torch.device("meta"):
-        model = build_model({**ALNET, **size}, DataSizes(50, n_bands=128, vocab_size=30522))
+        model = build_model({**ALNET, **size}, DataShape(50, n_bands=128, vocab_size=30522))
     init = load_pretrained(model, {"bert": str(folder), "inception_v4": str(features)})
     assert "random" not in init
 
@@ -153,7 +153,7 @@ def test_other_sizes_than_the_published_ones_are_named(timm_file: tuple, bert_ch
         load_pretrained(build_model({**INCEPTION, "width": 0.25}, SIZES), {"inception_v4": str(timm_file[0])})
     with pytest.raises(WeightsError, match=r"layers: settings 3, checkpoint 2.*vocabulary: settings 91, checkpoint 90"):
         load_pretrained(
-            build_model({**BERT, "layers": 3}, DataSizes(5, vocab_size=VOCAB + 1)), {"bert": str(bert_checkpoint[0])}
+            build_model({**BERT, "layers": 3}, DataShape(5, vocab_size=VOCAB + 1)), {"bert": str(bert_checkpoint[0])}
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.mgc_models.tiny_job import ALNET, kept_files, make_run, make_store, run_job, start, train, write_job
+from tests.unit.mgc_models.tiny_job import ALNET, make_run, make_store, run_artifacts, run_job, start, train, write_job
 
 RUN = make_run(model=ALNET, epochs=4, batch_size=2)
 
@@ -17,7 +17,7 @@ def uninterrupted(tmp_path_factory):
     store = make_store(tmp_path_factory.mktemp("whole"))
     status, log = train(write_job(store, [RUN]))
     assert status == 0, log
-    return kept_files(store)
+    return run_artifacts(store)
 
 
 def _wait_for(happened, process, limit_s=120):
@@ -47,7 +47,7 @@ def test_killed_at_many_moments_it_ends_with_the_same_bytes(tmp_path, uninterrup
     status, log = train(job)
     assert status == 0, log
     assert "resumed after" in log
-    assert kept_files(store) == uninterrupted
+    assert run_artifacts(store) == uninterrupted
     left = {path.name for path in store.run("run0").iterdir()}
     assert not [name for name in left if name.endswith(".tmp")]
     assert "resume.pt" not in left
@@ -63,7 +63,7 @@ def test_killed_while_results_are_written_it_ends_with_the_same_bytes(tmp_path, 
     (store.run("run0") / ".model.safetensors.1-abc.tmp").write_bytes(b"half")
     status, log = train(job)
     assert status == 0, log
-    assert kept_files(store) == uninterrupted
+    assert run_artifacts(store) == uninterrupted
     assert not list(store.run("run0").glob(".*.tmp"))
 
 
@@ -74,7 +74,7 @@ def test_two_processes_at_once_train_one_run_once(tmp_path, uninterrupted):
     for process in processes:
         process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
-    assert kept_files(store) == uninterrupted
+    assert run_artifacts(store) == uninterrupted
     assert sum("epoch 4/4" in process.log.read_text() for process in processes) == 1
 
 
@@ -96,7 +96,7 @@ def test_without_its_parent_a_worker_stops_and_can_be_resumed(tmp_path, uninterr
     status, text = train(job)
     assert status == 0, text
     assert "resumed after" in text
-    assert kept_files(store) == uninterrupted
+    assert run_artifacts(store) == uninterrupted
 
 
 def _start_a_worker_and_wait(job, log):
@@ -126,4 +126,4 @@ def test_sigterm_saves_the_state_and_says_so(tmp_path, uninterrupted):
     assert process.exitcode == 1
     assert "SIGTERM was received; start it again to go on" in process.log.read_text()
     assert train(job)[0] == 0
-    assert kept_files(store) == uninterrupted
+    assert run_artifacts(store) == uninterrupted

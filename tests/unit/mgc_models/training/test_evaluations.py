@@ -119,7 +119,12 @@ def test_the_threshold_is_tuned_on_the_validation_part_and_reported_beside_the_f
         lambda labels, logits: seen.append(len(labels)) or best_threshold(labels, logits),
     )
     run = run_of(
-        INCEPTION, split="train_validation_test", evaluate={"tune_threshold": True}, epochs=2, keep="best", stop_after=5
+        INCEPTION,
+        split="train_validation_test",
+        evaluate={"tune_threshold": True},
+        epochs=2,
+        checkpoint="best",
+        early_stopping_patience=5,
     )
     result, predictions = executed(store, run)
     assert seen == [9]

@@ -76,7 +76,7 @@ def scripted(scores):
 
 def test_the_best_epoch_s_weights_are_kept_and_of_equal_ones_the_first(runtime):
     validate, seen = scripted([0.1, 0.4, 0.4, 0.2])
-    state = fit("run", model(), regression(), settings(keep="best"), 3, runtime, validate)
+    state = fit("run", model(), regression(), settings(checkpoint="best"), 3, runtime, validate)
     assert [epoch["validation_f1"] for epoch in state.history] == [0.1, 0.4, 0.4, 0.2]
     assert state.best.epoch == 2
     assert all(torch.equal(tensor, seen[1][name]) for name, tensor in state.model.state_dict().items())
@@ -90,7 +90,7 @@ def test_the_last_weights_are_kept_without_that(runtime):
 
 def test_training_ends_when_nothing_gets_better(runtime):
     validate, _ = scripted([0.1, 0.5, 0.3, 0.5, 0.9])
-    state = fit("run", model(), regression(), settings(epochs=5, stop_after=2), 3, runtime, validate)
+    state = fit("run", model(), regression(), settings(epochs=5, early_stopping_patience=2), 3, runtime, validate)
     assert len(state.history) == 4
 
 
@@ -114,7 +114,12 @@ def test_without_a_validation_part_the_training_loss_decides(runtime):
 
 VARIANTS = {
     "sgd and plateau": {"optimiser": "sgd", "plateau": PlateauSettings(0, 0.5)},
-    "adamw, best weights, early stop": {"optimiser": "adamw", "keep": "best", "stop_after": 2, "epochs": 6},
+    "adamw, best weights, early stop": {
+        "optimiser": "adamw",
+        "checkpoint": "best",
+        "early_stopping_patience": 2,
+        "epochs": 6,
+    },
 }
 
 

@@ -8,10 +8,16 @@ from mgc_models.config.run import TrainSettings
 from mgc_models.data.batches import Batch
 from mgc_models.errors import StoppedError, TrainingError, WeightsError
 from mgc_models.training.loop import fit
-from mgc_models.training.objectives import Outcome, Task
+from mgc_models.training.objectives import LossTerms, Task
 
 SETTINGS = TrainSettings(
-    epochs=3, batch_size=4, learning_rate=0.05, betas=(0.95, 0.999), weight_decay=5e-7, milestones=(1, 2), decay=0.5
+    epochs=3,
+    batch_size=4,
+    learning_rate=0.05,
+    betas=(0.95, 0.999),
+    weight_decay=5e-7,
+    lr_milestones=(1, 2),
+    lr_gamma=0.5,
 )
 
 
@@ -34,7 +40,7 @@ def regression(samples=10, seen=None, poison=None):
         )
         loss = losses.mean(dim=1).sum() * (float("nan") if next(steps) == poison else 1)
         count = torch.tensor(float(len(batch.labels)))
-        return Outcome({"loss": loss, "half": loss.detach() / 2}, {"loss": count, "half": count})
+        return LossTerms({"loss": loss, "half": loss.detach() / 2}, {"loss": count, "half": count})
 
     return Task(samples, batches, forward, {"loss": 1.0, "half": 0.0})
 

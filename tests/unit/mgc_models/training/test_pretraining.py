@@ -12,10 +12,10 @@ from tests.unit.mgc_models.tiny_job import (
     FBANK,
     MAE,
     TRACKS,
-    kept_files,
     make_pretrain_run,
     make_run,
     make_store,
+    run_artifacts,
     write_job,
     write_tokens,
     write_tracks,
@@ -68,7 +68,7 @@ def test_a_pretraining_leaves_weights_that_a_fine_tuning_starts_from(tmp_path, c
         "learning_rate",
     }  # fmt: skip
     assert result_of(store, "fine")["init"] == "pretrained=pre0(random)"
-    assert kept_files(store, "fine")["model.safetensors"] != kept_files(store, "naive")["model.safetensors"]
+    assert run_artifacts(store, "fine")["model.safetensors"] != run_artifacts(store, "naive")["model.safetensors"]
     log = capfd.readouterr().err
     assert "run pre0: epoch 2/2: loss" in log
     assert "samples/s" in log

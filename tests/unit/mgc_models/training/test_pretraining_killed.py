@@ -37,7 +37,9 @@ def whole(tmp_path_factory):
     made = {}
     for size, parts in ((1, 1), (2, 1), (2, 2)):
         store = make_store(tmp_path_factory.mktemp("whole"))
-        log = end(start_any(write_job(store, [run_of(**({"accumulate": parts} if parts > 1 else {}))]), size))
+        log = end(
+            start_any(write_job(store, [run_of(**({"gradient_accumulation_steps": parts} if parts > 1 else {}))]), size)
+        )
         assert "epoch 3/3" in log
         made[size, parts] = finished(store), read_weights(store.run("pre0") / "model.safetensors")[0]
     return made

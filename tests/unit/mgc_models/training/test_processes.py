@@ -80,7 +80,7 @@ def test_the_command_by_two_processes_writes_the_weights_and_statistics_of_one(t
 
 @pytest.mark.parametrize("name", CASES)
 def test_settings_say_whether_the_model_has_batch_norm(name: str) -> None:
-    """What refuses `accumulate` knows the settings alone."""
+    """What refuses `gradient_accumulation_steps` knows the settings alone."""
     norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, SharedBatchNorm)
     model = tiny(name)[0]
     assert any(isinstance(module, norms) for module in model.modules()) == CASES[name].settings.batch_norm

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mgc_models.data.batches import Batch
-from mgc_models.execution.distributed import Group, Share
-from mgc_models.training.objectives import Contrast, Outcome, Task, _pretrain
-from mgc_models.training.step import TEMPERATURE, Learner, learn
+from mgc_models.execution.distributed import BatchShard, Group
+from mgc_models.training.objectives import ContrastiveTerm, LossTerms, Task, _pretrain
+from mgc_models.training.step import TEMPERATURE, StepContext, training_step
 from tests.unit.mgc_models.jiang_mae_tiny import PRETRAIN, batch, tiny_model
 from tests.unit.mgc_models.tiny_runtime import in_processes, runtime_in
 
@@ -31,7 +31,7 @@ def pretraining(direction="both"):
         batches=lambda *_: iter(()),
         forward=lambda call, part: _pretrain(PRETRAIN, names, call, part),
         weights={"audio_loss": 1.0, "lyrics_loss": 20.0},
-        contrast=Contrast(3.0, 0.05, direction),
+        contrast=ContrastiveTerm(3.0, 0.05, direction),
         entry=lambda module: module.pretrain,
         counts_known=False,
     )
@@ -40,9 +40,9 @@ def pretraining(direction="both"):
 
 def gradients(model, task, samples, parts=1, group=None):
     runtime = runtime_in(NOWHERE, group)
-    learner = Learner(model, task.entry(model), task, parts, runtime)
+    context = StepContext(model, task.entry(model), task, parts, runtime)
     share = runtime.group.share(SIZE)
-    losses = learn(learner, samples.part(share.computed), share, SIZE)
+    losses = training_step(context, samples.part(share.computed), share, SIZE)
     found = {}
     for name, parameter in model.named_parameters():
         grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -70,8 +70,8 @@ def test_parts_without_the_others_embeddings_would_give_another_contrastive_loss
     model, task, samples = pretraining()
     whole = gradients(model, task, samples)[0]["contrastive_loss"]
     half = samples.part(slice(0, 2))
-    learner = Learner(model, task.entry(model), task, 1, runtime_in(NOWHERE))
-    assert learn(learner, half, Share(0, 2), 2)["contrastive_loss"].item() < 0.8 * whole
+    context = StepContext(model, task.entry(model), task, 1, runtime_in(NOWHERE))
+    assert training_step(context, half, BatchShard(0, 2), 2)["contrastive_loss"].item() < 0.8 * whole
 
 
 def test_dropout_drops_the_same_in_both_passes():
@@ -81,11 +81,11 @@ def test_dropout_drops_the_same_in_both_passes():
     def forward(call, part):
         vector = call(part.inputs["x"])
         seen.append(vector.detach().clone())
-        return Outcome({}, {}, vector, vector * 2 + 1)
+        return LossTerms({}, {}, vector, vector * 2 + 1)
 
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(5, 6), torch.nn.Dropout(0.5))
-    task = Task(SIZE, lambda *_: iter(()), forward, {}, Contrast(1.0, 0.1, "lyrics"))
+    task = Task(SIZE, lambda *_: iter(()), forward, {}, ContrastiveTerm(1.0, 0.1, "lyrics"))
     samples = Batch({"x": torch.randn(SIZE, 5)}, torch.zeros(SIZE, 1))
     before = torch.get_rng_state()
     gradients(model, task, samples, parts=2)

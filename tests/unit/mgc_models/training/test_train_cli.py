@@ -8,7 +8,7 @@ import pytest
 
 from mgc_models import train as cli
 from mgc_models.artifacts.weights import read_weights
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.evaluation.metrics import score
 from mgc_models.models import build_model
 from tests.unit.mgc_models.tiny_job import (
@@ -17,9 +17,9 @@ from tests.unit.mgc_models.tiny_job import (
     GENRES,
     INCEPTION,
     REPOSITORY,
-    kept_files,
     make_run,
     make_store,
+    run_artifacts,
     write_job,
 )
 from warehouse.shards.writer import write_shard
@@ -64,7 +64,7 @@ def _check_results(store, run):
     epochs = run["settings"]["train"]["epochs"]
     assert {entry["epoch"] for entry in result["epochs"]} == set(range(1, epochs + 1))
     weights, preprocessing = read_weights(folder / "model.safetensors")
-    model = build_model(preprocessing["model"], DataSizes(len(preprocessing["genres"]), n_bands=128, vocab_size=40))
+    model = build_model(preprocessing["model"], DataShape(len(preprocessing["genres"]), n_bands=128, vocab_size=40))
     model.load_state_dict(weights)
     assert sum(parameter.numel() for parameter in model.parameters()) == result["parameters"]
     assert ("audio" in preprocessing, "text" in preprocessing) == (
@@ -83,7 +83,7 @@ def test_a_result_depends_neither_on_the_runs_before_it_nor_on_where_features_li
     assert run_here(write_job(one, [make_run("first", fold=2), make_run("second", INCEPTION, epochs=1), run])) == 0
     monkeypatch.setattr("mgc_models.data.frames._free_bytes", lambda _device: 0)
     assert run_here(write_job(other, [run])) == 0
-    assert kept_files(one) == kept_files(other)
+    assert run_artifacts(one) == run_artifacts(other)
 
 
 def test_folds_and_seeds_differ(tmp_path):
@@ -91,7 +91,7 @@ def test_folds_and_seeds_differ(tmp_path):
     runs = [make_run("one"), make_run("two"), make_run("seed"), make_run("fold", fold=1)]
     runs[2]["settings"]["seed"] = 1
     assert run_here(write_job(store, runs)) == 0
-    weights = {run["run_id"]: kept_files(store, run["run_id"])["model.safetensors"] for run in runs}
+    weights = {run["run_id"]: run_artifacts(store, run["run_id"])["model.safetensors"] for run in runs}
     assert weights["one"] == weights["two"]
     assert len({weights["one"], weights["seed"], weights["fold"]}) == 3
 

@@ -13,7 +13,7 @@ import pytest
 
 from mgc_models.execution.run_log import watch_for_stop
 from mgc_models.training.worker_pool import work_side_by_side
-from tests.unit.mgc_models.tiny_job import INCEPTION, kept_files, make_run, make_store, train, write_job
+from tests.unit.mgc_models.tiny_job import INCEPTION, make_run, make_store, run_artifacts, train, write_job
 
 LOG = logging.getLogger("test")
 
@@ -26,15 +26,15 @@ def test_runs_side_by_side_come_to_the_same_bytes_and_a_failure_keeps_to_itself(
     assert "runs not finished: 1 of 3: bad" in log
     assert train(write_job(alone, runs[1:]))[0] == 0
     for run in runs[1:]:
-        assert kept_files(together, run["run_id"]) == kept_files(alone, run["run_id"])
+        assert run_artifacts(together, run["run_id"]) == run_artifacts(alone, run["run_id"])
         assert json.loads((together.run(run["run_id"]) / "timing.json").read_text())["sessions"] == 1
 
 
-def crew(tmp_path: Path, pretrained: dict[str, str | None], attempt, stop=lambda: None) -> tuple[set[str], list[str]]:
+def pool(tmp_path: Path, pretrained: dict[str, str | None], attempt, stop=lambda: None) -> tuple[set[str], list[str]]:
     """Attempt fake runs; gives what is left, and the order in which they began."""
     runs = [SimpleNamespace(run_id=name, pretrained=before) for name, before in pretrained.items()]
 
-    def hire(_stop):
+    def prepare(_stop):
         def work(number: int) -> bool:
             with (tmp_path / "begun").open("a") as file:
                 file.write(f"{runs[number].run_id}\n")
@@ -42,14 +42,14 @@ def crew(tmp_path: Path, pretrained: dict[str, str | None], attempt, stop=lambda
 
         return work
 
-    left = work_side_by_side(runs, range(len(runs)), 2, hire, LOG, stop)
+    left = work_side_by_side(runs, range(len(runs)), 2, prepare, LOG, stop)
     begun = tmp_path / "begun"
     return set(left), begun.read_text().split() if begun.exists() else []
 
 
 def test_a_run_waits_for_its_pretraining_and_falls_with_it(tmp_path: Path) -> None:
     runs = {"a1": "a", "b1": "b", "a": None, "b": None, "a2": "a", "c1": "elsewhere"}
-    left, begun = crew(tmp_path, runs, lambda name: name != "b")
+    left, begun = pool(tmp_path, runs, lambda name: name != "b")
     assert left == {"b", "b1"}
     assert "b1" not in begun
     assert begun.index("a") < min(begun.index("a1"), begun.index("a2"))
@@ -64,7 +64,7 @@ def test_a_killed_process_costs_its_run_and_a_stop_costs_the_rest(tmp_path: Path
         return True
 
     stop = (lambda: "asked") if how == "stopped" else lambda: None
-    left, _ = crew(tmp_path, dict.fromkeys("abcd"), attempt, stop)
+    left, _ = pool(tmp_path, dict.fromkeys("abcd"), attempt, stop)
     assert left == ({"a"} if how == "killed" else set("abcd"))
 
 
@@ -84,7 +84,7 @@ def test_a_stop_reaches_a_process_that_is_only_just_starting(tmp_path: Path, mon
         time.sleep(1.5)
         return watch_for_stop()
 
-    def hire(stop):
+    def prepare(stop):
         def work(_number: int) -> bool:
             deadline = time.monotonic() + 10
             while stop() is None and time.monotonic() < deadline:
@@ -97,5 +97,5 @@ def test_a_stop_reaches_a_process_that_is_only_just_starting(tmp_path: Path, mon
     monkeypatch.setattr("mgc_models.training.worker_pool.watch_for_stop", slow)
     asked = iter([None])
     runs = [SimpleNamespace(run_id="a", pretrained=None)]
-    assert set(work_side_by_side(runs, [0], 1, hire, LOG, lambda: next(asked, "asked"))) == {"a"}
+    assert set(work_side_by_side(runs, [0], 1, prepare, LOG, lambda: next(asked, "asked"))) == {"a"}
     assert (tmp_path / "reason").read_text() == "SIGTERM was received"

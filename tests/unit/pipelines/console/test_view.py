@@ -85,8 +85,8 @@ RUNS = [
     {"run_id": f"{stage}{fold}", "stage": stage, "work": "jiang2024", "setting_id": "jiang2024_bert", "data": data}
     for stage, fold, data in (
         ("pretrain", 0, {}),
-        ("evaluate", 0, {"split": "folds"}),
-        ("evaluate", 1, {"split": "folds"}),
+        ("finetune", 0, {"split": "folds"}),
+        ("finetune", 1, {"split": "folds"}),
     )
 ]
 

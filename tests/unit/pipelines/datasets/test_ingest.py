@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.datasets import ingest
-from pipelines.datasets.cards import DATASETS, load_about
+from pipelines.datasets.cards import DATASETS, load_card
 from pipelines.datasets.ingest import DETAILS, build_tracks, tracks_outputs
 from pipelines.lyrics import fma, genius
 from pipelines.tables import not_there, read_frame, write_empty
@@ -113,6 +113,6 @@ def test_what_is_not_there_has_a_reason_and_empty_tables(tmp_path: Path) -> None
 
 def test_every_dataset_says_what_it_expects_its_licence_and_citation() -> None:
     for dataset in DATASETS:
-        about = load_about(dataset)
+        about = load_card(dataset)
         assert all((about.name, about.licence, about.citation, about.url.startswith("http"), about.layout))
         assert set(about.variables) <= set(DATASET_VARIABLES.values())

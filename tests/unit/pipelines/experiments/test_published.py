@@ -204,7 +204,7 @@ def test_a_table_in_two_files_is_refused(experiments: Path) -> None:
 
 
 def test_two_settings_with_one_id_are_refused(experiments: Path) -> None:
-    text = '\n[[row]]\nid = "audio"\nlabel = "B"\nbase = "mae"\nset = { "train.decay" = 0.1 }\nprinted = '
+    text = '\n[[row]]\nid = "audio"\nlabel = "B"\nbase = "mae"\nset = { "train.lr_gamma" = 0.1 }\nprinted = '
     text += "{ accuracy = [], f1 = [], map = [] }\n"
     edit(experiments / "jiang2024" / "table_6_9.toml", lambda before: before + text)
     with pytest.raises(PlanError, match="jiang2024_mae_audio"):
@@ -231,11 +231,13 @@ def test_a_base_without_folds_or_with_a_stray_key_is_refused(experiments: Path) 
 
 
 def test_adding_a_row_needs_no_python(experiments: Path) -> None:
-    text = '\n[[row]]\nid = "long"\nlabel = "BERT (L), 512"\nbase = "bert"\nset = { "train.decay" = 0.25 }\nprinted = '
+    text = (
+        '\n[[row]]\nid = "long"\nlabel = "BERT (L), 512"\nbase = "bert"\nset = { "train.lr_gamma" = 0.25 }\nprinted = '
+    )
     text += "{ accuracy = [], f1 = [], map = [] }\n"
     edit(experiments / "jiang2024" / "table_6_9.toml", lambda before: before + text)
     plan = load_plan("sample", experiments)
-    assert plan.settings["jiang2024_bert_long"].settings["train"]["decay"] == 0.25
+    assert plan.settings["jiang2024_bert_long"].settings["train"]["lr_gamma"] == 0.25
 
 
 def test_every_profile_has_the_same_rows_and_settings() -> None:

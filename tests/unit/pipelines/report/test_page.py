@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.assets import analyses, report
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.training import evaluate_key, scores_table
+from pipelines.assets.training import finetune_key, scores_table
 from pipelines.experiments import TrainingData, load_plan, runs_for
 from pipelines.training.planned import PlannedRuns
 from warehouse.store import Store
@@ -115,7 +115,7 @@ def test_a_mean_over_genres_says_of_how_many_and_other_metrics_do_not(store: Sto
 def test_finished_runs_are_counted_for_this_job_and_for_each_other(store: Store, planned: PlannedRuns) -> None:
     """A job that holds BERT alone: its five runs, all there, and of the others one that is not."""
     shutil.rmtree(store.run(planned.runs["jiang2024_alnet"][0]["run_id"]))
-    bert = dg.asset(key=evaluate_key("jiang2024_bert"))(lambda: None)
+    bert = dg.asset(key=finetune_key("jiang2024_bert"))(lambda: None)
     own = dg.materialize(
         [bert, *report.results_assets([])], resources={"mgc": MgcResource(store=str(store.root))}, raise_on_error=False
     )
@@ -252,7 +252,7 @@ def test_finished_runs_are_not_replaced_by_fewer(store: Store, planned: PlannedR
     failed = materialize(store)
     assert not failed.success
     (failure,) = [event for event in failed.all_events if event.is_step_failure]
-    assert "jiang2024_bert (evaluate): 3 of 5" in str(failure.event_specific_data)
+    assert "jiang2024_bert (finetune): 3 of 5" in str(failure.event_specific_data)
     assert all(read_table(store, name).equals(table) for name, table in before.items())
     shutil.rmtree(store.table("run.runs"))  # as the message says, to let them go
     assert materialize(store).success

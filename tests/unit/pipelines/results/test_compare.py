@@ -124,7 +124,7 @@ def run_frames(scores: dict[str, dict[str, list[float | None]]]) -> tuple[pl.Dat
                     "run_id": run_id,
                     "work": "jiang2024",
                     "setting_id": setting_id,
-                    "stage": "evaluate",
+                    "stage": "finetune",
                     "corpus": "m4a",
                     "scheme": "random5",
                     "fold": fold,

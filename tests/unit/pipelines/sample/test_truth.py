@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mgc_models.data.shape import DataSizes
+from mgc_models.data.shape import DataShape
 from mgc_models.evaluation.metrics import score
 from mgc_models.features.audio.fbank import fbank
 from mgc_models.features.lyrics.tokens import build_wordpiece, encode, special_ids, wordpiece_tokenizer
@@ -46,7 +46,7 @@ def tensors():
 def trained_and_tested(tensors, modalities, names):
     inputs, labels, vocabulary = tensors
     torch.manual_seed(0)
-    sizes = DataSizes(n_genres=labels.shape[1], n_bands=128, vocab_size=vocabulary)
+    sizes = DataShape(n_genres=labels.shape[1], n_bands=128, vocab_size=vocabulary)
     model = build_model({**MODEL, "modalities": modalities}, sizes)
     optimiser = torch.optim.Adam(model.parameters(), 5e-3, (0.95, 0.999))
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [STEPS * 2 // 3], 0.3)
