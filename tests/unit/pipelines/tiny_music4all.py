@@ -13,7 +13,7 @@ SPANISH = "La noche se va con el viento y yo sigo esperando que vuelvas a mi cas
 TRACKS: Mapping[str, tuple[str, str, str, float]] = {
     "aaa1": ("rock,pop", "en", ENGLISH, 1.5),
     "aaa2": ("rock", "en", ENGLISH, 1.2),
-    "aaa3": ("rock,jazz", "en", ENGLISH, 1.1),
+    "aaa3": ("jazz,rock", "en", ENGLISH, 1.1),
     "bbb1": ("pop", "en", ENGLISH, 1.3),
     "bbb2": ("pop", "es", SPANISH, 1.0),
     "bbb3": ("jazz", "INTRUMENTAL", "", 1.0),

@@ -174,3 +174,17 @@ def test_every_test_track_is_predicted_from_its_crops(reader, tracks, crops, fra
         firsts = [max(0, length - frames) // 2] if crops == "centre" else range(0, max(length - frames, 0) + 1, frames)
         means = [((whole[first : first + frames] + 5) / 4).mean() for first in firsts]
         assert logit == pytest.approx(np.mean(means), rel=1e-4)
+
+
+def test_a_model_is_tested_without_dropout_whatever_it_did_before(reader, tracks, runtime):
+    class Dropping(type(_mean_model())):
+        def __init__(self):
+            super().__init__()
+            self.dropout = torch.nn.Dropout(0.5)
+
+        def forward(self, audio):
+            return super().forward(self.dropout(audio))
+
+    data, rows = _data(reader, tracks), np.arange(4)
+    found = predict_logits(Dropping().train(), data, rows, "centre", 4, runtime, "run0")
+    np.testing.assert_array_equal(found, predict_logits(_mean_model(), data, rows, "centre", 4, runtime, "run0"))

@@ -182,6 +182,7 @@ def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
     assert table.schema.metadata[b"genres"] == b'["rock", "pop", "\'; DROP TABLE", "jazz"]'
     rows = {row["track_id"]: row for row in table.to_pylist()}
     assert rows["aaa1"]["labels"] == [0, 1]
+    assert rows["aaa3"]["labels"] == [3, 0]  # jazz is the rarest genre, and the track's first
     assert rows["ccc2"]["labels"] == []
     assert not rows["ccc2"]["kept_by_drop_samples"]
     assert sorted({row["fold"] for row in rows.values()}) == [0, 1, 2, 3, 4]

@@ -84,12 +84,22 @@ def test_labels_are_spread_more_evenly_than_by_chance() -> None:
         assert max(sizes.values()) <= 1.05 * min(sizes.values())
 
 
-def test_the_paper_s_rule_by_hand() -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_the_paper_s_rule_by_hand(seed: int) -> None:
     # Label 1 is rarer, so its two examples go first, to one part each; the rest evens out label 0.
-    counts = np.array([[1, 1], [1, 0], [1, 1], [1, 0]])
-    part = stratify(counts, np.ones(4, dtype=np.int64), (0.5, 0.5), 0)
+    counts = np.array([[1, 1], [1, 0], [1, 1], [1, 0], [1, 0], [1, 0]])
+    part = stratify(counts, np.ones(6, dtype=np.int64), (0.5, 0.5), seed)
     assert part[0] != part[2]
-    assert part[1] != part[3]
+    assert Counter(part.tolist()) == {0: 3, 1: 3}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_example_goes_where_its_label_is_lacking_not_where_there_is_most_room(seed: int) -> None:
+    # The first example stands for five tracks. Its part has no room left and still gets its half of label 1.
+    counts = np.array([[1, 0], [1, 0], [0, 1], [0, 1]])
+    part = stratify(counts, np.array([5, 1, 1, 1]), (0.5, 0.5), seed)
+    assert part[0] != part[1]
+    assert part[2] != part[3]
 
 
 @given(st.integers(3, 500))
@@ -153,6 +163,8 @@ def test_k_folds_have_one_row_per_test_fold_and_artist_disjoint_ones_share_no_ar
     assert rows.filter(pl.col("scheme") == "artists5")["artists_shared"].to_list() == [0] * 5
     assert min(rows.filter(pl.col("scheme") == "random5")["artists_shared"]) > 10
     assert rows["split_fold"].to_list() == [*range(5)] * 2
+    sides = rows.filter(pl.col("scheme") == "random5").select("side_a", "side_b", "tracks_a", "tracks_b")
+    assert set(sides.iter_rows()) == {("train", "test", 160, 40)}
 
 
 @pytest.mark.parametrize("genres", [[], [[], []]])

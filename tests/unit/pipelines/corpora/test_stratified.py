@@ -3,6 +3,7 @@
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import KFold
 
 from pipelines.corpora.splits import folds_status, random_folds
 
@@ -16,6 +17,17 @@ def test_every_track_is_tested_once_and_folds_are_of_equal_size(ids: set[str]) -
     assert sizes.sum() == len(ids)
     assert sizes.max() - sizes.min() <= 1
     assert folds.equals(random_folds("c", "random5", sorted(ids, reverse=True), 5, 0))
+
+
+def test_folds_are_those_of_scikit_learn_for_the_stated_seed() -> None:
+    ids = [f"t{number:02}" for number in range(17)]
+    folds = random_folds("c", "s", ids, 5, 3)
+    expected = {
+        ids[place]: fold
+        for fold, (_, test) in enumerate(KFold(5, shuffle=True, random_state=3).split(ids))
+        for place in test
+    }
+    assert dict(folds.select("track_id", "fold").iter_rows()) == expected
 
 
 def test_another_seed_gives_another_split() -> None:

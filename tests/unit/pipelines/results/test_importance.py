@@ -74,6 +74,22 @@ def test_intervals_hold_the_score_and_are_the_same_every_time(plan: Plan, tmp_pa
         bootstrap.bootstrap(store, plan, found, resamples=2)
 
 
+def test_an_interval_holds_95_percent_of_the_draws() -> None:
+    found = bootstrap.interval([0.5, *(number / 1000 for number in range(1001))])
+    assert found == {"value": 0.5, "low": 0.025, "high": 0.975}
+
+
+def test_tracks_without_a_genre_are_not_drawn(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    labels, _ = write_predictions(store, "r", 0)
+    path = store.run("r") / "predictions.parquet"
+    empty = pl.DataFrame({"track_id": ["u"], "scores": [[9.0] * 4], "labels": [[]]})
+    pl.concat([pl.read_parquet(path), empty], how="vertical_relaxed").write_parquet(path)
+    found, logits = bootstrap.predictions(store, "r")
+    assert found.tolist() == labels.tolist()
+    assert len(logits) == len(labels)
+
+
 def test_seeds_on_one_split_see_the_same_draws() -> None:
     first, again, other = (np.concatenate(list(bootstrap.draws(7, fold, 3))) for fold in (0, 0, 1))
     assert (first == again).all()
