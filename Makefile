@@ -30,7 +30,7 @@ repro: $(STAMP) ## build everything on the configured data (none configured: the
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore $(BIN)/dagster job execute -j $(JOB)
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 ui: $(STAMP) ## the Dagster web UI on http://127.0.0.1:3000 (another: make ui PORT=3001); Ctrl-C ends it
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore $(BIN)/dagster dev $(if $(PORT),--port $(PORT))

@@ -13,6 +13,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an un
 SAMPLE_TRACKS = 48  # few, and still every kind of dirt
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the tests (`make test`), those of a file go to one, as do all that share the one job."""
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+        file = item.path.relative_to(config.rootpath).as_posix()
+        item.add_marker(pytest.mark.xdist_group("pipeline" if file.startswith("tests/pipeline/") else file))
+
+
 @pytest.fixture(autouse=True)
 def no_user_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The user's own MGC_* and DAGSTER_* variables must not reach a test."""
