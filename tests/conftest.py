@@ -14,7 +14,7 @@ SAMPLE_TRACKS = 48  # few, and still every kind of dirt
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several workers share the tests (`make test`), those of a file go to one, as do all that share the one job."""
+    """Where several workers share the tests (`make test`), those of a file, and all that share one job, go to one."""
     for item in items if config.pluginmanager.hasplugin("xdist") else ():
         file = item.path.relative_to(config.rootpath).as_posix()
         item.add_marker(pytest.mark.xdist_group("pipeline" if file.startswith("tests/pipeline/") else file))
