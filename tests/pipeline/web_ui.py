@@ -87,13 +87,10 @@ def serving(place: Checkout, command: Sequence[str | Path], port: int) -> Iterat
     """Start `command` in the repository root; ready when it lists `full_repro`."""
     environment = {**place.environment, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     log = place.store.root.with_name("web_ui.log")
-    # Where tests run in the background it is ignored, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
         )
-    signal.signal(signal.SIGINT, before)
     web_ui = WebUI(f"http://127.0.0.1:{port}", process)
     try:
         wait_until(lambda: _answers(web_ui), f"{command} does not serve; see {log}")
