@@ -11,7 +11,7 @@ import pytest
 import mgc_models  # noqa: F401 - lets torchaudio and transformers be imported beside a CPU build of torch
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an unset one costs 46 s of retries
-# A shell ignores Ctrl-C for what it starts in the background; Dagster then ignores SIGTERM too, and every child of a test
+# A shell ignores Ctrl-C for what it starts in the background; Dagster then ignores SIGTERM too, and children of a test
 # would inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 SAMPLE_TRACKS = 48  # few, and still every kind of dirt
