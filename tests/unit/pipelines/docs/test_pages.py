@@ -23,7 +23,7 @@ from pipelines.features.config import spectrogram_names
 from warehouse.contract import load_contract
 from warehouse.variables import VARIABLES
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
 TEXT = "\n".join(TEXTS.values())
 COMMANDS = sorted(set(re.findall(r"python -m ((?:pipelines|mgc_models|warehouse)[\w.]*(?: [a-z]+(?![\w.]))?)", TEXT)))
