@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from pipelines.config import Settings
 from pipelines.corpora.config import corpus_names, load_corpora
-from pipelines.experiments import IMPLEMENTED, Plan, Setting
+from pipelines.experiments import IMPLEMENTED, Plan, Pretraining, Setting
 from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities, settings_identity
 from pipelines.experiments.schema import FINETUNE, PRETRAIN
 from pipelines.incremental import Step, content_hash
@@ -89,31 +89,21 @@ def out_of_date(store: Store, plan: Plan, settings: Settings) -> str:
 
 def planned_inputs(store: Store, plan: Plan, settings: Settings) -> str:
     """What `run.planned` is made from: the profile, a hash of experiments and configuration, and one of the tables."""
-    sources = {name for setting in plan.settings.values() for name in IMPLEMENTED.get(setting.model, ())}
+    trained = [setting for setting in plan.settings.values() if setting.model in IMPLEMENTED]
+    asked: list[Setting | Pretraining] = [*plan.pretrainings.values(), *trained]
+    sources = sorted({name for setting in trained for name in IMPLEMENTED[setting.model]})
     experiments = [
-        settings.data_kind,
-        sorted(settings.datasets),
-        identities({name: settings.weights.get(name) for name in sorted(sources)}),
-        [TRAINING_VERSION, FORMAT_VERSION],
-        [_identity(setting) for setting in plan.settings.values()],
-        [
-            [one.name, one.scheme, one.folds, _parsed(canonical_json(one.settings))]
-            for one in plan.pretrainings.values()
-        ],
+        [settings.data_kind, sorted(settings.datasets), TRAINING_VERSION, FORMAT_VERSION],
+        identities({name: settings.weights.get(name) for name in sources}),
+        [[repr(one), _with_defaults(canonical_json(one.settings))] for one in asked],
     ]
     tables = [[repr(corpus) for corpus in load_corpora()], [_table_hash(store, name) for name in READ]]
     return f"{plan.profile} {content_hash(experiments)} {STEP.inputs(tables)}"
 
 
-def _identity(setting: Setting) -> list[Any]:
-    names = [setting.setting_id, setting.work, setting.model, setting.stage, setting.init, setting.datasets]
-    raw = canonical_json(setting.settings)
-    return [*names, setting.data, raw, _parsed(raw) if setting.model in IMPLEMENTED else None]
-
-
 @cache
-def _parsed(settings: str) -> dict[str, Any]:
-    """Settings with their defaults; every reader of one process asks for the same."""
+def _with_defaults(settings: str) -> dict[str, Any]:
+    """Settings as training reads them; every reader of one process asks for the same."""
     return settings_identity(json.loads(settings))
 
 
@@ -135,18 +125,10 @@ def _rows(store: Store, plan: Plan, planned: PlannedRuns, settings: Settings) ->
             yield _run_row(store, order, run)
     for setting_id, reason in planned.reasons.items():
         setting = plan.settings[setting_id]
-        yield {
-            "setting_id": setting_id,
-            "stage": setting.stage,
-            "run_order": 0,
-            "work": setting.work,
-            "profile": plan.profile,
-            "data_kind": settings.data_kind,
-            "corpus": setting.data["corpus"],
-            "scheme": setting.data["scheme"],
-            "inputs": [],
-            "reason": reason,
-        }
+        named = {"setting_id": setting_id, "stage": setting.stage, "run_order": 0, "work": setting.work}
+        made_for = {"profile": plan.profile, "data_kind": settings.data_kind}
+        data = {name: setting.data[name] for name in ("corpus", "scheme")}
+        yield {**named, **made_for, **data, "inputs": [], "reason": reason}
 
 
 def _run_row(store: Store, order: int, run: Run) -> dict[str, Any]:
