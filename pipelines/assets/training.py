@@ -1,4 +1,4 @@
-"""Group training: one asset per pretraining and per setting of the plan whose model exists, in child processes."""
+"""Groups plan and training: the planned runs, and one asset per pretraining and per setting that trains its runs."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence

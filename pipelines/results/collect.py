@@ -65,7 +65,7 @@ def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
 
     Args:
         store: Where they lie.
-        runs: RUN mappings of the current plan (`pipelines.plan.runs_for`).
+        runs: RUN mappings of the current plan (`pipelines.training.planned`).
 
     Raises:
         RunFileError: for a result or timing file that is damaged or belongs to another run.
