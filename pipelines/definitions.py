@@ -17,7 +17,7 @@ from pipelines.assets.inpainting import inpainting_asset
 from pipelines.assets.report import results_assets
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import GROUP as TRAINING_GROUP
-from pipelines.assets.training import SMALL_RUNS, WORK, training_assets
+from pipelines.assets.training import PLANNED_GROUP, SMALL_RUNS, WORK, inputs_asset, training_assets
 from pipelines.config import PROFILES
 from pipelines.experiments import load_plan
 from pipelines.experiments.schema import EXTRA
@@ -27,7 +27,7 @@ from pipelines.training.launch import WholeLineReader
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features")
+DATA_GROUPS = ("raw", "tracks", "corpora", "genres", "features", PLANNED_GROUP)
 REPORT_GROUPS = ("results", "report")
 WORKS = tuple(load_works())
 EXTRAS = tuple(f"{work}{EXTRA}" for work in WORKS)
@@ -58,7 +58,7 @@ def build_jobs(mgc: MgcResource) -> list[UnresolvedAssetJobDefinition]:
         mgc: The values in force. They are prefilled in the launchpad, and tag a run until it starts with its own.
     """
     config = {**RUN_CONFIG, "resources": {"mgc": {"config": mgc.values()}}}
-    report = dg.AssetSelection.groups(*REPORT_GROUPS)
+    report = dg.AssetSelection.groups(PLANNED_GROUP, *REPORT_GROUPS)
     selections = {
         "full_repro": dg.AssetSelection.all() - extra_selection(),
         "data": dg.AssetSelection.groups(*DATA_GROUPS),
@@ -107,7 +107,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
     data_keys = [key for asset in data for key in asset.keys]
     keys = [asset.key for asset in training]
     beside = [inpainting_asset(plan, set(keys)), genre_embeddings_asset()]
-    return [*data, *training, *beside, *results_assets(keys, data_keys)]
+    return [*data, inputs_asset(), *training, *beside, *results_assets(keys, data_keys)]
 
 
 def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:

@@ -32,6 +32,7 @@ from pipelines.report.figures import files as figures_files
 from pipelines.results import bootstrap
 from pipelines.results.published import published
 from pipelines.sample.planting import generator_version
+from pipelines.training.planned_table import STEP
 from warehouse.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -145,6 +146,9 @@ PARTS: Mapping[str, Part] = {
         "core.lyrics, word vectors, MGC_ELMO_DIR or MGC_BERT",
         principal_vectors.STEP,
         lambda: repr(features_config.principal_vectors()),
+    ),
+    "planned runs": Part(
+        "pipelines.training.planned_table.VERSION", "core.*, corpora, genres, features, settings, weights", STEP
     ),
     **{f"runs of {work}": _runs(work) for work in WORKS},
     "inpainting": Part(

@@ -7,9 +7,9 @@ import sys
 from pipelines.config import PROFILES, SettingsError, from_environment
 from pipelines.experiments.resolve import load_plan
 from pipelines.experiments.schema import PlanError
-from pipelines.results.collect import is_finished
 from pipelines.training.listing import as_text, plan_rows, totals, used_settings
-from pipelines.training.planned import planned_runs
+from pipelines.training.planned import PlannedRuns, is_finished
+from pipelines.training.planned_table import PlannedError, read_planned
 from warehouse.contract import ContractError
 from warehouse.store import Store
 
@@ -19,8 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.plan",
         description="List every printed table: its rows, the setting behind each row (equal settings are trained "
-        "once), how many of its runs are finished, and a rough cost at paper size. Reads pipelines/experiments and the "
-        "store.",
+        "once), how many of its runs are finished, and a rough cost at paper size. Reads pipelines/experiments and "
+        "the store, and writes nothing.",
         epilog="Examples: python -m pipelines.plan --work jiang2024 | python -m pipelines.plan --profile paper --json. "
         "The configuration (MGC_STORE, MGC_PROFILE, MGC_MUSIC4ALL_DIR, …) decides what counts as finished.",
     )
@@ -48,7 +48,11 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
     if not tables:
         raise PlanError(f"Unknown work {work!r}; there are {', '.join(sorted({t.work for t in plan.tables}))}.")
     store = Store(configured.store)
-    planned = planned_runs(store, plan, configured)
+    try:
+        planned = read_planned(store, plan, configured)
+    except PlannedError as error:
+        print(f"note: {error} Until then nothing counts as finished.", file=sys.stderr)
+        planned = PlannedRuns({}, {}, {})
     behind = planned.behind(plan)
     finished = {name: sum(is_finished(store, run["run_id"]) for run in runs) for name, runs in behind.items()}
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)

@@ -18,7 +18,7 @@ from pipelines.assets.tables import (
     table_result,
     write_if_changed,
 )
-from pipelines.assets.training import WORK, current_plan
+from pipelines.assets.training import WORK, open_planned
 from pipelines.experiments import Plan
 from pipelines.incremental import is_current
 from pipelines.report.figures.bars import printed_beside_ours
@@ -27,7 +27,8 @@ from pipelines.report.figures.importance import importance_chart
 from pipelines.results import bootstrap, importance
 from pipelines.results.collect import RunFileError
 from pipelines.results.finished import FinishedRuns, finished_runs
-from pipelines.training.planned import PlannedRuns, planned_runs
+from pipelines.training.planned import PlannedRuns
+from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.store import Store
 from warehouse.tables import table_hash, write_table
 
@@ -55,13 +56,12 @@ def finished_of(store: Store, plan: Plan, planned: PlannedRuns) -> dict[str, Fin
 
 def importance_table() -> dg.AssetsDefinition:
     """`report.modality_importance`."""
-    upstream = [table_key(name) for name in (*FINISHED_FROM, "genre.coarse")]
+    upstream = [table_key(name) for name in (PLANNED, *FINISHED_FROM, "genre.coarse")]
 
     @table_assets((importance.NAME,), group="report", deps=upstream, name="modality_importance")
     def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store, settings = mgc.open_store(), mgc.settings()
-        plan = current_plan(settings.profile)
-        found = finished_of(store, plan, planned_runs(store, plan, settings))
+        store, plan, planned = open_planned(mgc)
+        found = finished_of(store, plan, planned)
         frame = importance.modality_importance(
             plan, found, frame_of(store, "run.genre_ap"), frame_of(store, "genre.coarse")
         )
@@ -97,12 +97,12 @@ def importance_figure() -> dg.AssetsDefinition:
 
 def bootstrap_table() -> dg.AssetsDefinition:
     """`report.bootstrap`; takes minutes at full size, and so belongs to the job of our own rows."""
+    upstream = [table_key(name) for name in (PLANNED, *FINISHED_FROM)]
 
-    @table_assets((bootstrap.NAME,), group="report", deps=[table_key(name) for name in FINISHED_FROM], name="bootstrap")
+    @table_assets((bootstrap.NAME,), group="report", deps=upstream, name="bootstrap")
     def write(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store, settings = mgc.open_store(), mgc.settings()
-        plan = current_plan(settings.profile)
-        found = finished_of(store, plan, planned_runs(store, plan, settings))
+        store, plan, planned = open_planned(mgc)
+        found = finished_of(store, plan, planned)
         drawn_from = bootstrap.drawn_from(store, plan, found)
         inputs = bootstrap.STEP.inputs(table_hash(store, "run.runs"), drawn_from)
         current = is_current(store, {bootstrap.NAME: "all"}, inputs)

@@ -25,7 +25,7 @@ from pipelines.report.screen import last_screen
 from warehouse.render import console_on
 from warehouse.store import Store
 
-GROUPS = ("raw", "tracks", "corpora", "genres", "features", "training", "results", "report")
+GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report")
 # Dagster says of every step behind a failed one, at level ERROR, that it is not executed; here they are counted.
 BEHIND = "Dependencies for step "
 ENDS = {

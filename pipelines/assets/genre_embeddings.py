@@ -8,14 +8,14 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.tables import figure_result, table_and_figure, table_result, write_if_changed
-from pipelines.assets.training import WORK, current_plan, finetune_key
-from pipelines.experiments import Plan
+from pipelines.assets.tables import figure_result, table_and_figure, table_key, table_result, write_if_changed
+from pipelines.assets.training import WORK, finetune_key, open_planned
 from pipelines.incremental import make_file
 from pipelines.report.figures.embeddings import STEP, embedding_chart
 from pipelines.tables import typed_frame
-from pipelines.training.launch import WEIGHTS, is_finished, start
-from pipelines.training.planned import NotTrainable, runs_of
+from pipelines.training.launch import WEIGHTS, start
+from pipelines.training.planned import PlannedRuns, is_finished
+from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.store import Store, file_sha256
 from warehouse.tables import table_hash
 
@@ -35,14 +35,14 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
         TABLE,
         FIGURE_KEY,
         "Genres of Ru 2023's model before and after the graph convolution, on a plane.",
-        deps=[finetune_key(SETTING)],
+        deps=[table_key(PLANNED), finetune_key(SETTING)],
         tags={WORK: JOB},
     )
     def write(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> Iterator[dg.MaterializeResult]:
-        store = mgc.open_store()
-        folder = trained_folder(store, mgc, current_plan(mgc.settings().profile))
+        store, _, planned = open_planned(mgc)
+        folder = trained_folder(store, planned)
         rows = embedded(context, pipes, store, folder).to_dicts() if folder else []
         frame = typed_frame(TABLE, [{"setting_id": SETTING} | row for row in rows])
         changed = write_if_changed(store, {TABLE: frame})
@@ -54,12 +54,10 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
     return write
 
 
-def trained_folder(store: Store, mgc: MgcResource, plan: Plan) -> Path | None:
+def trained_folder(store: Store, planned: PlannedRuns) -> Path | None:
     """Folder of the first run of the model, if it is finished."""
-    runs = runs_of(store, mgc.settings(), plan, plan.settings[SETTING])
-    if isinstance(runs, NotTrainable) or not is_finished(store, runs[0]["run_id"]):
-        return None
-    return store.run(runs[0]["run_id"])
+    run = next(iter(planned.runs.get(SETTING, [])), None)
+    return store.run(run["run_id"]) if run and is_finished(store, run["run_id"]) else None
 
 
 def embedded(

@@ -9,15 +9,16 @@ import numpy as np
 import polars as pl
 
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.tables import figure_result, table_and_figure, table_result, write_if_changed
-from pipelines.assets.training import pretrain_key
-from pipelines.experiments import Plan, Setting
+from pipelines.assets.tables import figure_result, table_and_figure, table_key, table_result, write_if_changed
+from pipelines.assets.training import open_planned, pretrain_key
+from pipelines.experiments import Plan
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.incremental import make_file
 from pipelines.report.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
 from pipelines.tables import typed_frame
-from pipelines.training.launch import TINY_PROFILES, WEIGHTS, is_finished, start, worker_command
-from pipelines.training.planned import NotTrainable, Run, pretraining_runs_of
+from pipelines.training.launch import TINY_PROFILES, WEIGHTS, start, worker_command
+from pipelines.training.planned import Run, is_finished
+from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.store import Store, file_sha256, replacing
 
 INPAINTING = "report.inpainting"
@@ -40,23 +41,22 @@ def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
 
 def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefinition:
     """`report.inpainting` and its pictures; without rows where no model that can is there."""
-    settings_ids = inpainted_settings(plan)
-    needed = [pretrain_key(name) for name in settings_ids if pretrain_key(name) in pretrained]
+    needed = [pretrain_key(name) for name in inpainted_settings(plan) if pretrain_key(name) in pretrained]
 
     @table_and_figure(
         INPAINTING,
         FIGURE_KEY,
         "Spectrograms, the same with patches hidden, and filled in, at each masking ratio (Jiang 2024, Table 6.10).",
-        deps=needed,
+        deps=[table_key(PLANNED), *needed],
     )
     def inpaint(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> Iterator[dg.MaterializeResult]:
-        store = mgc.open_store()
+        store, plan, planned = open_planned(mgc)
         frames = []
-        for setting_id, ratios in settings_ids.items():
-            run = finished_run(store, mgc, plan, plan.settings[setting_id])
-            if run is not None:
+        for setting_id, ratios in inpainted_settings(plan).items():
+            run = next(iter(planned.pretrain.get(plan.pretraining_of[setting_id], [])), None)
+            if run is not None and is_finished(store, run["run_id"]):
                 frame = inpainted(context, pipes, store, run, ratios)
                 frames.append(frame.with_columns(setting_id=pl.lit(setting_id), run_id=pl.lit(run["run_id"])))
         found = pl.concat(frames) if frames else pl.DataFrame(schema={"mask_ratio": pl.Float64})
@@ -68,15 +68,6 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
         yield figure_result(store, path, inputs, lambda: inpainting_chart(pictures(found), path), FIGURE_KEY)
 
     return inpaint
-
-
-def finished_run(store: Store, mgc: MgcResource, plan: Plan, setting: Setting) -> Run | None:
-    """The pretraining behind a setting, if it is finished."""
-    pretraining = plan.pretraining(setting)
-    runs = pretraining_runs_of(store, mgc.settings(), plan, pretraining) if pretraining else []
-    if isinstance(runs, NotTrainable) or not runs or not is_finished(store, runs[0]["run_id"]):
-        return None
-    return runs[0]
 
 
 def inpainted(

@@ -9,7 +9,7 @@ import polars as pl
 from pipelines.assets.analyses import ANALYSES, FINISHED_FROM, analyses_assets, finished_of
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import OWNERS, frame_of, picture, table_assets, table_key, table_result, write_if_changed
-from pipelines.assets.training import current_plan, selected_runs
+from pipelines.assets.training import current_plan, open_planned, selected_runs
 from pipelines.experiments import Plan
 from pipelines.incremental import make_file
 from pipelines.report.build import CATALOGUE, write_report
@@ -19,7 +19,8 @@ from pipelines.results.collect import RunFileError, fewer_runs, gather_runs
 from pipelines.results.compare import results
 from pipelines.results.published import published
 from pipelines.tables import read_columns
-from pipelines.training.planned import finished_counts, planned_runs
+from pipelines.training.planned import finished_counts
+from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
 from warehouse.printed import with_spread
@@ -57,11 +58,9 @@ def results_assets(
 def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """`run.*`: what the finished runs of the current plan left in their folders."""
 
-    @table_assets(RUN_TABLES, group="results", deps=training_keys, name="run_tables")
+    @table_assets(RUN_TABLES, group="results", deps=[table_key(PLANNED), *training_keys], name="run_tables")
     def gather(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store = mgc.open_store()
-        plan = current_plan(mgc.settings().profile)
-        planned = planned_runs(store, plan, mgc.settings())
+        store, plan, planned = open_planned(mgc)
         try:
             tables = gather_runs(store, planned.all_runs())
         except RunFileError as error:
@@ -123,15 +122,12 @@ def published_table() -> dg.AssetsDefinition:
 
 def result_tables() -> dg.AssetsDefinition:
     """`report.results` and `report.significance`."""
-    upstream = [table_key(name) for name in (*FINISHED_FROM, "report.published")]
+    upstream = [table_key(name) for name in (PLANNED, *FINISHED_FROM, "report.published")]
 
     @table_assets(RESULT_TABLES, group="report", deps=upstream, name="results")
     def write_results(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store, settings = mgc.open_store(), mgc.settings()
-        plan = current_plan(settings.profile)
-        planned = planned_runs(store, plan, settings)
-        found = finished_of(store, plan, planned)
-        frames = results(plan, settings, found, planned.reasons)
+        store, plan, planned = open_planned(mgc)
+        frames = results(plan, mgc.settings(), finished_of(store, plan, planned), planned.reasons)
         changed = write_if_changed(store, dict(zip(RESULT_TABLES, frames, strict=True)))
         rows = frames[0].unique(["work", "table_id", "row_id"])
         context.log.info("%d rows, %d of them done", rows.height, rows.filter(status="done").height)
@@ -187,7 +183,7 @@ def catalogue(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=CATALOGUE_KEY,
-        deps=[*data_keys, *map(table_key, (*RUN_TABLES, *RESULT_TABLES, "report.published")), *ANALYSES],
+        deps=[*data_keys, *map(table_key, (PLANNED, *RUN_TABLES, *RESULT_TABLES, "report.published")), *ANALYSES],
         group_name="report",
         kinds={"duckdb"},
         owners=OWNERS,

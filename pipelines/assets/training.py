@@ -1,25 +1,32 @@
-"""Group training: one asset per pretraining and per setting of the plan whose model exists, in child processes."""
+"""Groups plan and training: the planned runs, and one asset per pretraining and per setting that trains its runs."""
 
 import json
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from statistics import mean, stdev
 from typing import Any
 
 import dagster as dg
 
+from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.tables import table_key
+from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
 from pipelines.experiments import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
 from pipelines.results.finished import scores_of
-from pipelines.training.launch import TINY_PROFILES, is_finished, launch
-from pipelines.training.planned import NotTrainable, PlannedRuns, Run, planned_runs, pretraining_runs_of, runs_of
+from pipelines.training.inputs import FOLDER
+from pipelines.training.launch import TINY_PROFILES, launch
+from pipelines.training.planned import PlannedRuns, Run, is_finished
+from pipelines.training.planned_table import NAME as PLANNED
+from pipelines.training.planned_table import READ, PlannedError, read_planned, write_planned
+from warehouse.contract import ContractError
 from warehouse.store import Store
 
-UPSTREAM = ("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "feature.index")
+INPUTS = dg.AssetKey(["training", "inputs"])
+PLANNED_RUNS = (INPUTS, table_key(PLANNED))
 SMALL_RUNS = dg.AssetKey(["training", "small_runs"])
 WORK = "mgc/work"
 GROUP = "training"
+PLANNED_GROUP = "plan"
 trained_asset = partial(dg.asset, group_name=GROUP, kinds={"pytorch"}, owners=["team:models"], pool="gpu")
 
 
@@ -76,10 +83,45 @@ def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.Materializ
     )
 
 
-def not_run_result(context: dg.AssetExecutionContext, name: str, reason: str) -> dg.MaterializeResult:
+def not_run_result(context: dg.AssetExecutionContext, name: str, planned: PlannedRuns) -> dg.MaterializeResult:
     """Materialisation of an asset that cannot be trained with this configuration."""
+    reason = planned.reasons.get(name, "the plan of the configured profile does not hold it")
     context.log.warning("%s: not run: %s", name, reason)
     return dg.MaterializeResult(metadata={"status": f"not run: {reason}"})
+
+
+def inputs_asset() -> dg.AssetsDefinition:
+    """The asset that derives the runs of the plan from the tables and writes the files that they read."""
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                INPUTS,
+                deps=[table_key(name) for name in READ],
+                group_name=PLANNED_GROUP,
+                kinds={"parquet"},
+                owners=OWNERS,
+                description="Labels and folds as training reads them, one file per corpus, split and set of features.",
+            ),
+            table_spec(PLANNED, group=PLANNED_GROUP, deps=[table_key(name) for name in READ]),
+        ],
+        check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(PLANNED), blocking=True)],
+        name="training_inputs",
+    )
+    def write_inputs(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
+        settings, store = mgc.settings(), mgc.open_store()
+        plan = current_plan(settings.profile)
+        with clear_failures():
+            written = write_planned(store, plan, settings)
+        planned = read_planned(store, plan, settings)
+        context.log.info(
+            "%d planned runs; %d settings cannot be trained", len(planned.all_runs()), len(planned.reasons)
+        )
+        files = sum(1 for _ in (store.root / FOLDER).glob("*.parquet"))
+        yield dg.MaterializeResult(asset_key=INPUTS, metadata={"files": files, "unchanged": not written})
+        yield table_result(store, PLANNED, skipped=not written)
+
+    return write_inputs
 
 
 def small_runs_asset() -> dg.AssetsDefinition:
@@ -87,7 +129,7 @@ def small_runs_asset() -> dg.AssetsDefinition:
 
     @trained_asset(
         key=SMALL_RUNS,
-        deps=[table_key(name) for name in UPSTREAM],
+        deps=[*PLANNED_RUNS],
         description="Profiles sample and smoke: trains every run of the job's settings in one child process, side by "
         "side on all cores, because each takes about a second and a process of its own would take three more. The "
         "assets of the settings then find their runs finished. Profile paper: nothing is done here.",
@@ -95,10 +137,10 @@ def small_runs_asset() -> dg.AssetsDefinition:
     def small_runs(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
-        settings, store = mgc.settings(), mgc.open_store()
+        settings = mgc.settings()
         if settings.profile not in TINY_PROFILES:
             return dg.MaterializeResult(metadata={"status": f"not needed for profile {settings.profile}"})
-        planned = planned_runs(store, current_plan(settings.profile), settings)
+        store, _, planned = open_planned(mgc)
         runs = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
         pending = sum(not is_finished(store, run["run_id"]) for run in runs)
         try:
@@ -118,6 +160,7 @@ def small_runs_asset() -> dg.AssetsDefinition:
     return small_runs
 
 
+@cache
 def current_plan(profile: str) -> Plan:
     """The plan of a profile.
 
@@ -127,6 +170,20 @@ def current_plan(profile: str) -> Plan:
     try:
         return load_plan(profile)
     except PlanError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def open_planned(mgc: MgcResource) -> tuple[Store, Plan, PlannedRuns]:
+    """The store, the plan of the configured profile, and its runs as `run.planned` has them.
+
+    Raises:
+        dagster.Failure: with one message when they are missing or of other tables, experiments or settings.
+    """
+    store, settings = mgc.open_store(), mgc.settings()
+    plan = current_plan(settings.profile)
+    try:
+        return store, plan, read_planned(store, plan, settings)
+    except (PlannedError, ContractError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
@@ -145,7 +202,7 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
 
     @trained_asset(
         key=pretrain_key(pretraining.name),
-        deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS],
+        deps=[*PLANNED_RUNS, SMALL_RUNS],
         tags={WORK: plan.job_of(users)},
         description=f"Pretrains on {' and '.join(pretraining.corpora)}{without}. "
         f"For {', '.join(setting.setting_id for setting in users)}.",
@@ -153,12 +210,12 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
     def pretrain(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
-        settings, store = mgc.settings(), mgc.open_store()
-        runs = pretraining_runs_of(store, settings, plan, pretraining)
-        if isinstance(runs, NotTrainable):
-            return not_run_result(context, pretraining.name, runs.reason)
+        store, _, planned = open_planned(mgc)
+        runs = planned.pretrain.get(pretraining.name)
+        if runs is None:
+            return not_run_result(context, pretraining.name, planned)
         name = f"pretrain_{pretraining.name}"
-        return done_result(runs, launch(context, pipes, store, name, runs, settings.gpus))
+        return done_result(runs, launch(context, pipes, store, name, runs, mgc.settings().gpus))
 
     return pretrain
 
@@ -172,7 +229,7 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
 
     @trained_asset(
         key=finetune_key(setting.setting_id),
-        deps=[*(table_key(name) for name in UPSTREAM), SMALL_RUNS, *before],
+        deps=[*PLANNED_RUNS, SMALL_RUNS, *before],
         tags={WORK: plan.job_of([setting])},
         description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
         f"Shown in: {printed_in(plan, setting)}.",
@@ -180,14 +237,13 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     def finetune(
         context: dg.AssetExecutionContext, mgc: MgcResource, pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
-        settings, store = mgc.settings(), mgc.open_store()
-        runs = runs_of(store, settings, plan, setting)
-        if isinstance(runs, NotTrainable):
-            return not_run_result(context, setting.setting_id, runs.reason)
-        needed = pretraining_runs_of(store, settings, plan, pretraining) if pretraining else []
-        needed = [] if isinstance(needed, NotTrainable) else needed
+        store, current, planned = open_planned(mgc)
+        runs = planned.runs.get(setting.setting_id)
+        if runs is None:
+            return not_run_result(context, setting.setting_id, planned)
+        needed = planned.pretrain.get(current.pretraining_of.get(setting.setting_id, ""), [])
         # The pretraining is finished, unless this asset was started without it.
-        trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], settings.gpus)
+        trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], mgc.settings().gpus)
         scores = dg.MetadataValue.md(scores_table(store, [run["run_id"] for run in runs]))
         return done_result(runs, trained, scores=scores)
 

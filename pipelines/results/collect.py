@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.experiments.runs import canonical_json
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.tables import typed_frame
+from pipelines.training.planned import data_columns, is_finished, result_path
 from warehouse.store import Store
 
 PRETRAIN_KEYS = {
@@ -59,22 +60,12 @@ class RunTables:
         }
 
 
-def result_path(store: Store, run_id: str) -> Path:
-    """The file that marks a run as finished."""
-    return store.run(run_id) / "result.json"
-
-
-def is_finished(store: Store, run_id: str) -> bool:
-    """Whether a run is finished."""
-    return result_path(store, run_id).exists()
-
-
 def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
     """Read the finished ones among `runs`; unfinished ones have no row.
 
     Args:
         store: Where they lie.
-        runs: RUN mappings of the current plan (`pipelines.plan.runs_for`).
+        runs: RUN mappings of the current plan (`pipelines.training.planned`).
 
     Raises:
         RunFileError: for a result or timing file that is damaged or belongs to another run.
@@ -134,19 +125,6 @@ def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]
         "seed": run["settings"]["seed"],
         "settings_json": canonical_json(run["settings"]),
         "versions_json": canonical_json(result["versions"]),
-    }
-
-
-def data_columns(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run was trained on; a pretraining names all its corpora, and the fold that it leaves out."""
-    data = run["data"]
-    if run["stage"] != PRETRAIN:
-        return {key: data[key] for key in ("corpus", "scheme", "fold", "corpus_hash")}
-    return {
-        "corpus": " + ".join(source["corpus"] for source in data["sources"]),
-        "scheme": None,
-        "fold": data.get("exclude_fold"),
-        "corpus_hash": " + ".join(source["corpus_hash"] for source in data["sources"]),
     }
 
 

@@ -1,8 +1,8 @@
 """The file that training reads for one corpus and split: labels as numbers, folds, and what belongs to the genres."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpora.config import Corpus
 from pipelines.corpora.splits import folds_status
+from pipelines.experiments import TrainingData
 from pipelines.genres.name_vectors import name_vectors, vectors_identity
 from pipelines.incremental import content_hash
 from warehouse.store import Store, replacing
@@ -34,21 +35,8 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class TrainingInputs:
-    """What training reads.
-
-    Attributes:
-        corpus_hash: Hash of tracks, labels, folds, genres and feature shards; empty if training cannot run.
-        place: Path of the file below the store; empty if training cannot run.
-        tracks: Tracks of the corpus.
-        status: Why training cannot run; empty if it can.
-    """
-
-    corpus_hash: str
-    place: str
-    tracks: int
-    status: str
+class NotTrainableError(Exception):
+    """Why a setting cannot be trained with this configuration and these data."""
 
 
 def write_training_inputs(
@@ -59,8 +47,8 @@ def write_training_inputs(
     features: Sequence[str],
     graph: bool = False,
     bert: str | None = None,
-) -> TrainingInputs:
-    """Write `<store>/training_inputs/<corpus_hash>.parquet`, if it is not there.
+) -> TrainingData:
+    """Write `<store>/training_inputs/<corpus_hash>.parquet`, if it is not there, and say what it holds.
 
     Tracks whose label vector is empty stay in; training decides by its settings what to do with them.
 
@@ -71,18 +59,21 @@ def write_training_inputs(
         features: Features that training reads.
         graph: Whether the model wants the correlation of the genres and the vectors of their names.
         bert: Checkpoint that gives the vectors; None: there are none.
+
+    Raises:
+        NotTrainableError: if the corpus holds too few tracks, or its dataset lacks a feature.
     """
     members = _members(store, corpus)
     if status := _status(corpus, members, scheme):
-        return TrainingInputs("", "", members.height, status)
-    genres = scope_genres(store, corpus) if corpus.has_genres else []
-    rows = _rows(store, corpus, members, genres, scheme)
+        raise NotTrainableError(status)
     shards = _frame(store, "feature.shards").filter(
         pl.col("dataset") == corpus.dataset, pl.col("feature").is_in(features)
     )
     if missing := sorted(set(features) - set(shards["feature"])):
-        status = f"dataset {corpus.dataset} has no feature {', '.join(missing)} (`dagster job execute -j data`)"
-        return TrainingInputs("", "", members.height, status)
+        names = ", ".join(missing)
+        raise NotTrainableError(f"dataset {corpus.dataset} has no feature {names} (`dagster job execute -j data`)")
+    genres = scope_genres(store, corpus) if corpus.has_genres else []
+    rows = _rows(store, corpus, members, genres, scheme)
     checksums = shards.sort("feature", "shard").select("feature", "sha256").rows()
     correlation = _correlation(store, corpus, genres, scheme) if graph else None
     source = vectors_identity(bert) if graph and bert else None
@@ -91,7 +82,8 @@ def write_training_inputs(
     if not (store.root / place).is_file():
         vectors = _name_vectors(tuple(genres), bert) if source else None
         _write(store.root / place, rows, genres, correlation, vectors)
-    return TrainingInputs(corpus_hash, place, members.height, "")
+    labelled = Counter(rows.filter(pl.col("labels").list.len() > 0)["fold"])
+    return TrainingData(corpus.name, corpus.dataset, scheme, corpus_hash, place, dict(labelled))
 
 
 def scope_genres(store: Store, corpus: Corpus) -> list[str]:

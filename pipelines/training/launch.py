@@ -20,6 +20,7 @@ from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
 from pipelines.console.progress import FromRun, followed, tell
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.parallel import available_cores
+from pipelines.training.planned import is_finished
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
@@ -34,11 +35,6 @@ SMALL_RUNS = "small_runs"  # the job of all tiny runs together
 MOST_WORKERS = 8  # each holds the features of its run in memory
 SEEDED = "train_validation_test"  # the split of settings that are repeated by seed
 EXIT_CODE = re.compile(r"code (-?\d+)")
-
-
-def is_finished(store: Store, run_id: str) -> bool:
-    """Whether the run left its results; they are the last thing it writes."""
-    return (store.run(run_id) / "result.json").exists()
 
 
 def are_tiny(runs: Sequence[Mapping[str, Any]]) -> bool:

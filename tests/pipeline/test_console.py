@@ -16,7 +16,7 @@ import pytest
 from tests.pipeline.harness import ROOT, Checkout, checkout
 
 pytestmark = pytest.mark.pipeline
-PHASES = ["raw", "tracks", "corpora", "genres", "features", "training", "results", "report"]
+PHASES = ["raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report"]
 RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}|\b[0-9a-f]{16}\b")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 

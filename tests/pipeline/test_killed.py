@@ -18,7 +18,7 @@ from tests.pipeline.harness import ROOT, Checkout, checkout, contents
 pytestmark = pytest.mark.pipeline
 # Taken before the fixture that hides MGC_* from tests.
 KILLS = int(os.environ.get("MGC_KILLS", "1"))
-MARKS = ["tables/core", "features/fbank_16k", "tables/corpus", "runs", "tables/run"]
+MARKS = ["tables/core", "features/fbank_16k", "tables/corpus", "runs", "tables/run/runs"]
 
 
 def run_and_kill(place: Checkout, after: str, delay_s: float, *, orphans: bool) -> None:

@@ -50,6 +50,7 @@ def test_full_repro_holds_every_printed_row_and_the_extra_jobs_the_rest() -> Non
     assert "finetune/jiang2024_bert" not in selected["jiang2024_extra"]
     assert all(not extra & selected[name] for name in ("data", *WORKS, "report"))
     assert all({"training/small_runs", "report/results", "catalogue"} <= selected[name] for name in (*WORKS, *EXTRAS))
+    assert all({"training/inputs", "run/planned"} <= part for part in selected.values())
     assert "finetune/jiang2024_alnet" in selected["jiang2024"] - selected["ru2023"]
 
 

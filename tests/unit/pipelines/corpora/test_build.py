@@ -17,7 +17,7 @@ from pipelines.genres.build import build_corpus_genres
 from pipelines.lyrics.language import build_languages
 from pipelines.lyrics.music4all import build_lyrics
 from pipelines.tables import read_frame
-from pipelines.training.inputs import write_training_inputs
+from pipelines.training.inputs import NotTrainableError, write_training_inputs
 from tests.unit.pipelines.tiny_music4all import ENGLISH, TRACKS, write_music4all
 from warehouse.store import Store
 from warehouse.tables import write_table
@@ -177,8 +177,8 @@ def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
     build_corpus(store, M4A, "real")
     build_corpus_genres(store, M4A, "real")
     inputs = write_training_inputs(store, M4A, "random5", features=())
-    table = pq.read_table(store.root / inputs.place)
-    assert (inputs.tracks, inputs.status) == (6, "")
+    table = pq.read_table(store.root / inputs.tracks)
+    assert (table.num_rows, sum(inputs.fold_tracks.values())) == (6, 5)
     assert table.schema.metadata[b"genres"] == b'["rock", "pop", "\'; DROP TABLE", "jazz"]'
     rows = {row["track_id"]: row for row in table.to_pylist()}
     assert rows["aaa1"]["labels"] == [0, 1]
@@ -186,16 +186,15 @@ def test_training_inputs_hold_labels_folds_and_names(store: Store) -> None:
     assert rows["ccc2"]["labels"] == []
     assert not rows["ccc2"]["kept_by_drop_samples"]
     assert sorted({row["fold"] for row in rows.values()}) == [0, 1, 2, 3, 4]
-    before = (store.root / inputs.place).read_bytes()
+    before = (store.root / inputs.tracks).read_bytes()
     assert write_training_inputs(store, M4A, "random5", features=()) == inputs
-    assert (store.root / inputs.place).read_bytes() == before
+    assert (store.root / inputs.tracks).read_bytes() == before
 
 
 def test_a_corpus_with_too_few_tracks_says_so(store: Store) -> None:
     write_table(store, "corpus.m4a", read_frame(store, "corpus.m4a"))
-    inputs = write_training_inputs(store, M4A, "random5", features=())
-    assert inputs.place == ""
-    assert inputs.status == "corpus m4a holds 0 labelled tracks, 5 folds need at least 5"
+    with pytest.raises(NotTrainableError, match="corpus m4a holds 0 labelled tracks, 5 folds need at least 5"):
+        write_training_inputs(store, M4A, "random5", features=())
 
 
 def test_every_real_song_is_accounted_for(shared_real: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipelines.assets import analyses, report
+from pipelines.assets import report, training
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import finetune_key, scores_table
 from pipelines.experiments import TrainingData, load_plan, runs_for
@@ -56,8 +56,7 @@ def write_run(store: Store, run: dict[str, Any], level: float) -> None:
 def planned(monkeypatch: pytest.MonkeyPatch) -> PlannedRuns:
     plan = load_plan("sample")
     runs = PlannedRuns({name: runs_for(plan, name, DATA, {}, "sample") for name in SETTINGS}, {}, {})
-    for module in (report, analyses):
-        monkeypatch.setattr(module, "planned_runs", lambda *_: runs)
+    monkeypatch.setattr(training, "read_planned", lambda *_: runs)
     return runs
 
 

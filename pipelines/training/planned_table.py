@@ -1,0 +1,146 @@
+"""`run.planned`: the planned runs as a table, derived anew only when the experiments or the tables have changed."""
+
+import json
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipelines.config import Settings
+from pipelines.corpora.config import corpus_names, load_corpora
+from pipelines.experiments import IMPLEMENTED, Plan, Pretraining, Setting
+from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities, settings_identity
+from pipelines.experiments.schema import FINETUNE, PRETRAIN
+from pipelines.incremental import Step, content_hash
+from pipelines.tables import typed_frame
+from pipelines.training.derive import derived_runs
+from pipelines.training.planned import PlannedRuns, Run, data_columns
+from warehouse.store import FORMAT_VERSION, Store
+from warehouse.tables import read_table, stored_inputs, table_files, table_hash, write_table
+
+NAME = "run.planned"
+VERSION = 1
+STEP = Step("planned runs", VERSION)
+REMEDY = "`dagster job execute -j data` makes them"
+READ = (
+    *(f"corpus.{name}" for name in corpus_names()),
+    *("corpus.folds", "genre.frequency", "genre.correlation", "feature.shards", "core.tracks", "core.lyrics"),
+)
+
+
+class PlannedError(RuntimeError):
+    """`run.planned` cannot be used; the message says why and which job makes it anew."""
+
+
+def write_planned(store: Store, plan: Plan, settings: Settings) -> bool:
+    """Write the training inputs and `run.planned`, unless they are current; returns whether anything was done."""
+    if not out_of_date(store, plan, settings):
+        return False
+    rows = typed_frame(NAME, list(_rows(store, plan, derived_runs(store, plan, settings), settings)))
+    write_table(store, NAME, rows, inputs=planned_inputs(store, plan, settings))
+    return True
+
+
+def read_planned(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
+    """Read `run.planned`.
+
+    Raises:
+        PlannedError: if it is missing, or was not made of this plan, configuration and tables.
+    """
+    if reason := out_of_date(store, plan, settings):
+        raise PlannedError(reason)
+    groups: dict[tuple[str, str], list[Run]] = {}
+    reasons: dict[str, str] = {}
+    for row in read_table(store, NAME).to_pylist():
+        if row["reason"]:
+            reasons[row["setting_id"]] = row["reason"]
+        else:
+            run = json.loads(row["run_json"])
+            run["weights"] = {name: known and settings.weights[name] for name, known in run["weights"].items()}
+            groups.setdefault((row["stage"], row["setting_id"]), []).append(run)
+    trained = [name for name, setting in plan.settings.items() if setting.model in IMPLEMENTED and name not in reasons]
+    return PlannedRuns(
+        {name: groups.get((FINETUNE, name), []) for name in trained},
+        reasons,
+        {name: groups[PRETRAIN, name] for name in plan.pretrainings if (PRETRAIN, name) in groups},
+    )
+
+
+def out_of_date(store: Store, plan: Plan, settings: Settings) -> str:
+    """Why `run.planned` cannot be used, and what to do; empty if it can."""
+    stored, subject = stored_inputs(store, NAME), f"The planned runs of {store.root} ({NAME})"
+    if stored is None:
+        return f"{subject} are missing; {REMEDY}."
+    made_from, wanted = stored.split(), planned_inputs(store, plan, settings).split()
+    if made_from[:1] != wanted[:1]:
+        return (
+            f"{subject} are of another profile than {plan.profile}, and a store holds one profile; "
+            f"in a store of its own (MGC_STORE), {REMEDY}."
+        )
+    if made_from != wanted:
+        what = "corpora, genres or features" if made_from[1:2] == wanted[1:2] else "experiments, datasets or weights"
+        return f"{subject} were made from other {what} than those of now; {REMEDY} anew."
+    files = {place for places in read_table(store, NAME)["inputs"].to_pylist() for place in places}
+    if missing := sorted(place for place in files if not (store.root / place).is_file()):
+        return f"{store.root / missing[0]}, which planned runs ({NAME}) read, is missing; {REMEDY} anew."
+    return ""
+
+
+def planned_inputs(store: Store, plan: Plan, settings: Settings) -> str:
+    """What `run.planned` is made from: the profile, a hash of experiments and configuration, and one of the tables."""
+    trained = [setting for setting in plan.settings.values() if setting.model in IMPLEMENTED]
+    asked: list[Setting | Pretraining] = [*plan.pretrainings.values(), *trained]
+    sources = sorted({name for setting in trained for name in IMPLEMENTED[setting.model]})
+    experiments = [
+        [settings.data_kind, sorted(settings.datasets), TRAINING_VERSION, FORMAT_VERSION],
+        identities({name: settings.weights.get(name) for name in sources}),
+        [[repr(one), _with_defaults(canonical_json(one.settings))] for one in asked],
+    ]
+    tables = [[repr(corpus) for corpus in load_corpora()], [_table_hash(store, name) for name in READ]]
+    return f"{plan.profile} {content_hash(experiments)} {STEP.inputs(tables)}"
+
+
+@cache
+def _with_defaults(settings: str) -> dict[str, Any]:
+    """Settings as training reads them; every reader of one process asks for the same."""
+    return settings_identity(json.loads(settings))
+
+
+def _table_hash(store: Store, name: str) -> str:
+    stats = [(path.name, path.stat()) for path in table_files(store, name)]
+    return _hash_of(store, name, tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats))
+
+
+@lru_cache(maxsize=256)
+def _hash_of(store: Store, name: str, _looks: tuple[tuple[str, int, int], ...]) -> str:
+    """Hash of a table; lyrics are large, and every training step of a job asks whether they are those of before."""
+    return table_hash(store, name)
+
+
+def _rows(store: Store, plan: Plan, planned: PlannedRuns, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Rows of `run.planned`."""
+    for runs in (*planned.pretrain.values(), *planned.runs.values()):
+        for order, run in enumerate(runs):
+            yield _run_row(store, order, run)
+    for setting_id, reason in planned.reasons.items():
+        setting = plan.settings[setting_id]
+        named = {"setting_id": setting_id, "stage": setting.stage, "run_order": 0, "work": setting.work}
+        made_for = {"profile": plan.profile, "data_kind": settings.data_kind}
+        data = {name: setting.data[name] for name in ("corpus", "scheme")}
+        yield {**named, **made_for, **data, "inputs": [], "reason": reason}
+
+
+def _run_row(store: Store, order: int, run: Run) -> dict[str, Any]:
+    inputs = [source["tracks"] for source in run["data"].get("sources", [run["data"]])]
+    columns = data_columns(run)
+    return {
+        **{key: run[key] for key in ("setting_id", "stage", "run_id", "work", "profile", "data_kind")},
+        **{key: columns[key] for key in ("corpus", "scheme", "fold")},
+        "run_order": order,
+        "seed": run["settings"]["seed"],
+        "inputs": inputs,
+        "tracks": sum(pq.read_metadata(store.root / place).num_rows for place in inputs),
+        "pretrained": run.get("pretrained"),
+        "run_json": canonical_json(run | {"weights": identities(run["weights"])}),
+    }
