@@ -193,11 +193,6 @@ class RuMgcSettings:
     gcn_output: Literal["classifier", "label_attention"]
     node_features: Literal["centred_names", "names", "one_hot"]
 
-    @property
-    def wants_genre_graph(self) -> bool:
-        """Whether the model starts from the correlations of the genres."""
-        return self.gcem
-
 
 @dataclass(frozen=True)
 class SantanaSettings:

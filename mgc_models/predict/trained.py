@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -99,7 +99,7 @@ def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
     try:
         weights, raw = read_weights(run.folder / "model.safetensors")
         metadata = read_metadata(raw, run.folder)
-        network = build_model(asdict(metadata.model), _sizes(metadata, weights))
+        network = build_model(metadata.model, _sizes(metadata, weights))
     except (WeightsError, ModelError) as error:
         raise RunError(str(error)) from error
     if not fits(network, weights):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 
 from mgc_models.artifacts.preprocessing import keep_files
 from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
+from mgc_models.config.models import JiangMaeSettings, ModelSettings, RuMgcSettings
 from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, Source, required
 from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
@@ -140,11 +141,11 @@ def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> 
     return CorpusSlice(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
 
 
-def _pretrained_form(run: PretrainRun) -> dict[str, Any]:
+def _pretrained_form(run: PretrainRun) -> ModelSettings:
     """Settings of the model; one that reconstructs nothing has no decoder."""
-    model = asdict(run.settings.model)
-    keeps = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0 or "decoder_layers" not in model
-    return model if keeps else {**model, "decoder_layers": 0}
+    model = run.settings.model
+    reconstructs = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0
+    return replace(model, decoder_layers=0) if isinstance(model, JiangMaeSettings) and not reconstructs else model
 
 
 def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Runtime) -> None:
@@ -194,9 +195,9 @@ def _seed_everything(seed: int, worker: Worker) -> None:
 def _build(run: RunSpec, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
     sizes = data_sizes(data)
-    if getattr(run.settings.model, "wants_genre_graph", False):
+    if isinstance(run.settings.model, RuMgcSettings) and run.settings.model.gcem:
         sizes = replace(sizes, genre_graph=genre_graph(path, data.tracks, run.data.fold))
-    model = build_model(asdict(run.settings.model), sizes)
+    model = build_model(run.settings.model, sizes)
     if run.pretrained is None:
         init = load_pretrained(model, run.weights)
     else:

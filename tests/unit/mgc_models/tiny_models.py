@@ -66,6 +66,11 @@ _PRETRAIN = {
 _ALIGNED = {"contrastive_weight": 0.5, "temperature": 0.07, "learnable_temperature": True}
 
 
+def model_settings(raw: Mapping[str, Any]) -> Any:
+    """Settings of the `[model]` table of a job, read."""
+    return parse(REGISTERED[raw["name"]], raw, "model")
+
+
 @dataclass(frozen=True)
 class Case:
     """One model with what it learns: settings of `[model]`, what differs from them, `[loss]` or `[pretrain]`, crop."""
@@ -77,14 +82,9 @@ class Case:
     crop: tuple[int, int] = (40, 36)
 
     @property
-    def raw(self) -> dict[str, Any]:
-        """The `[model]` settings as they stand in a job."""
-        return {**self.model, **self.changes}
-
-    @property
     def settings(self) -> Any:
-        """The same, read."""
-        return parse(REGISTERED[self.model["name"]], self.raw, "model")
+        """The settings of the model."""
+        return model_settings({**self.model, **self.changes})
 
 
 _SMALLEST, _PATCHES = (75, 75), (64, 32)  # of Inception-v4; whole patches
@@ -138,7 +138,7 @@ def tiny(name: str) -> tuple[nn.Module, Task, TrackData]:
         genre_graph=_genre_graph(random),
     )
     torch.manual_seed(0)
-    model = _without_dropout(build_model(case.raw, sizes)).double()
+    model = _without_dropout(build_model(case.settings, sizes)).double()
     data = _read_by(case.settings, data)
     if case.pretrain is not None:
         return model, pretraining_task(data, PretrainSettings(**_PRETRAIN, **case.pretrain), model), data
