@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
+from mgc_models.config.inputs import INPUTS, InputSettings
 from mgc_models.config.models import AlnetSettings, BertSettings, InceptionV4Settings, ModelSettings
 from mgc_models.config.parsing import Minimum, SpecError, parse
 from mgc_models.config.sections import (
@@ -23,7 +24,6 @@ from mgc_models.config.sections import (
     WordsSettings,
 )
 
-_SECTION_OF_INPUT = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
 _Section = TypeVar("_Section")
 
 
@@ -42,6 +42,21 @@ class Settings:
     train: TrainSettings | None = None
     loss: LossSettings | None = None
     evaluate: EvaluateSettings | None = None
+
+    def input_section(self, name: str) -> InputSettings:
+        """The section that describes an input of the model.
+
+        Raises:
+            SpecError: if it is missing.
+        """
+        key = INPUTS[name].section
+        section: InputSettings = required(getattr(self, key), key)
+        return section
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the stored features that the model reads, sorted."""
+        return tuple(sorted({self.input_section(name).feature for name in self.model.inputs}))
 
 
 def required(section: _Section | None, key: str) -> _Section:
@@ -67,8 +82,7 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
     """
     settings: Settings = parse(Settings, raw, "")
     for name in settings.model.inputs:
-        section = _SECTION_OF_INPUT[name]
-        required(getattr(settings, section), section)
+        settings.input_section(name)
     if settings.audio and settings.audio.standardise == "fixed":
         for key in ("mean", "std"):
             if getattr(settings.audio, key) is None:

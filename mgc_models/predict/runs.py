@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import RESULT, is_finished
+from mgc_models.config.inputs import INPUTS
 from mgc_models.config.run import ModelSettings, RunSpec, SpecError, parse_run
 from mgc_models.errors import RunError
 from mgc_models.predict.preference import preference
@@ -65,19 +66,14 @@ class FinishedRun:
 
 def parts_of(model: ModelSettings) -> frozenset[str]:
     """What a model is trained on: `audio`, `lyrics` or both."""
-    return frozenset(map(part_of_input, model.inputs))
-
-
-def part_of_input(name: str) -> str:
-    """`audio` or `lyrics`: what an input of a model is made of."""
-    return "audio" if name == "audio" else "lyrics"
+    return frozenset(INPUTS[name].modality for name in model.inputs)
 
 
 def _spared(model: ModelSettings) -> tuple[str, ...]:
     """Parts that a model of both can do without: either of jiang_mae, lyrics where something stands for none."""
     if model.name == "jiang_mae":
         return "lyrics", "audio"
-    return ("lyrics",) if {"words", "word_vectors"} & set(model.inputs) else ()
+    return tuple(INPUTS[name].modality for name in model.inputs if INPUTS[name].optional)
 
 
 def in_words(parts: Iterable[str]) -> str:

@@ -18,9 +18,6 @@ from pipelines.training.inputs import TrainingInputs, write_training_inputs
 from warehouse.store import Store
 from warehouse.tables import table_files
 
-# Where the settings name the stored feature behind each input of a model.
-SECTIONS = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
-
 Run = dict[str, Any]
 
 
@@ -34,7 +31,7 @@ class NotTrainable:
 def features_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The stored features that a run with these settings reads."""
     parsed: RunSettings = parse(RunSettings, settings, "")
-    return tuple(sorted({settings[SECTIONS[name]]["feature"] for name in parsed.model.inputs}))
+    return parsed.features
 
 
 def training_data(store: Store, settings: Settings, setting: Setting) -> TrainingData | NotTrainable:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mgc_models.config.inputs import INPUTS
 from mgc_models.config.models import ModelSettings
 from mgc_models.config.parsing import parse
 from mgc_models.config.sections import AudioSettings, LossSettings, PretrainSettings
@@ -194,7 +195,7 @@ def _data(crop: tuple[int, int], random: torch.Generator) -> TrackData:
             None, _VOCABULARY, torch.randint(5, _VOCABULARY, (TRACKS, _TOKENS), generator=random), lengths
         ),
         words=WordTable(None, words, (words > 0).flatten(1).any(1), torch.empty(0)),
-        vectors=WordVectorTable(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
+        word_vectors=WordVectorTable(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
         audio_settings=AudioSettings("tiny", frames),
     )
 
@@ -211,5 +212,4 @@ def _bank(frames: Tensor) -> FrameStore:
 
 def _read_by(settings: Any, data: TrackData) -> TrackData:
     """What the model of some settings takes of the data."""
-    banks = {"audio": "audio", "tokens": "tokens", "words": "words", "word_vectors": "vectors"}
-    return replace(data, **{bank: None for name, bank in banks.items() if name not in settings.inputs})
+    return replace(data, **{name: None for name in INPUTS if name not in settings.inputs})
