@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mgc_models.config.inputs import INPUTS
-from mgc_models.config.run import PretrainRun, RunSpec
+from mgc_models.config.run import FinetuneRun, PretrainRun
 from mgc_models.data.batches import Normalizer, TrackData
 from mgc_models.data.frames import FrameStore
 from mgc_models.data.inputs import Table
@@ -18,7 +18,7 @@ from mgc_models.data.lyrics import TOKENIZER_FILE, TokenTable
 from warehouse.store import Store, replacing
 
 
-def preprocessing(run: RunSpec | PretrainRun, data: TrackData) -> dict[str, Any]:
+def preprocessing(run: FinetuneRun | PretrainRun, data: TrackData) -> dict[str, Any]:
     """The metadata of a run's `model.safetensors`: model, genres, and per input its feature and settings."""
     settings = run.settings
     content: dict[str, Any] = {"genres": list(data.tracks.genres), "model": asdict(settings.model)}
@@ -43,7 +43,7 @@ def _fitted(table: Table, normalizer: Normalizer | None) -> dict[str, Any]:
     return said
 
 
-def keep_files(run: RunSpec, store: Store) -> None:
+def keep_files(run: FinetuneRun, store: Store) -> None:
     """Put the tokenizer and the vocabulary of the lyrics features of a run into its folder.
 
     They are hard links where the file system has them, so they take no room; a feature that is made anew gets new files

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mgc_models.artifacts.run_folder import RESULT, is_finished
 from mgc_models.config.inputs import INPUTS
-from mgc_models.config.run import ModelSettings, RunSpec, SpecError, parse_run
+from mgc_models.config.run import FinetuneRun, ModelSettings, SpecError, parse_run
 from mgc_models.errors import RunError
 from mgc_models.predict.preference import preference
 from warehouse.store import Store
@@ -30,7 +30,7 @@ class FinishedRun:
     """
 
     folder: Path
-    spec: RunSpec
+    spec: FinetuneRun
     accuracy: float | None
 
     @property
@@ -95,7 +95,7 @@ def read_run(folder: Path) -> FinishedRun:
         scores = json.loads((folder / RESULT).read_text(encoding="utf-8")).get("scores", {})
     except (OSError, ValueError, SpecError) as error:
         raise RunError(f"run {folder.name}: made with other settings than this code knows ({error})") from error
-    if not isinstance(spec, RunSpec):
+    if not isinstance(spec, FinetuneRun):
         raise RunError(f"run {folder.name}: a pretraining, which knows no genres. Use a run that started from it.")
     return FinishedRun(folder, spec, scores.get("accuracy"))
 

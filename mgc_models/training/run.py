@@ -15,7 +15,7 @@ from torch import nn
 from mgc_models.artifacts.preprocessing import keep_files
 from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
 from mgc_models.config.models import JiangMaeSettings, ModelSettings, RuMgcSettings
-from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, Source, required
+from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, Source, required
 from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
 from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
@@ -68,7 +68,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
+def execute_run(run: FinetuneRun | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
     """Train one run, and evaluate it, unless its result is there; resume it if it was begun.
 
     Only one process, or group of processes, works on a run: a second waits, and then finds the result.
@@ -93,7 +93,7 @@ def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Work
         _work(run, folder, worker)
 
 
-def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
+def _work(run: FinetuneRun | PretrainRun, folder: Path, worker: Worker) -> None:
     events = EventLog(folder / "events.jsonl", writes=worker.group.first)
     runtime = Runtime(
         device=worker.device,
@@ -148,7 +148,7 @@ def _pretrained_form(run: PretrainRun) -> ModelSettings:
     return replace(model, decoder_layers=0) if isinstance(model, JiangMaeSettings) and not reconstructs else model
 
 
-def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Runtime) -> None:
+def _train_and_evaluate(run: FinetuneRun, folder: Path, worker: Worker, runtime: Runtime) -> None:
     settings, loss = run.settings, required(run.settings.loss, "loss")
     path = worker.store.root / run.data.tracks
     single_label = loss.classification == "cross_entropy"
@@ -171,14 +171,14 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Run
         finish(run, folder, state, data, fold, init, runtime)
 
 
-def _announce(run: RunSpec | PretrainRun, worker: Worker, what: str) -> None:
+def _announce(run: FinetuneRun | PretrainRun, worker: Worker, what: str) -> None:
     processes = f" by {worker.group.size} processes" if worker.group.size > 1 else ""
     worker.log.info("run %s: %s, %s; on %s%s", run.run_id, run.setting_id, what, worker.device, processes)
 
 
-def seed_of(run: RunSpec | PretrainRun) -> int:
+def seed_of(run: FinetuneRun | PretrainRun) -> int:
     """Seed of everything random in a run: of the setting's seed and the fold, so that settings are compared alike."""
-    fold = run.data.fold if isinstance(run, RunSpec) else run.data.exclude_fold
+    fold = run.data.fold if isinstance(run, FinetuneRun) else run.data.exclude_fold
     digest = hashlib.sha256(json.dumps([run.settings.seed, fold]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -192,7 +192,7 @@ def _seed_everything(seed: int, worker: Worker) -> None:
         torch.backends.cudnn.benchmark = True
 
 
-def _build(run: RunSpec, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
+def _build(run: FinetuneRun, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
     sizes = data_sizes(data)
     if isinstance(run.settings.model, RuMgcSettings) and run.settings.model.gcem:
