@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import is_finished
-from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, SpecError, parse_job
+from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, SpecError, parse_job
 from mgc_models.errors import (
     DataError,
     DeviceError,
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _execute(job, runs, log, stop)
 
 
-def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec | PretrainRun, ...]]:
+def _read_job(path: Path) -> tuple[JobSpec, tuple[FinetuneRun | PretrainRun, ...]]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -85,7 +85,7 @@ def _read_job(path: Path) -> tuple[JobSpec, tuple[RunSpec | PretrainRun, ...]]:
 
 
 def _execute(
-    job: JobSpec, runs: Sequence[RunSpec | PretrainRun], log: logging.Logger, stop: Callable[[], str | None]
+    job: JobSpec, runs: Sequence[FinetuneRun | PretrainRun], log: logging.Logger, stop: Callable[[], str | None]
 ) -> int:
     store = Store(Path(job.store))
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
@@ -129,7 +129,7 @@ def _processes() -> int:
 
 def _attempts(
     job: JobSpec,
-    runs: Sequence[RunSpec | PretrainRun],
+    runs: Sequence[FinetuneRun | PretrainRun],
     store: Store,
     log: logging.Logger,
     stop: Callable[[], str | None],

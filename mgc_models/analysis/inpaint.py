@@ -157,7 +157,7 @@ def _load(job: InpaintJob, run: PretrainRun) -> "tuple[tuple[str, ...], TrackDat
     tracks = read_tracks(store.root / source.tracks).unlabelled()
     part = CorpusSlice(source.dataset, tracks, source.tracks)
     data = load_data(run.settings, [part], np.arange(len(tracks.ids)), DataContext(store, device, Cache()))
-    model = build_model(dataclasses.asdict(run.settings.model), data_sizes(data))
+    model = build_model(run.settings.model, data_sizes(data))
     if not hasattr(model, "reconstruct"):
         raise ModelError(f"model {run.settings.model.name} cannot fill in spectrograms")
     model.load_state_dict(read_weights(store.run(run.run_id) / "model.safetensors")[0])

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def build_case(store: Store, settings: Settings, stage: str, device: torch.devic
     rows = np.arange(len(tracks.ids))
     part = tracks.unlabelled() if stage == "pretrain" else tracks
     data = load_data(settings, [CorpusSlice(DATASET, part, TRACKS_FILE)], rows, DataContext(store, device, cache))
-    model = build_model(asdict(settings.model), data_sizes(data)).to(device)
+    model = build_model(settings.model, data_sizes(data)).to(device)
     return Case(model, _task(settings, stage, data, model), _train_settings(settings, stage))
 
 

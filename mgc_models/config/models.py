@@ -49,6 +49,11 @@ class AlnetSettings:
     dropout: Annotated[float, Minimum(0)]
 
 
+def _inputs(modalities: tuple[str, ...], *, lyrics: str) -> tuple[str, ...]:
+    """The inputs behind some modalities, `lyrics` being the one that stands for the lyrics."""
+    return tuple(lyrics if modality == "lyrics" else modality for modality in modalities)
+
+
 @dataclass(frozen=True)
 class JiangMaeSettings:
     """Masked and contrastive audio-lyrics transformer (thesis chapter 4, figures 4.2 and 4.3).
@@ -96,10 +101,7 @@ class JiangMaeSettings:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The input tensors that this model takes, in the order of `modalities`."""
-        return tuple({"audio": "audio", "lyrics": "tokens"}[modality] for modality in self.modalities)
-
-
-_INPUTS = {"audio": "audio", "lyrics": "words"}
+        return _inputs(self.modalities, lyrics="tokens")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class HanCnnSettings:
     @property
     def inputs(self) -> tuple[str, ...]:
         """What the model takes."""
-        return tuple(_INPUTS[modality] for modality in self.modalities)
+        return _inputs(self.modalities, lyrics="words")
 
     @property
     def batch_norm(self) -> bool:
@@ -193,11 +195,6 @@ class RuMgcSettings:
     gcn_output: Literal["classifier", "label_attention"]
     node_features: Literal["centred_names", "names", "one_hot"]
 
-    @property
-    def wants_genre_graph(self) -> bool:
-        """Whether the model starts from the correlations of the genres."""
-        return self.gcem
-
 
 @dataclass(frozen=True)
 class SantanaSettings:
@@ -238,9 +235,6 @@ class PandeyaSettings:
     emotion: bool
 
 
-_WONG_CHEMELLI_INPUTS = {"audio": "audio", "lyrics": "word_vectors"}
-
-
 @dataclass(frozen=True)
 class WongChemelliSettings:
     """Stacked LSTM on the vectors of principal words, CNN on the spectrogram, joined (proposal, section 2).
@@ -273,7 +267,7 @@ class WongChemelliSettings:
     @property
     def inputs(self) -> tuple[str, ...]:
         """What the model takes."""
-        return tuple(_WONG_CHEMELLI_INPUTS[modality] for modality in self.modalities)
+        return _inputs(self.modalities, lyrics="word_vectors")
 
     @property
     def batch_norm(self) -> bool:

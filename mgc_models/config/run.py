@@ -1,7 +1,7 @@
 """What a training job may ask for: the settings of a run as frozen dataclasses, and their checked reading.
 
 Imports no torch, so that a plan can check its settings anywhere. A new model adds its settings to
-`mgc_models.model_settings`; the parser needs no change.
+`mgc_models.config.models`, a new kind of input to `mgc_models.config.inputs`; the parser needs no change.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
+from mgc_models.config.inputs import INPUTS, InputSettings
 from mgc_models.config.models import AlnetSettings, BertSettings, InceptionV4Settings, ModelSettings
 from mgc_models.config.parsing import Minimum, SpecError, parse
 from mgc_models.config.sections import (
@@ -23,7 +24,6 @@ from mgc_models.config.sections import (
     WordsSettings,
 )
 
-_SECTION_OF_INPUT = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
 _Section = TypeVar("_Section")
 
 
@@ -42,6 +42,21 @@ class Settings:
     train: TrainSettings | None = None
     loss: LossSettings | None = None
     evaluate: EvaluateSettings | None = None
+
+    def input_section(self, name: str) -> InputSettings:
+        """The section that describes an input of the model.
+
+        Raises:
+            SpecError: if it is missing.
+        """
+        key = INPUTS[name].section
+        section: InputSettings = required(getattr(self, key), key)
+        return section
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the stored features that the model reads, sorted."""
+        return tuple(sorted({self.input_section(name).feature for name in self.model.inputs}))
 
 
 def required(section: _Section | None, key: str) -> _Section:
@@ -67,8 +82,7 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
     """
     settings: Settings = parse(Settings, raw, "")
     for name in settings.model.inputs:
-        section = _SECTION_OF_INPUT[name]
-        required(getattr(settings, section), section)
+        settings.input_section(name)
     if settings.audio and settings.audio.standardise == "fixed":
         for key in ("mean", "std"):
             if getattr(settings.audio, key) is None:
@@ -115,6 +129,7 @@ __all__ = [
     "BertSettings",
     "DataSpec",
     "EvaluateSettings",
+    "FinetuneRun",
     "InceptionV4Settings",
     "JobSpec",
     "LossSettings",
@@ -123,7 +138,6 @@ __all__ = [
     "PretrainData",
     "PretrainRun",
     "PretrainSettings",
-    "RunSpec",
     "Settings",
     "Source",
     "SpecError",
@@ -166,7 +180,14 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """One corpus that a pretraining takes all tracks of; `tracks` is a path below the store."""
+    """One corpus that a pretraining takes all tracks of.
+
+    Attributes:
+        corpus: Name of the corpus.
+        dataset: Dataset of its tracks and features.
+        tracks: Path of the training-inputs file, below the store.
+        corpus_hash: Hash of track ids and feature shards.
+    """
 
     corpus: str
     dataset: str
@@ -183,7 +204,7 @@ class PretrainData:
 
 
 @dataclass(frozen=True)
-class RunSpec:
+class FinetuneRun:
     """One setting trained and tested on one fold; `pretrained` is the run whose weights it starts from."""
 
     run_id: str
@@ -240,24 +261,24 @@ class JobSpec:
     workers: Annotated[int, Minimum(1)] = 1
 
 
-def parse_run(raw: Mapping[str, Any]) -> RunSpec | PretrainRun:
+def parse_run(raw: Mapping[str, Any]) -> FinetuneRun | PretrainRun:
     """Read one run of a job.
 
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
     """
-    kinds = {"finetune": RunSpec, "pretrain": PretrainRun}
+    kinds = {"finetune": FinetuneRun, "pretrain": PretrainRun}
     stage = raw.get("stage", "finetune") if isinstance(raw, Mapping) else "finetune"
     if stage not in kinds:
         raise SpecError("stage", f"one of {', '.join(kinds)}", stage)
-    run: RunSpec | PretrainRun = parse(kinds[stage], raw, "")
+    run: FinetuneRun | PretrainRun = parse(kinds[stage], raw, "")
     try:
         parse_settings(raw["settings"], stage)
     except SpecError as error:
         raise error.below("settings") from error
     if not _RUN_ID.fullmatch(run.run_id):
         raise SpecError("run_id", "letters, digits, '.', '_' and '-'", run.run_id)
-    if isinstance(run, RunSpec):
+    if isinstance(run, FinetuneRun):
         _check_run(run)
     else:
         if run.pretrained is not None:
@@ -266,7 +287,7 @@ def parse_run(raw: Mapping[str, Any]) -> RunSpec | PretrainRun:
     return run
 
 
-def _check_run(run: RunSpec) -> None:
+def _check_run(run: FinetuneRun) -> None:
     if run.pretrained is not None and not _RUN_ID.fullmatch(run.pretrained):
         raise SpecError("pretrained", "a run id", run.pretrained)
     _check_path(run.data.tracks, "data.tracks")
@@ -296,7 +317,7 @@ def _check_path(path: str, key: str) -> None:
         raise SpecError(key, "a path below the store", path)
 
 
-def parse_job(raw: Any) -> tuple[JobSpec, tuple[RunSpec | PretrainRun, ...]]:
+def parse_job(raw: Any) -> tuple[JobSpec, tuple[FinetuneRun | PretrainRun, ...]]:
     """Read a job and all its runs.
 
     Raises:

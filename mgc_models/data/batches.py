@@ -67,7 +67,7 @@ class TrackData:
         normalizer: Of the spectrograms.
         tokens: Lyrics as tokens.
         words: Lyrics as lines of words.
-        vectors: Lyrics as vectors of words.
+        word_vectors: Lyrics as vectors of words.
         audio_settings: Crop length and augmentation.
     """
 
@@ -77,7 +77,7 @@ class TrackData:
     normalizer: Normalizer | None = None
     tokens: TokenTable | None = None
     words: WordTable | None = None
-    vectors: WordVectorTable | None = None
+    word_vectors: WordVectorTable | None = None
     audio_settings: AudioSettings | None = None
 
     @property
@@ -86,9 +86,9 @@ class TrackData:
         return required(self.audio_settings, "audio").crop_frames
 
     @property
-    def reads_lyrics(self) -> bool:
-        """Whether there is a table of lyrics."""
-        return any(table is not None for table in (self.tokens, self.words, self.vectors))
+    def lyrics(self) -> tuple[TokenTable | WordTable | WordVectorTable, ...]:
+        """The tables of lyrics that there are."""
+        return tuple(table for table in (self.tokens, self.words, self.word_vectors) if table is not None)
 
     @property
     def emotion(self) -> Tensor | None:
@@ -98,10 +98,9 @@ class TrackData:
     @property
     def has_lyrics(self) -> Tensor | None:
         """Whether a track has lyrics, [N]: as the model sees it, else as the tracks file says; None if neither does."""
-        if self.words is not None:
-            return self.words.has_lyrics
-        if self.vectors is not None:
-            return self.vectors.lengths > 0
+        for table in (self.words, self.word_vectors):
+            if table is not None:
+                return table.has_lyrics
         return None if self.tracks.has_lyrics is None else torch.from_numpy(self.tracks.has_lyrics)
 
     def batches(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Generator[Batch, None, None]:
@@ -118,25 +117,12 @@ class TrackData:
             slices, self._crops(rows, starts, slices), self._vectors(rows, slices), strict=False
         ):
             own = on_device[chosen]
-            inputs = self._looked_up(own)
+            inputs = {name: value for table in self.lyrics for name, value in table.batch(own).items()}
             if audio is not None:
                 inputs["audio"] = audio
             if vectors is not None:
                 inputs["word_vectors"] = vectors
             yield Batch(inputs, self.labels[own].float(), {} if emotion is None else {"emotion": emotion[own]})
-
-    def _looked_up(self, rows: Tensor) -> dict[str, Tensor]:
-        inputs: dict[str, Tensor] = {}
-        if self.tokens is not None:
-            inputs["tokens"], inputs["token_mask"] = self.tokens.batch(rows)
-        if self.words is not None:
-            inputs["words"] = self.words.indices[rows].long()
-            inputs["has_lyrics"] = self.words.has_lyrics[rows]
-        if self.vectors is not None:
-            lengths = self.vectors.lengths[rows]
-            inputs["word_mask"] = torch.arange(self.vectors.max_words, device=rows.device) < lengths[:, None]
-            inputs["has_lyrics"] = lengths > 0
-        return inputs
 
     def _crops(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
         if self.audio is None or starts is None or self.normalizer is None:
@@ -144,9 +130,9 @@ class TrackData:
         return map(self.normalizer, self.audio.pieces(rows, starts, self.crop_frames, slices))
 
     def _vectors(self, rows: Tensor, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
-        if self.vectors is None:
+        if self.word_vectors is None:
             return repeat(None, len(slices))
-        table = self.vectors
+        table = self.word_vectors
         found = table.frames.pieces(rows, torch.zeros_like(rows), table.max_words, slices)
         return (piece.unflatten(2, (table.layers, table.dimension)) for piece in found)
 

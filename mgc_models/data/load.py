@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mgc_models.config.inputs import INPUTS
 from mgc_models.config.run import Settings, required
 from mgc_models.config.sections import AudioSettings
 from mgc_models.data.batches import Normalizer, TrackData
-from mgc_models.data.features import FeatureView, stored_feature
-from mgc_models.data.frames import FrameStore, frame_store
-from mgc_models.data.lyrics import TokenTable, WordTable, WordVectorTable, token_table, word_table, word_vector_table
+from mgc_models.data.features import stored_feature
+from mgc_models.data.frames import FrameStore
+from mgc_models.data.inputs import OPENERS, Table
 from mgc_models.data.shape import DataShape
 from mgc_models.data.tracks import Tracks
 from warehouse.shards.reader import open_feature
@@ -69,18 +70,15 @@ def load_data(
     Raises:
         DataError, ShardError, TokenizerError: if a feature is missing or does not fit.
     """
-    inputs = settings.model.inputs
-    audio = _audio(settings, parts, context) if "audio" in inputs else None
+    tables: dict[str, Any] = {name: _opened(name, settings, parts, context) for name in settings.model.inputs}
     tracks = parts[0].tracks if len(parts) == 1 else _all_tracks(parts)
+    audio: FrameStore | None = tables.get("audio")
     return TrackData(
         tracks=tracks,
         labels=torch.from_numpy(tracks.labels).to(context.device),
-        audio=audio,
         normalizer=_normaliser(settings, audio, parts, fitted_on, context) if audio else None,
-        tokens=_tokens(settings, parts, context) if "tokens" in inputs else None,
-        words=_words(settings, parts, context) if "words" in inputs else None,
-        vectors=_vectors(settings, parts, context) if "word_vectors" in inputs else None,
         audio_settings=settings.audio,
+        **tables,
     )
 
 
@@ -91,20 +89,22 @@ def _all_tracks(parts: Sequence[CorpusSlice]) -> Tracks:
     return Tracks(ids, np.zeros((len(ids), 0), dtype=bool), none, np.ones(len(ids), dtype=bool), (), none)
 
 
-def _stored(feature: str, parts: Sequence[CorpusSlice], context: DataContext, *, may_lack: bool = False) -> FeatureView:
-    readers = [(open_feature(context.store.feature(feature, part.dataset)), part.tracks.ids) for part in parts]
-    return stored_feature(readers, may_lack=may_lack)
+def _opened(name: str, settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> Table:
+    """The table of one input, as the last run had it where that read the same."""
+    section = settings.input_section(name)
+
+    def read() -> Table:
+        readers = [
+            (open_feature(context.store.feature(section.feature, part.dataset)), part.tracks.ids) for part in parts
+        ]
+        return OPENERS[name](stored_feature(readers, may_lack=INPUTS[name].optional), section, context.device)
+
+    # Whatever their crops and normalisation, runs share the spectrograms.
+    return context.cache.get(name, _key(section.feature if name == "audio" else section, parts), read)
 
 
 def _key(section: Any, parts: Sequence[CorpusSlice]) -> tuple[Any, ...]:
     return section, tuple((part.dataset, part.origin) for part in parts)
-
-
-def _audio(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> FrameStore:
-    feature = required(settings.audio, "audio").feature
-    return context.cache.get(
-        "audio", _key(feature, parts), lambda: frame_store(_stored(feature, parts, context), context.device)
-    )
 
 
 def _normaliser(
@@ -127,40 +127,6 @@ def required_number(section: AudioSettings, name: str) -> float:
     return float(required(getattr(section, name), f"audio.{name}"))
 
 
-def _tokens(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> TokenTable:
-    section = required(settings.text, "text")
-    return context.cache.get(
-        "tokens",
-        _key(section, parts),
-        lambda: token_table(_stored(section.feature, parts, context), section.max_tokens, context.device),
-    )
-
-
-def _words(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> WordTable:
-    section = required(settings.words, "words")
-    return context.cache.get(
-        "words",
-        _key(section, parts),
-        lambda: word_table(
-            _stored(section.feature, parts, context, may_lack=True),
-            section.lines,
-            section.words_per_line,
-            context.device,
-        ),
-    )
-
-
-def _vectors(settings: Settings, parts: Sequence[CorpusSlice], context: DataContext) -> WordVectorTable:
-    section = required(settings.vectors, "vectors")
-    return context.cache.get(
-        "vectors",
-        _key(section, parts),
-        lambda: word_vector_table(
-            _stored(section.feature, parts, context, may_lack=True), section.max_words, context.device
-        ),
-    )
-
-
 def data_sizes(data: TrackData) -> DataShape:
     """What the data say about the shape of a model; 0 genres for a pretraining."""
     return DataShape(
@@ -170,7 +136,7 @@ def data_sizes(data: TrackData) -> DataShape:
         vocab_size=data.tokens.vocab_size if data.tokens else None,
         word_table=data.words.table if data.words else None,
         word_source=data.words.spec.settings.get("vector_source") if data.words else None,
-        vector_layers=data.vectors.layers if data.vectors else None,
-        vector_width=data.vectors.dimension if data.vectors else None,
-        vector_source=data.vectors.frames.spec.settings.get("source") if data.vectors else None,
+        vector_layers=data.word_vectors.layers if data.word_vectors else None,
+        vector_width=data.word_vectors.dimension if data.word_vectors else None,
+        vector_source=data.word_vectors.spec.settings.get("source") if data.word_vectors else None,
     )

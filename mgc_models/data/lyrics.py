@@ -35,10 +35,10 @@ class TokenTable:
     ids: Tensor
     lengths: Tensor
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Token ids int64 [B, L] and their mask [B, L] (True: a token, False: padding) of some tracks."""
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """`tokens` int64 [B, L] and `token_mask` [B, L] (True: a token, False: padding) of some tracks."""
         positions = torch.arange(self.ids.shape[1], device=self.ids.device)
-        return self.ids[rows].long(), positions < self.lengths[rows, None]
+        return {"tokens": self.ids[rows].long(), "token_mask": positions < self.lengths[rows, None]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,10 @@ class WordTable:
     indices: Tensor
     has_lyrics: Tensor
     table: Tensor
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """`words` int64 [B, lines, words_per_line] and `has_lyrics` [B] of some tracks."""
+        return {"words": self.indices[rows].long(), "has_lyrics": self.has_lyrics[rows]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,21 @@ class WordVectorTable:
     dimension: int
     lengths: Tensor
     max_words: int
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """What the vectors are."""
+        return self.frames.spec
+
+    @property
+    def has_lyrics(self) -> Tensor:
+        """Whether a track has a word, [N], on the device."""
+        return self.lengths > 0
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """`word_mask` [B, L] (True: a word) and `has_lyrics` [B] of some tracks; the vectors are streamed."""
+        positions = torch.arange(self.max_words, device=rows.device)
+        return {"word_mask": positions < self.lengths[rows, None], "has_lyrics": self.has_lyrics[rows]}
 
 
 def token_table(stored: FeatureView, max_tokens: int, device: torch.device) -> TokenTable:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mgc_models.config.run import RunSpec, required
+from mgc_models.config.run import FinetuneRun, required
 from mgc_models.data.batches import TrackData
 from mgc_models.data.tracks import Fold, Tracks
 from mgc_models.errors import StoppedError, TrainingError
@@ -89,7 +89,7 @@ def _mean_per_owner(values: Tensor, owners: Tensor, count: int) -> NDArray[np.fl
     return (sums / np.bincount(owners.numpy(), minlength=count)[:, None]).astype(np.float32)
 
 
-def scores_of(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores:
+def scores_of(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores:
     """The metrics of a run's kind of genres: several per track, or one."""
     labels = data.tracks.labels[rows]
     if required(run.settings.loss, "loss").classification == "bce":
@@ -100,7 +100,7 @@ def scores_of(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: ND
     return replace(found, values=values, class_means=("f1",))
 
 
-def validation(run: RunSpec, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
+def validation(run: FinetuneRun, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
     """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
 

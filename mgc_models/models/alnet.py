@@ -4,12 +4,13 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import BertModel
 
+from mgc_models.config.models import AlnetSettings
+from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
-from mgc_models.models.bert import hidden_states
+from mgc_models.models.bert import hidden_states, lyrics_encoder
 from mgc_models.models.common import ModelOutput, masked_mean, required_audio
-from mgc_models.models.inception_v4 import SMALLEST_SIDE
+from mgc_models.models.inception_v4 import SMALLEST_SIDE, check_bands, inception_features
 
 _EMBEDDING_STD = 0.02  # of BERT's own embeddings
 
@@ -19,41 +20,36 @@ class ALNet(nn.Module):
 
     The thesis names the parts, width and heads; how they are joined is a default (post-norm layer, masked mean).
 
+    Args:
+        settings: Sizes.
+        shape: Number of genres, bands of the spectrogram, vocabulary of the tokenizer.
+
     Attributes:
         features: Inception-v4 without its head, from `[B, 1, bands, T]` to `[B, channels, h, w]`.
         bert: The lyrics encoder.
+
+    Raises:
+        ModelError: for sizes that do not go together.
     """
 
     pretrained_encoder: ClassVar[str] = "bert"
 
-    def __init__(
-        self,
-        n_genres: int,
-        features: nn.Sequential,
-        feature_channels: int,
-        bert: BertModel,
-        *,
-        fusion_width: int,
-        fusion_heads: int,
-        fusion_intermediate: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, settings: AlnetSettings, shape: DataShape) -> None:
         super().__init__()
-        if fusion_width % fusion_heads:
-            raise ModelError(
-                f"model.fusion_width ({fusion_width}) must be divisible by model.fusion_heads ({fusion_heads})"
-            )
-        text_width = bert.config.hidden_size
-        self.features = features
-        self.bert = bert
-        self.audio_projection = nn.Conv2d(feature_channels, fusion_width, 1)
-        self.text_projection = nn.Identity() if text_width == fusion_width else nn.Linear(text_width, fusion_width)
-        self.modality_audio = nn.Parameter(torch.randn(fusion_width) * _EMBEDDING_STD)
-        self.modality_text = nn.Parameter(torch.randn(fusion_width) * _EMBEDDING_STD)
+        width, heads = settings.fusion_width, settings.fusion_heads
+        if width % heads:
+            raise ModelError(f"model.fusion_width ({width}) must be divisible by model.fusion_heads ({heads})")
+        check_bands(shape)
+        self.features, channels = inception_features(1, settings.width, settings.blocks)
+        self.bert = lyrics_encoder(settings, shape)
+        self.audio_projection = nn.Conv2d(channels, width, 1)
+        self.text_projection = nn.Identity() if settings.hidden == width else nn.Linear(settings.hidden, width)
+        self.modality_audio = nn.Parameter(torch.randn(width) * _EMBEDDING_STD)
+        self.modality_text = nn.Parameter(torch.randn(width) * _EMBEDDING_STD)
         self.fusion = nn.TransformerEncoderLayer(
-            fusion_width, fusion_heads, fusion_intermediate, dropout, activation="gelu", batch_first=True
+            width, heads, settings.fusion_intermediate, settings.dropout, activation="gelu", batch_first=True
         )
-        self.classifier = nn.Linear(fusion_width, n_genres)
+        self.classifier = nn.Linear(width, shape.n_genres)
 
     def forward(
         self, audio: Tensor | None = None, tokens: Tensor | None = None, token_mask: Tensor | None = None

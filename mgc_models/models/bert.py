@@ -1,11 +1,11 @@
 """BERT on the lyrics (Devlin et al. 2019; the thesis' lyrics baseline, section 5.3)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from mgc_models.config.models import AlnetSettings, BertSettings, RuMgcSettings
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_text
@@ -30,16 +30,21 @@ def bert_encoder(*, layers: int, hidden: int, heads: int, intermediate: int, voc
     return BertModel(config, add_pooling_layer=False)
 
 
-def lyrics_encoder(model: Mapping[str, Any], sizes: DataShape) -> BertModel:
-    """The encoder that `[model]` describes, for the tokenizer of the data.
+def lyrics_encoder(settings: BertSettings | AlnetSettings | RuMgcSettings, shape: DataShape) -> BertModel:
+    """Build the lyrics encoder of a model, for the tokenizer of the data.
 
     Raises:
         ModelError: as `bert_encoder`, and if the data have no tokenizer.
     """
-    if sizes.vocab_size is None:
-        raise ModelError(f"model.name = {model['name']!r} reads lyrics: expected the vocabulary size of a tokenizer")
-    shape = {key: model[key] for key in ("layers", "hidden", "heads", "intermediate")}
-    return bert_encoder(**shape, vocab_size=sizes.vocab_size)
+    if shape.vocab_size is None:
+        raise ModelError(f"model.name = {settings.name!r} reads lyrics: expected the vocabulary size of a tokenizer")
+    return bert_encoder(
+        layers=settings.layers,
+        hidden=settings.hidden,
+        heads=settings.heads,
+        intermediate=settings.intermediate,
+        vocab_size=shape.vocab_size,
+    )
 
 
 def hidden_states(bert: BertModel, tokens: Tensor | None, token_mask: Tensor | None) -> tuple[Tensor, Tensor]:

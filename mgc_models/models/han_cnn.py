@@ -1,15 +1,13 @@
 """Nandy 2021: a CNN along time on the spectrogram, hierarchical attention on the lyrics, both vectors concatenated."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgc_models.config.models import HanCnnSettings
-from mgc_models.config.parsing import parse
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import LyricsOrNone, ModelOutput, checked_modalities, required_audio
@@ -92,7 +90,7 @@ class HanCnn(nn.Module):
 
     Args:
         settings: Sizes.
-        sizes: Bands of the spectrogram and the table of word vectors, as far as `settings.modalities` need them.
+        shape: Bands of the spectrogram and the table of word vectors, as far as `settings.modalities` need them.
 
     Attributes:
         audio: The CNN; None without audio.
@@ -103,15 +101,15 @@ class HanCnn(nn.Module):
         ModelError: if settings and data do not go together.
     """
 
-    def __init__(self, settings: HanCnnSettings, sizes: DataShape) -> None:
+    def __init__(self, settings: HanCnnSettings, shape: DataShape) -> None:
         super().__init__()
         modalities = checked_modalities(settings.modalities)
-        self.audio = _cnn(settings, sizes) if "audio" in modalities else None
-        self.lyrics = _han(settings, sizes) if "lyrics" in modalities else None
+        self.audio = _cnn(settings, shape) if "audio" in modalities else None
+        self.lyrics = _han(settings, shape) if "lyrics" in modalities else None
         self.lyrics_or_none = LyricsOrNone(2 * settings.hidden) if self.lyrics else None
-        self.starts = {"words": sizes.word_source} if self.lyrics and sizes.word_source else {}
+        self.starts = {"words": shape.word_source} if self.lyrics and shape.word_source else {}
         width = (settings.audio_vector if self.audio else 0) + (2 * settings.hidden if self.lyrics else 0)
-        self.classifier = nn.Linear(width, sizes.n_genres)
+        self.classifier = nn.Linear(width, shape.n_genres)
 
     def forward(
         self, audio: Tensor | None = None, words: Tensor | None = None, has_lyrics: Tensor | None = None
@@ -138,16 +136,11 @@ class HanCnn(nn.Module):
         return ModelOutput(logits, heard, read)
 
 
-def build_han_cnn(model: Mapping[str, Any], sizes: DataShape) -> HanCnn:
-    """Build from the resolved `[model]` settings."""
-    return HanCnn(parse(HanCnnSettings, model, "model"), sizes)
-
-
-def _cnn(settings: HanCnnSettings, sizes: DataShape) -> TimeCnn:
-    if sizes.n_bands is None:
+def _cnn(settings: HanCnnSettings, shape: DataShape) -> TimeCnn:
+    if shape.n_bands is None:
         raise ModelError("model.name = 'han_cnn' hears audio: expected the number of bands of a spectrogram")
     return TimeCnn(
-        sizes.n_bands,
+        shape.n_bands,
         settings.input_pool,
         settings.channels,
         settings.kernels,
@@ -157,11 +150,11 @@ def _cnn(settings: HanCnnSettings, sizes: DataShape) -> TimeCnn:
     )
 
 
-def _han(settings: HanCnnSettings, sizes: DataShape) -> HierarchicalAttention:
-    if sizes.word_table is None:
+def _han(settings: HanCnnSettings, shape: DataShape) -> HierarchicalAttention:
+    if shape.word_table is None:
         raise ModelError("model.name = 'han_cnn' reads lyrics: expected a table of word vectors")
     return HierarchicalAttention(
-        sizes.word_table,
+        shape.word_table,
         settings.hidden,
         settings.attention,
         settings.lyrics_dropout,

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mgc_models.data.shape import DataShape
+from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_audio
 
 SMALLEST_SIDE = 75  # a smaller input is used up by the unpadded convolutions
@@ -176,6 +178,16 @@ def inception_features(in_channels: int, width: float, blocks: Sequence[int]) ->
     for _ in range(blocks[2]):
         append(InceptionC(channels, width))
     return nn.Sequential(*modules), channels
+
+
+def check_bands(shape: DataShape) -> None:
+    """Refuse spectrograms that have too few bands for the blocks that halve them.
+
+    Raises:
+        ModelError: if there are fewer than `SMALLEST_SIDE`, or no spectrograms.
+    """
+    if shape.n_bands is None or shape.n_bands < SMALLEST_SIDE:
+        raise ModelError(f"a spectrogram of {shape.n_bands} bands: Inception-v4 expects at least {SMALLEST_SIDE}")
 
 
 class InceptionV4(nn.Module):

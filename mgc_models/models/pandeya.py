@@ -3,12 +3,10 @@
 Its sizes could not be read (docs/decisions/ru2023.md#compared-models).
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
+from mgc_models.config.models import PandeyaSettings
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_audio
@@ -17,17 +15,28 @@ from mgc_models.models.resnet import SMALLEST_SIDE, ResNet
 
 
 class Pandeya(nn.Module):
-    """Pooled audio and lyrics side by side, a dense layer, and a head each for genres and emotion."""
+    """Pooled audio and lyrics side by side, a dense layer, and a head each for genres and emotion.
 
-    def __init__(
-        self, n_genres: int, resnet: ResNet, han: HierarchicalAttention, *, joint: int, dropout: float, emotion: bool
-    ) -> None:
+    Args:
+        settings: Sizes.
+        shape: Number of genres and the table of word vectors.
+
+    Raises:
+        ModelError: if the data have no table of words.
+    """
+
+    def __init__(self, settings: PandeyaSettings, shape: DataShape) -> None:
         super().__init__()
-        self.resnet = resnet
-        self.han = han
-        self.joint = nn.Sequential(nn.Linear(resnet.out_channels + han.width, joint), nn.ReLU(), nn.Dropout(dropout))
-        self.genres = nn.Linear(joint, n_genres)
-        self.emotion = nn.Linear(joint, 2) if emotion else None
+        if shape.word_table is None:
+            raise ModelError("model.name = 'pandeya' reads words: expected the vectors of a vocabulary")
+        self.resnet = ResNet(settings.audio_channels, settings.audio_blocks)
+        self.han = HierarchicalAttention(
+            shape.word_table, settings.han_hidden, settings.han_attention, settings.han_dropout
+        )
+        width = self.resnet.out_channels + self.han.width
+        self.joint = nn.Sequential(nn.Linear(width, settings.joint), nn.ReLU(), nn.Dropout(settings.dropout))
+        self.genres = nn.Linear(settings.joint, shape.n_genres)
+        self.emotion = nn.Linear(settings.joint, 2) if settings.emotion else None
 
     def forward(self, audio: Tensor | None, words: Tensor | None, has_lyrics: Tensor | None = None) -> ModelOutput:
         """Classify pairs of spectrogram and lyrics.
@@ -54,18 +63,3 @@ class Pandeya(nn.Module):
         joint = self.joint(torch.cat((heard, read), 1))
         emotion = None if self.emotion is None else torch.sigmoid(self.emotion(joint))
         return ModelOutput(self.genres(joint), heard, read, emotion)
-
-
-def pandeya(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
-    """The audio-and-lyrics baseline.
-
-    Raises:
-        ModelError: if the data have no table of words.
-    """
-    if sizes.word_table is None:
-        raise ModelError("model.name = 'pandeya' reads words: expected the vectors of a vocabulary")
-    resnet = ResNet(model["audio_channels"], model["audio_blocks"])
-    han = HierarchicalAttention(sizes.word_table, model["han_hidden"], model["han_attention"], model["han_dropout"])
-    return Pandeya(
-        sizes.n_genres, resnet, han, joint=model["joint"], dropout=model["dropout"], emotion=model["emotion"]
-    )

@@ -4,12 +4,12 @@ The body of the paper is not to be had. Its project page names the parts; how th
 reason in docs/decisions/ru2023.md.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from mgc_models.config.models import RuMgcSettings
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.bert import hidden_states, lyrics_encoder
@@ -27,8 +27,8 @@ class RuMgc(nn.Module):
     heads that lead to its space are always there.
 
     Args:
-        model: `mgc_models.config.models.RuMgcSettings` as a mapping.
-        sizes: What the data say: genres, vocabulary, and with `gcem` the genres' graph.
+        settings: Sizes and switches.
+        shape: What the data say: genres, vocabulary, and with `gcem` the genres' graph.
 
     Attributes:
         pretrained_encoder: Name of the part that starts from published weights, for a learning rate of its own.
@@ -41,25 +41,25 @@ class RuMgc(nn.Module):
 
     pretrained_encoder: ClassVar[str] = "bert"
 
-    def __init__(self, model: Mapping[str, Any], sizes: DataShape) -> None:
+    def __init__(self, settings: RuMgcSettings, shape: DataShape) -> None:
         super().__init__()
-        width = model["width"]
+        width = settings.width
         # What a switch takes away is drawn last: with one seed the parts that two ablation rows share start alike.
-        self.resnet = ResNet(model["audio_channels"], model["audio_blocks"])
-        self.bert = lyrics_encoder(model, sizes)
+        self.resnet = ResNet(settings.audio_channels, settings.audio_blocks)
+        self.bert = lyrics_encoder(settings, shape)
         self.audio_projection = nn.Linear(self.resnet.out_channels, width)
-        self.text_projection = nn.Identity() if model["hidden"] == width else nn.Linear(model["hidden"], width)
-        self.audio_head = nn.Linear(width, model["contrastive_width"])
-        self.text_head = nn.Linear(width, model["contrastive_width"])
-        self.text_pooling = model["text_pooling"]
+        self.text_projection = nn.Identity() if settings.hidden == width else nn.Linear(settings.hidden, width)
+        self.audio_head = nn.Linear(width, settings.contrastive_width)
+        self.text_head = nn.Linear(width, settings.contrastive_width)
+        self.text_pooling = settings.text_pooling
         self.classifier: nn.Linear | GraphClassifier | LabelAttention
         self.starts: dict[str, str] = {}
-        if model["gcem"]:
-            self.classifier = _genre_correlations(model, sizes)
+        if settings.gcem:
+            self.classifier = _genre_correlations(settings, shape)
             self.starts["node_features"] = self.classifier.gcn.node_kind
         else:
-            self.classifier = nn.Linear(2 * width, sizes.n_genres)
-        self.scma = _fusion(model) if model["scma"] else None
+            self.classifier = nn.Linear(2 * width, shape.n_genres)
+        self.scma = _fusion(settings) if settings.scma else None
 
     def forward(self, audio: Tensor | None, tokens: Tensor | None, token_mask: Tensor | None) -> ModelOutput:
         """Classify pairs of spectrogram and lyrics.
@@ -94,22 +94,22 @@ class RuMgc(nn.Module):
         return ModelOutput(self.classifier(torch.cat((pooled_audio, pooled_text), 1)), *embeddings)
 
 
-def _fusion(model: Mapping[str, Any]) -> SymmetricCrossAttention:
+def _fusion(settings: RuMgcSettings) -> SymmetricCrossAttention:
     return SymmetricCrossAttention(
-        model["fusion_layers"], model["width"], model["fusion_heads"], model["fusion_intermediate"], model["dropout"]
+        settings.fusion_layers, settings.width, settings.fusion_heads, settings.fusion_intermediate, settings.dropout
     )
 
 
-def _genre_correlations(model: Mapping[str, Any], sizes: DataShape) -> GraphClassifier | LabelAttention:
-    graph = sizes.genre_graph
+def _genre_correlations(settings: RuMgcSettings, shape: DataShape) -> GraphClassifier | LabelAttention:
+    graph = shape.genre_graph
     if graph is None:
         raise ModelError("model.gcem = true: expected the genres' correlation in the training inputs, found none")
-    attends = model["gcn_output"] == "label_attention"
+    attends = settings.gcn_output == "label_attention"
     gcn = GenreGCN(
         graph,
-        model["node_features"],
-        hidden=model["gcn_hidden"],
-        out_width=model["width"] * (1 if attends else 2),
-        slope=model["gcn_slope"],
+        settings.node_features,
+        hidden=settings.gcn_hidden,
+        out_width=settings.width * (1 if attends else 2),
+        slope=settings.gcn_slope,
     )
-    return LabelAttention(gcn, model["width"], sizes.n_genres) if attends else GraphClassifier(gcn)
+    return LabelAttention(gcn, settings.width, shape.n_genres) if attends else GraphClassifier(gcn)

@@ -3,12 +3,10 @@
 Its layers could not be read; these are the usual VGG-style ones (docs/decisions/ru2023.md#compared-models).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mgc_models.data.shape import DataShape
 from mgc_models.models.common import ModelOutput, required_audio
 
 
@@ -43,8 +41,3 @@ class Santana(nn.Module):
         image = required_audio(audio, self.smallest_side).transpose(1, 2).unsqueeze(1)
         pooled = self.blocks(image).mean((2, 3))
         return ModelOutput(self.classifier(pooled), pooled, None)
-
-
-def santana(model: Mapping[str, Any], sizes: DataShape) -> nn.Module:
-    """The audio baseline."""
-    return Santana(sizes.n_genres, model["channels"], model["dropout"])

@@ -1,13 +1,11 @@
 """Wong and Chemelli 2023: stacked LSTMs on word vectors, a CNN on the spectrogram, joined (section 2)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mgc_models.config.models import WongChemelliSettings
-from mgc_models.config.parsing import parse
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import (
@@ -109,7 +107,7 @@ class WongChemelli(nn.Module):
 
     Args:
         settings: Sizes.
-        sizes: Layers and width of the stored word vectors, if `settings.modalities` has lyrics.
+        shape: Layers and width of the stored word vectors, if `settings.modalities` has lyrics.
 
     Attributes:
         starts: What its word vectors are from, for the record.
@@ -118,17 +116,17 @@ class WongChemelli(nn.Module):
         ModelError: if settings and data do not go together.
     """
 
-    def __init__(self, settings: WongChemelliSettings, sizes: DataShape) -> None:
+    def __init__(self, settings: WongChemelliSettings, shape: DataShape) -> None:
         super().__init__()
         modalities = checked_modalities(settings.modalities)
         self.audio = ImageCnn(settings.channels, settings.audio_vector) if "audio" in modalities else None
-        self.lyrics = _lstm(settings, sizes) if "lyrics" in modalities else None
+        self.lyrics = _lstm(settings, shape) if "lyrics" in modalities else None
         self.lyrics_or_none = LyricsOrNone(settings.lyrics_vector) if self.lyrics else None
-        self.starts = {"word_vectors": sizes.vector_source} if self.lyrics and sizes.vector_source else {}
+        self.starts = {"word_vectors": shape.vector_source} if self.lyrics and shape.vector_source else {}
         width = (settings.audio_vector if self.audio else 0) + (settings.lyrics_vector if self.lyrics else 0)
         self.head = nn.Sequential(
             nn.Linear(width, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout),
-            nn.Linear(settings.dense, sizes.n_genres),
+            nn.Linear(settings.dense, shape.n_genres),
         )  # fmt: skip
 
     def forward(
@@ -160,15 +158,10 @@ class WongChemelli(nn.Module):
         return ModelOutput(logits, heard, read)
 
 
-def build_wong_chemelli(model: Mapping[str, Any], sizes: DataShape) -> WongChemelli:
-    """Build from the resolved `[model]` settings."""
-    return WongChemelli(parse(WongChemelliSettings, model, "model"), sizes)
-
-
-def _lstm(settings: WongChemelliSettings, sizes: DataShape) -> WordLstm:
-    if sizes.vector_layers is None or sizes.vector_width is None:
+def _lstm(settings: WongChemelliSettings, shape: DataShape) -> WordLstm:
+    if shape.vector_layers is None or shape.vector_width is None:
         raise ModelError("model.name = 'wong_chemelli' reads lyrics: expected layers and width of stored word vectors")
-    return WordLstm(settings, sizes.vector_layers, sizes.vector_width)
+    return WordLstm(settings, shape.vector_layers, shape.vector_width)
 
 
 def _required_vectors(vectors: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mgc_models.config.inputs import INPUTS
 from mgc_models.data.batches import TrackData
 from mgc_models.data.features import FeatureView
-from mgc_models.data.frames import frame_store
-from mgc_models.data.lyrics import token_table, word_table, word_vector_table
+from mgc_models.data.inputs import OPENERS
 from mgc_models.data.tracks import Tracks
 from mgc_models.embeddings.open import lyric_vectors
 from mgc_models.features.lyrics.tokens import encode
 from mgc_models.features.lyrics.word_vectors import PAD, UNKNOWN, line_rows
-from mgc_models.predict.runs import part_of_input
 from mgc_models.predict.songs import Song, read_lyrics, read_spectrogram
 from mgc_models.predict.trained import TrainedModel
 from warehouse.shards.writer import DTYPES, FeatureSpec
@@ -41,11 +41,11 @@ class ReadSong:
     @property
     def parts(self) -> frozenset[str]:
         """What of it was read: `audio`, `lyrics` or both."""
-        return frozenset(part_of_input(name) for name in self.features)
+        return frozenset(INPUTS[name].modality for name in self.features)
 
     def only(self, parts: frozenset[str]) -> "ReadSong":
         """The song without its other parts."""
-        kept = {name: feature for name, feature in self.features.items() if part_of_input(name) in parts}
+        kept = {name: feature for name, feature in self.features.items() if INPUTS[name].modality in parts}
         return replace(self, features=kept)
 
 
@@ -63,7 +63,7 @@ def read_song(song: Song, trained: TrainedModel, parts: frozenset[str]) -> ReadS
         features["audio"], notes = read_spectrogram(song.audio, inputs["audio"].spec.settings)
     if song.lyrics is not None and "lyrics" in parts:
         text = read_lyrics(song.lyrics)
-        features |= {name: _lyrics_feature(name, text, trained) for name in inputs if name != "audio"}
+        features |= {name: _lyrics_feature(name, text, trained) for name in inputs if INPUTS[name].modality == "lyrics"}
         notes += _unknown_words(features)
     return ReadSong(song, features, text, notes)
 
@@ -102,29 +102,22 @@ class _Arrays:
 def track_data(songs: Sequence[ReadSong], trained: TrainedModel) -> TrackData:
     """What batches of some songs are made of; either all or none of them have audio, or tokens.
 
-    The banks are those of training, so that crops, normalisation and special tokens are too.
+    The tables are those of training, so that crops, normalisation and special tokens are too.
     """
     device, inputs, genres = trained.device, trained.metadata.inputs, trained.metadata.genres
-    names = [name for name in inputs if name in songs[0].features or name in _MAY_LACK]
-    stored = {name: _stored(name, songs, trained) for name in names}
+    names = [name for name in inputs if name in songs[0].features or INPUTS[name].optional]
+    tables: dict[str, Any] = {
+        name: OPENERS[name](_stored(name, songs, trained), inputs[name].section, device) for name in names
+    }
     none, nowhere = np.zeros((len(songs), len(genres)), dtype=bool), np.full(len(songs), -1, dtype=np.int64)
     kept = np.ones(len(songs), dtype=bool)
-    audio = inputs["audio"].section if "audio" in stored else None
-    text, words, vectors = (inputs[name].section if name in stored else None for name in _LYRICS)
     return TrackData(
         tracks=Tracks(tuple(song.song.name for song in songs), none, nowhere, kept, genres, nowhere),
         labels=torch.from_numpy(none).to(device),
-        audio=frame_store(stored["audio"], device) if audio else None,
-        normalizer=trained.normalizer if audio else None,
-        tokens=token_table(stored["tokens"], text.max_tokens, device) if text else None,
-        words=word_table(stored["words"], words.lines, words.words_per_line, device) if words else None,
-        vectors=word_vector_table(stored["word_vectors"], vectors.max_words, device) if vectors else None,
-        audio_settings=audio,
+        normalizer=trained.normalizer if "audio" in tables else None,
+        audio_settings=inputs["audio"].section if "audio" in tables else None,
+        **tables,
     )
-
-
-_LYRICS = ("tokens", "words", "word_vectors")
-_MAY_LACK = ("words", "word_vectors")  # for which a model has a learned vector, or zeros
 
 
 def _stored(name: str, songs: Sequence[ReadSong], trained: TrainedModel) -> FeatureView:

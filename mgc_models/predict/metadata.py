@@ -5,23 +5,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mgc_models.config.inputs import INPUTS, InputFile
 from mgc_models.config.parsing import SpecError, parse
 from mgc_models.config.run import ModelSettings
-from mgc_models.config.sections import AudioSettings, TextSettings, VectorsSettings, WordsSettings
 from mgc_models.errors import RunError
 from mgc_models.features.config import feature_settings
 from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
-from mgc_models.features.lyrics.vocabulary import FILE as VOCABULARY_FILE
 from warehouse.shards.writer import FeatureSpec
 from warehouse.store import file_sha256
-
-_SECTIONS: Mapping[str, tuple[str, type, str]] = {
-    "audio": ("audio", AudioSettings, "float16"),
-    "tokens": ("text", TextSettings, "int32"),
-    "words": ("words", WordsSettings, "int32"),
-    "word_vectors": ("vectors", VectorsSettings, "float16"),
-}
-_FILES = {"tokenizer_sha256": "tokenizer.json", "vocabulary_sha256": VOCABULARY_FILE}
 
 
 @dataclass(frozen=True)
@@ -96,19 +87,20 @@ def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
         ) from error
     except (SpecError, TypeError) as error:
         raise RunError(f"{where}: its metadata are not as this code writes them ({error}). Train it again.") from error
-    for one in inputs.values():
+    for name, one in inputs.items():
         _check_feature(one.spec, where)
         _check_stop_words(one.spec, where)
-        _check_files(one.spec, folder)
+        if (file := INPUTS[name].file) is not None:
+            _check_file(file, one.spec, folder)
     return metadata
 
 
 def _input(raw: Mapping[str, Any], name: str) -> Input:
-    key, kind, dtype = _SECTIONS[name]
-    found = raw[key]
-    section = parse(kind, {item.name: found[item.name] for item in fields(kind)}, key)
+    kind = INPUTS[name]
+    found = raw[kind.section]
+    section = parse(kind.settings, {item.name: found[item.name] for item in fields(kind.settings)}, kind.section)
     width = 1 if name == "tokens" else found["width"]
-    return Input(section, FeatureSpec(section.feature, dtype, width, found["settings"]), found)
+    return Input(section, FeatureSpec(section.feature, kind.dtype, width, found["settings"]), found)
 
 
 def _check_feature(spec: FeatureSpec, where: Path) -> None:
@@ -142,17 +134,14 @@ def _check_stop_words(spec: FeatureSpec, where: Path) -> None:
         )
 
 
-def _check_files(spec: FeatureSpec, folder: Path) -> None:
+def _check_file(file: InputFile, spec: FeatureSpec, folder: Path) -> None:
     """Refuse another tokenizer or vocabulary than the one that the model was trained with."""
-    for key, name in _FILES.items():
-        expected, path = spec.settings.get(key), folder / name
-        if expected is None:
-            continue
-        if not path.is_file():
-            raise RunError(
-                f"{path}: missing, and the model reads lyrics with it. Training leaves it there; copy it too."
-            )
-        if (found := file_sha256(path)) != expected:
-            raise RunError(
-                f"{path}: not the one that the model was trained with: SHA-256 {found[:12]}…, expected {expected[:12]}…"
-            )
+    expected, path = spec.settings.get(file.checksum), folder / file.name
+    if expected is None:
+        return
+    if not path.is_file():
+        raise RunError(f"{path}: missing, and the model reads lyrics with it. Training leaves it there; copy it too.")
+    if (found := file_sha256(path)) != expected:
+        raise RunError(
+            f"{path}: not the one that the model was trained with: SHA-256 {found[:12]}…, expected {expected[:12]}…"
+        )

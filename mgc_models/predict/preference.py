@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mgc_models.config.run import RunSpec
+from mgc_models.config.run import FinetuneRun
 
 FILE = Path(__file__).with_name("proposed.toml")
 _PROFILES = ("paper", "sample")  # what is not named here comes last
@@ -33,7 +33,7 @@ def works() -> tuple[Work, ...]:
     return tuple(Work(**entry) for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["work"])
 
 
-def preference(spec: RunSpec) -> tuple[int, int, int, str, int, int, str]:
+def preference(spec: FinetuneRun) -> tuple[int, int, int, str, int, int, str]:
     """What runs are sorted by, the preferred first: profile, proposed or not, work, setting, fold, seed, run id."""
     names = [work.name for work in works()]
     return (
@@ -42,7 +42,7 @@ def preference(spec: RunSpec) -> tuple[int, int, int, str, int, int, str]:
     )  # fmt: skip
 
 
-def role(spec: RunSpec) -> str:
+def role(spec: FinetuneRun) -> str:
     """In words, what the model of a run is to its work."""
     return (
         f"the model that {spec.work} proposes",
@@ -51,7 +51,7 @@ def role(spec: RunSpec) -> str:
     )[_rank(spec)]
 
 
-def _rank(spec: RunSpec) -> int:
+def _rank(spec: FinetuneRun) -> int:
     own = [work for work in works() if work.name == spec.work]
     if any(spec.setting_id == work.proposed for work in own):
         return 0

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import RESULT, is_finished
-from mgc_models.config.run import ModelSettings, RunSpec, SpecError, parse_run
+from mgc_models.config.inputs import INPUTS
+from mgc_models.config.run import FinetuneRun, ModelSettings, SpecError, parse_run
 from mgc_models.errors import RunError
 from mgc_models.predict.preference import preference
 from warehouse.store import Store
@@ -29,7 +30,7 @@ class FinishedRun:
     """
 
     folder: Path
-    spec: RunSpec
+    spec: FinetuneRun
     accuracy: float | None
 
     @property
@@ -65,19 +66,14 @@ class FinishedRun:
 
 def parts_of(model: ModelSettings) -> frozenset[str]:
     """What a model is trained on: `audio`, `lyrics` or both."""
-    return frozenset(map(part_of_input, model.inputs))
-
-
-def part_of_input(name: str) -> str:
-    """`audio` or `lyrics`: what an input of a model is made of."""
-    return "audio" if name == "audio" else "lyrics"
+    return frozenset(INPUTS[name].modality for name in model.inputs)
 
 
 def _spared(model: ModelSettings) -> tuple[str, ...]:
     """Parts that a model of both can do without: either of jiang_mae, lyrics where something stands for none."""
     if model.name == "jiang_mae":
         return "lyrics", "audio"
-    return ("lyrics",) if {"words", "word_vectors"} & set(model.inputs) else ()
+    return tuple(INPUTS[name].modality for name in model.inputs if INPUTS[name].optional)
 
 
 def in_words(parts: Iterable[str]) -> str:
@@ -99,7 +95,7 @@ def read_run(folder: Path) -> FinishedRun:
         scores = json.loads((folder / RESULT).read_text(encoding="utf-8")).get("scores", {})
     except (OSError, ValueError, SpecError) as error:
         raise RunError(f"run {folder.name}: made with other settings than this code knows ({error})") from error
-    if not isinstance(spec, RunSpec):
+    if not isinstance(spec, FinetuneRun):
         raise RunError(f"run {folder.name}: a pretraining, which knows no genres. Use a run that started from it.")
     return FinishedRun(folder, spec, scores.get("accuracy"))
 

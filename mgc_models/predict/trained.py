@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from mgc_models.artifacts.weights import fits, read_weights
+from mgc_models.config.inputs import INPUTS
 from mgc_models.data.batches import Normalizer
 from mgc_models.data.shape import DataShape
 from mgc_models.embeddings.base import ContextualWordEmbedder
@@ -21,8 +22,6 @@ from mgc_models.models import build_model
 from mgc_models.models.genre_gcn import stored_graph
 from mgc_models.predict.metadata import Metadata, read_metadata
 from mgc_models.predict.runs import FinishedRun
-
-_OPENED = {"audio": "normalizer", "tokens": "tokenizer", "words": "vocabulary", "word_vectors": "embedder"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
     try:
         weights, raw = read_weights(run.folder / "model.safetensors")
         metadata = read_metadata(raw, run.folder)
-        network = build_model(asdict(metadata.model), _sizes(metadata, weights))
+        network = build_model(metadata.model, _sizes(metadata, weights))
     except (WeightsError, ModelError) as error:
         raise RunError(str(error)) from error
     if not fits(network, weights):
@@ -110,7 +109,7 @@ def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
     network.load_state_dict(weights)
     trained = TrainedModel(run, metadata, network.to(device).eval(), device)
     for name in metadata.inputs:
-        _ = getattr(trained, _OPENED[name])  # what cannot be opened is told before the first song is read
+        _ = getattr(trained, INPUTS[name].prepared_by)  # what cannot be opened is said before the first song is read
     return trained
 
 

@@ -113,7 +113,7 @@ def classification_task(data: TrackData, train_rows: NDArray[np.int64], settings
         if data.emotion is None:
             raise DataError("loss.emotion_weight is above 0: expected a column emotion in the tracks file, found none")
         weights["emotion_loss"] = settings.emotion_weight
-    contrasts = bool(settings.contrastive_weight and data.audio is not None and data.reads_lyrics)
+    contrasts = bool(settings.contrastive_weight and data.audio is not None and data.lyrics)
     contrast = ContrastiveTerm(settings.contrastive_weight, settings.temperature, settings.contrastive_direction)
     return Task(
         samples=len(train_rows),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mgc_models.artifacts.preprocessing import preprocessing
 from mgc_models.artifacts.run_folder import RESULT, write_json
 from mgc_models.artifacts.weights import save_weights
-from mgc_models.config.run import PretrainRun, RunSpec, required
+from mgc_models.config.run import FinetuneRun, PretrainRun, required
 from mgc_models.data.batches import TrackData
 from mgc_models.data.tracks import Fold
 from mgc_models.evaluation.inference import predict_logits, scores_of, write_predictions
@@ -28,7 +28,7 @@ _COVERED = "covered/"
 
 
 def finish(
-    run: RunSpec, folder: Path, state: LoopState, data: TrackData, fold: Fold, init: str, runtime: Runtime
+    run: FinetuneRun, folder: Path, state: LoopState, data: TrackData, fold: Fold, init: str, runtime: Runtime
 ) -> None:
     """Evaluate a trained model and write predictions, weights, timing, and last the result.
 
@@ -69,7 +69,7 @@ def finish_pretraining(
 
 
 def _say_done(
-    run: RunSpec | PretrainRun, values: dict[str, Any], state: LoopState, extra_s: float, runtime: Runtime
+    run: FinetuneRun | PretrainRun, values: dict[str, Any], state: LoopState, extra_s: float, runtime: Runtime
 ) -> None:
     defined = {name: value for name, value in values.items() if value is not None and "/" not in name}
     elapsed_s = state.elapsed_s + extra_s
@@ -79,14 +79,14 @@ def _say_done(
 
 
 def _predict(
-    run: RunSpec, state: LoopState, data: TrackData, rows: NDArray[np.int64], runtime: Runtime
+    run: FinetuneRun, state: LoopState, data: TrackData, rows: NDArray[np.int64], runtime: Runtime
 ) -> NDArray[np.float32]:
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
     return predict_logits(state.model, data, rows, evaluate.crops, train.batch_size, runtime, run.run_id)
 
 
 def _tuned(
-    run: RunSpec, state: LoopState, data: TrackData, fold: Fold, logits: NDArray[np.float32], runtime: Runtime
+    run: FinetuneRun, state: LoopState, data: TrackData, fold: Fold, logits: NDArray[np.float32], runtime: Runtime
 ) -> dict[str, float | None]:
     """Metrics at the threshold that is best on the validation part, and that threshold as a logit."""
     is_multi_label = required(run.settings.loss, "loss").classification == "bce"
@@ -101,7 +101,7 @@ def _tuned(
     return {f"{name}_tuned": value for name, value in values.items()} | {"threshold_tuned": threshold}
 
 
-def _covered(run: RunSpec, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores | None:
+def _covered(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> Scores | None:
     """The same metrics on the tracks with lyrics alone; None where that is unknown, or the whole corpus has them.
 
     The tracks file says which these are, before what a model reads: else rows of one table would be scored on different
@@ -128,7 +128,7 @@ def _genre_ap(scores: Scores, data: TrackData) -> list[dict[str, Any]]:
     ]
 
 
-def _result(run: RunSpec | PretrainRun, state: LoopState, tracks_train: int, init: str) -> dict[str, Any]:
+def _result(run: FinetuneRun | PretrainRun, state: LoopState, tracks_train: int, init: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "parameters": sum(item.numel() for name, item in state.model.named_parameters() if name != TEMPERATURE),

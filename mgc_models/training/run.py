@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from torch import nn
 
 from mgc_models.artifacts.preprocessing import keep_files
 from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
-from mgc_models.config.run import JobSpec, PretrainRun, RunSpec, Source, required
+from mgc_models.config.models import JiangMaeSettings, ModelSettings, RuMgcSettings
+from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, Source, required
 from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
 from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
@@ -67,7 +68,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
+def execute_run(run: FinetuneRun | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
     """Train one run, and evaluate it, unless its result is there; resume it if it was begun.
 
     Only one process, or group of processes, works on a run: a second waits, and then finds the result.
@@ -92,7 +93,7 @@ def execute_run(run: RunSpec | PretrainRun, raw: Mapping[str, Any], worker: Work
         _work(run, folder, worker)
 
 
-def _work(run: RunSpec | PretrainRun, folder: Path, worker: Worker) -> None:
+def _work(run: FinetuneRun | PretrainRun, folder: Path, worker: Worker) -> None:
     events = EventLog(folder / "events.jsonl", writes=worker.group.first)
     runtime = Runtime(
         device=worker.device,
@@ -140,14 +141,14 @@ def _unlabelled_part(source: Source, exclude_fold: int | None, store: Store) -> 
     return CorpusSlice(source.dataset, tracks.unlabelled(), f"{source.tracks} without fold {exclude_fold}")
 
 
-def _pretrained_form(run: PretrainRun) -> dict[str, Any]:
+def _pretrained_form(run: PretrainRun) -> ModelSettings:
     """Settings of the model; one that reconstructs nothing has no decoder."""
-    model = asdict(run.settings.model)
-    keeps = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0 or "decoder_layers" not in model
-    return model if keeps else {**model, "decoder_layers": 0}
+    model = run.settings.model
+    reconstructs = required(run.settings.pretrain, "pretrain").reconstruction_weight > 0
+    return replace(model, decoder_layers=0) if isinstance(model, JiangMaeSettings) and not reconstructs else model
 
 
-def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Runtime) -> None:
+def _train_and_evaluate(run: FinetuneRun, folder: Path, worker: Worker, runtime: Runtime) -> None:
     settings, loss = run.settings, required(run.settings.loss, "loss")
     path = worker.store.root / run.data.tracks
     single_label = loss.classification == "cross_entropy"
@@ -170,14 +171,14 @@ def _train_and_evaluate(run: RunSpec, folder: Path, worker: Worker, runtime: Run
         finish(run, folder, state, data, fold, init, runtime)
 
 
-def _announce(run: RunSpec | PretrainRun, worker: Worker, what: str) -> None:
+def _announce(run: FinetuneRun | PretrainRun, worker: Worker, what: str) -> None:
     processes = f" by {worker.group.size} processes" if worker.group.size > 1 else ""
     worker.log.info("run %s: %s, %s; on %s%s", run.run_id, run.setting_id, what, worker.device, processes)
 
 
-def seed_of(run: RunSpec | PretrainRun) -> int:
+def seed_of(run: FinetuneRun | PretrainRun) -> int:
     """Seed of everything random in a run: of the setting's seed and the fold, so that settings are compared alike."""
-    fold = run.data.fold if isinstance(run, RunSpec) else run.data.exclude_fold
+    fold = run.data.fold if isinstance(run, FinetuneRun) else run.data.exclude_fold
     digest = hashlib.sha256(json.dumps([run.settings.seed, fold]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -191,12 +192,12 @@ def _seed_everything(seed: int, worker: Worker) -> None:
         torch.backends.cudnn.benchmark = True
 
 
-def _build(run: RunSpec, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
+def _build(run: FinetuneRun, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
     sizes = data_sizes(data)
-    if getattr(run.settings.model, "wants_genre_graph", False):
+    if isinstance(run.settings.model, RuMgcSettings) and run.settings.model.gcem:
         sizes = replace(sizes, genre_graph=genre_graph(path, data.tracks, run.data.fold))
-    model = build_model(asdict(run.settings.model), sizes)
+    model = build_model(run.settings.model, sizes)
     if run.pretrained is None:
         init = load_pretrained(model, run.weights)
     else:

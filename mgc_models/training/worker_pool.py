@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from mgc_models.config.run import PretrainRun, RunSpec
+from mgc_models.config.run import FinetuneRun, PretrainRun
 from mgc_models.execution.run_log import watch_for_stop
 
 Attempt = Callable[[int], bool]
@@ -33,7 +33,7 @@ class _Worker:
 class _Schedule:
     """What is still to do, what is being done, and what failed."""
 
-    runs: Sequence[RunSpec | PretrainRun]
+    runs: Sequence[FinetuneRun | PretrainRun]
     waiting: list[int]
     finished: set[str]
     failed: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class _Schedule:
 
 
 def work_side_by_side(
-    runs: Sequence[RunSpec | PretrainRun],
+    runs: Sequence[FinetuneRun | PretrainRun],
     todo: Sequence[int],
     size: int,
     prepare: Callable[[Callable[[], str | None]], Attempt],

@@ -4,8 +4,9 @@
 a row stands.
 """
 
+from mgc_models.config.run import Source
 from pipelines.experiments.resolve import load_plan
-from pipelines.experiments.runs import Source, TrainingData, pretrain_runs, runs_for
+from pipelines.experiments.runs import TrainingData, pretrain_runs, runs_for
 from pipelines.experiments.schema import (
     IMPLEMENTED,
     Metric,

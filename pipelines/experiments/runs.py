@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc_models.config.parsing import parse
-from mgc_models.config.run import Settings
+from mgc_models.config.run import Settings, Source
 from pipelines.experiments.schema import FINETUNE, IMPLEMENTED, INITS, PRETRAIN, Plan, Pretraining, Setting
 from warehouse.store import FORMAT_VERSION
 
@@ -85,23 +85,6 @@ class TrainingData:
     corpus_hash: str
     tracks: str
     fold_tracks: Mapping[int, int]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One corpus of a pretraining, all its tracks.
-
-    Attributes:
-        corpus: Name of the corpus.
-        dataset: Dataset of its tracks and features.
-        tracks: Path of the training-inputs file, below the store.
-        corpus_hash: Hash of track ids and feature shards.
-    """
-
-    corpus: str
-    dataset: str
-    tracks: str
-    corpus_hash: str
 
 
 def run_id_of(

@@ -26,9 +26,6 @@ from pipelines.training.planned import PlannedRuns, Run
 from warehouse.store import Store
 from warehouse.tables import table_files
 
-# Where the settings name the stored feature behind each input of a model.
-SECTIONS = {"audio": "audio", "tokens": "text", "words": "words", "word_vectors": "vectors"}
-
 WriteInputs = Callable[[tuple[str, ...], str, str, tuple[str, ...], bool], TrainingData]
 
 
@@ -55,7 +52,7 @@ def derived_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
 def features_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The stored features that a run with these settings reads."""
     parsed: RunSettings = parse(RunSettings, settings, "")
-    return tuple(sorted({settings[SECTIONS[name]]["feature"] for name in parsed.model.inputs}))
+    return parsed.features
 
 
 def _write_inputs(

@@ -1,15 +1,13 @@
 """The thesis' own model (chapter 4): masked and contrastive pretraining on audio and lyrics, then classification."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mgc_models.config.models import JiangMaeSettings
-from mgc_models.config.parsing import parse
 from mgc_models.config.sections import PretrainSettings
-from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models.common import ModelOutput, required_audio, required_text
 from mgc_models.models.jiang_mae.decoder import Decoder
@@ -280,16 +278,6 @@ class JiangMae(nn.Module):
         learned = self.settings.text_position == "bert_learned"
         tokens, token_mask = required_text(tokens, token_mask, BERT_POSITIONS if learned else MAX_POSITIONS)
         return self.lyrics, tokens, token_mask
-
-
-def build_jiang_mae(model: Mapping[str, Any], sizes: DataShape) -> JiangMae:
-    """Build the model from its `[model]` settings: with `sizes.n_genres = 0` for pretraining.
-
-    Raises:
-        SpecError: if the settings are not those of this model.
-        ModelError: for sizes that do not go together.
-    """
-    return JiangMae(parse(JiangMaeSettings, model, "model"), sizes.n_genres, sizes.n_bands or 0, sizes.vocab_size)
 
 
 def _wide(slots: Tensor, patches: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mgc_models.config.inputs import INPUTS
 from mgc_models.config.models import ModelSettings
 from mgc_models.config.parsing import parse
 from mgc_models.config.sections import AudioSettings, LossSettings, PretrainSettings
@@ -66,6 +67,11 @@ _PRETRAIN = {
 _ALIGNED = {"contrastive_weight": 0.5, "temperature": 0.07, "learnable_temperature": True}
 
 
+def model_settings(raw: Mapping[str, Any]) -> Any:
+    """Settings of the `[model]` table of a job, read."""
+    return parse(REGISTERED[raw["name"]], raw, "model")
+
+
 @dataclass(frozen=True)
 class Case:
     """One model with what it learns: settings of `[model]`, what differs from them, `[loss]` or `[pretrain]`, crop."""
@@ -77,14 +83,9 @@ class Case:
     crop: tuple[int, int] = (40, 36)
 
     @property
-    def raw(self) -> dict[str, Any]:
-        """The `[model]` settings as they stand in a job."""
-        return {**self.model, **self.changes}
-
-    @property
     def settings(self) -> Any:
-        """The same, read."""
-        return parse(REGISTERED[self.model["name"]], self.raw, "model")
+        """The settings of the model."""
+        return model_settings({**self.model, **self.changes})
 
 
 _SMALLEST, _PATCHES = (75, 75), (64, 32)  # of Inception-v4; whole patches
@@ -138,7 +139,7 @@ def tiny(name: str) -> tuple[nn.Module, Task, TrackData]:
         genre_graph=_genre_graph(random),
     )
     torch.manual_seed(0)
-    model = _without_dropout(build_model(case.raw, sizes)).double()
+    model = _without_dropout(build_model(case.settings, sizes)).double()
     data = _read_by(case.settings, data)
     if case.pretrain is not None:
         return model, pretraining_task(data, PretrainSettings(**_PRETRAIN, **case.pretrain), model), data
@@ -194,7 +195,7 @@ def _data(crop: tuple[int, int], random: torch.Generator) -> TrackData:
             None, _VOCABULARY, torch.randint(5, _VOCABULARY, (TRACKS, _TOKENS), generator=random), lengths
         ),
         words=WordTable(None, words, (words > 0).flatten(1).any(1), torch.empty(0)),
-        vectors=WordVectorTable(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
+        word_vectors=WordVectorTable(_bank(vectors), _LAYERS, _WIDTH, lengths.clamp(max=_VECTORS) - 2, _VECTORS),
         audio_settings=AudioSettings("tiny", frames),
     )
 
@@ -211,5 +212,4 @@ def _bank(frames: Tensor) -> FrameStore:
 
 def _read_by(settings: Any, data: TrackData) -> TrackData:
     """What the model of some settings takes of the data."""
-    banks = {"audio": "audio", "tokens": "tokens", "words": "words", "word_vectors": "vectors"}
-    return replace(data, **{bank: None for name, bank in banks.items() if name not in settings.inputs})
+    return replace(data, **{name: None for name in INPUTS if name not in settings.inputs})

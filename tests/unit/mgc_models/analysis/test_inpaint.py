@@ -12,6 +12,7 @@ from mgc_models.artifacts.weights import save_weights
 from mgc_models.data.shape import DataShape
 from mgc_models.models import build_model
 from tests.unit.mgc_models.tiny_job import TRACKS, make_store
+from tests.unit.mgc_models.tiny_models import model_settings
 from warehouse.shards.reader import open_feature
 
 MODEL = {
@@ -51,7 +52,9 @@ def job(tmp_path: Path, *, norm_pixels: bool = False, **changes: object) -> Path
     }
     folder = store.run("pre")
     folder.mkdir(parents=True)
-    save_weights(folder / "model.safetensors", build_model(MODEL, DataShape(0, n_bands=128, vocab_size=40)), {})
+    save_weights(
+        folder / "model.safetensors", build_model(model_settings(MODEL), DataShape(0, n_bands=128, vocab_size=40)), {}
+    )
     content = {"store": str(tmp_path), "device": "cpu", "run": run, "ratios": [0.5, 0.75], "tracks": 5, "pictures": 1}
     path = tmp_path / "job.json"
     path.write_text(json.dumps(content | {"threads": 1} | changes))

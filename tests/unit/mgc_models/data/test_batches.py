@@ -120,8 +120,8 @@ def test_random_crops_reach_both_ends_and_the_centre_crop_is_central(reader, tra
 
 def test_tokens_have_their_frame_are_cut_and_padded(store, tracks):
     reader = open_feature(store.feature("lyric_tokens", "music4all"))
-    bank = token_table(stored_feature([(reader, tracks.ids)]), 12, CPU)
-    ids, mask = bank.batch(torch.arange(26))
+    inputs = token_table(stored_feature([(reader, tracks.ids)]), 12, CPU).batch(torch.arange(26))
+    ids, mask = inputs["tokens"], inputs["token_mask"]
     for row, track_id in enumerate(tracks.ids):
         words = reader.read(track_id).reshape(-1).tolist()[:10]
         expected = [2, *words, 3]  # [CLS], words, [SEP]

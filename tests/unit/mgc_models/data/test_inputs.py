@@ -88,7 +88,7 @@ def test_vectors_of_words_have_layers_a_mask_and_zeros_behind_the_end(store, tra
     arrays = write_vectors(store, with_lyrics(tracks))
     vectors = word_vector_table(stored(store, "word_vectors", tracks.ids, may_lack=True), 3, CPU, resident)
     rows = list(range(26))
-    inputs = one_batch(TrackData(tracks, labels_of(tracks), vectors=vectors), rows)
+    inputs = one_batch(TrackData(tracks, labels_of(tracks), word_vectors=vectors), rows)
     assert inputs["word_vectors"].shape == (26, 3, 2, 3)
     for row in rows:
         array = arrays.get(tracks.ids[row], np.zeros((0, 6)))[:3]

@@ -6,6 +6,7 @@ import torch
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
+from tests.unit.mgc_models.tiny_models import model_settings
 
 TINY = {
     "name": "alnet",
@@ -26,7 +27,7 @@ SIZES = DataShape(6, n_bands=128, vocab_size=90)
 @pytest.fixture
 def model() -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_model(TINY, SIZES).eval()
+    return build_model(model_settings(TINY), SIZES).eval()
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_the_fused_layer_is_the_same_with_and_without_gradients(model: torch.nn.
 
 def test_every_parameter_learns(batch: tuple) -> None:
     torch.manual_seed(0)
-    model = build_model(TINY, SIZES)
+    model = build_model(model_settings(TINY), SIZES)
     output = model(*batch)
     (output.logits.square().sum() + output.text_embedding.square().sum()).backward()
     silent = [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0]
@@ -95,7 +96,7 @@ def test_at_the_paper_s_sizes_only_the_map_is_projected() -> None:
     paper = TINY | {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     paper |= {"fusion_width": 768, "fusion_heads": 12, "fusion_intermediate": 3072}
     with torch.device("meta"):
-        model = build_model(paper, DataShape(50, n_bands=128, vocab_size=30522))
+        model = build_model(model_settings(paper), DataShape(50, n_bands=128, vocab_size=30522))
     assert list(model.text_projection.parameters()) == []
     assert model.audio_projection.weight.shape == (768, 1536, 1, 1)
 
@@ -107,4 +108,4 @@ def test_what_does_not_fit_is_named(model: torch.nn.Module, batch: tuple) -> Non
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         model(audio, None, None)
     with pytest.raises(ModelError, match=r"model.fusion_width \(48\) must be divisible by model.fusion_heads \(7\)"):
-        build_model({**TINY, "fusion_heads": 7}, SIZES)
+        build_model(model_settings({**TINY, "fusion_heads": 7}), SIZES)

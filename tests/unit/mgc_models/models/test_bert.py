@@ -6,6 +6,7 @@ import torch
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
+from tests.unit.mgc_models.tiny_models import model_settings
 
 TINY = {"name": "bert", "layers": 2, "hidden": 32, "heads": 2, "intermediate": 64}
 
@@ -13,14 +14,14 @@ TINY = {"name": "bert", "layers": 2, "hidden": 32, "heads": 2, "intermediate": 6
 def test_paper_sizes_are_bert_base() -> None:
     paper = {"name": "bert", "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     with torch.device("meta"):
-        model = build_model(paper, DataShape(50, vocab_size=30522))
+        model = build_model(model_settings(paper), DataShape(50, vocab_size=30522))
     # bert-base-uncased has 109,482,240 with its pooler of 768 x 768 + 768
     assert sum(parameter.numel() for parameter in model.bert.parameters()) == 109_482_240 - 590_592
     assert model.bert.config._attn_implementation == "sdpa"
 
 
 def test_the_output_is_logits_and_the_state_of_the_first_token() -> None:
-    model = build_model(TINY, DataShape(7, vocab_size=90)).eval()
+    model = build_model(model_settings(TINY), DataShape(7, vocab_size=90)).eval()
     tokens = torch.randint(5, 90, (3, 12))
     logits, audio, text, _ = model(tokens, torch.ones(3, 12, dtype=torch.bool))
     assert logits.shape == (3, 7)
@@ -32,7 +33,7 @@ def test_the_output_is_logits_and_the_state_of_the_first_token() -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_masked_positions_change_nothing(training: bool) -> None:
     torch.manual_seed(0)
-    model = build_model(TINY, DataShape(5, vocab_size=90))
+    model = build_model(model_settings(TINY), DataShape(5, vocab_size=90))
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -49,7 +50,7 @@ def test_masked_positions_change_nothing(training: bool) -> None:
 
 
 def test_what_does_not_fit_is_named() -> None:
-    model = build_model(TINY, DataShape(5, vocab_size=90))
+    model = build_model(model_settings(TINY), DataShape(5, vocab_size=90))
     tokens = torch.zeros(1, 513, dtype=torch.int64)
     with pytest.raises(ModelError, match=r"tokens \[1, 513\].*L from 1 to 512"):
         model(tokens, tokens.bool())
@@ -58,6 +59,6 @@ def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         model()
     with pytest.raises(ModelError, match="expected the vocabulary size"):
-        build_model(TINY, DataShape(5))
+        build_model(model_settings(TINY), DataShape(5))
     with pytest.raises(ModelError, match=r"model.hidden \(32\) must be divisible by model.heads \(5\)"):
-        build_model({**TINY, "heads": 5}, DataShape(5, vocab_size=90))
+        build_model(model_settings({**TINY, "heads": 5}), DataShape(5, vocab_size=90))

@@ -10,6 +10,7 @@ from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
 from mgc_models.models.wong_chemelli import ScalarMix
+from tests.unit.mgc_models.tiny_models import model_settings
 
 HAN_CNN: dict[str, Any] = {
     "name": "han_cnn", "modalities": ["audio", "lyrics"], "input_pool": [2, 2], "channels": [3, 4], "kernels": [7, 5],
@@ -33,7 +34,7 @@ def inputs(model: dict[str, Any]) -> dict[str, Tensor]:
 
 def build(model: dict[str, Any], **changes: Any) -> nn.Module:
     torch.manual_seed(0)
-    return build_model(model | changes, SIZES).eval()
+    return build_model(model_settings(model | changes), SIZES).eval()
 
 
 @pytest.mark.parametrize("model", [HAN_CNN, WONG], ids=lambda model: model["name"])
@@ -121,7 +122,7 @@ def test_words_behind_the_mask_change_nothing(pooling: str) -> None:
 )
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        build_model(HAN_CNN | changes, SIZES)
+        build_model(model_settings(HAN_CNN | changes), SIZES)
 
 
 def test_inputs_that_do_not_fit_are_refused() -> None:

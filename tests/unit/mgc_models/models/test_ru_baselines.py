@@ -6,6 +6,7 @@ import torch
 from mgc_models.data.shape import DataShape
 from mgc_models.errors import ModelError
 from mgc_models.models import build_model
+from tests.unit.mgc_models.tiny_models import model_settings
 
 SANTANA = {"name": "santana", "channels": [4, 6, 8], "dropout": 0.5}
 PANDEYA = {
@@ -24,7 +25,7 @@ PANDEYA = {
 def build(settings: dict) -> torch.nn.Module:
     torch.manual_seed(0)
     table = torch.cat((torch.zeros(1, 8), torch.randn(20, 8)))
-    return build_model(settings, DataShape(n_genres=4, n_bands=40, n_frames=48, word_table=table))
+    return build_model(model_settings(settings), DataShape(n_genres=4, n_bands=40, n_frames=48, word_table=table))
 
 
 @pytest.fixture
@@ -76,6 +77,6 @@ def test_the_emotion_head_is_a_switch_and_gives_shares(batch) -> None:
 
 def test_what_pandeya_lacks_is_named(batch) -> None:
     with pytest.raises(ModelError, match="expected the vectors of a vocabulary"):
-        build_model(PANDEYA, DataShape(4))
+        build_model(model_settings(PANDEYA), DataShape(4))
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         build(PANDEYA)(batch["audio"], None)

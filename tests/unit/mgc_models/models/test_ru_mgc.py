@@ -11,6 +11,7 @@ from mgc_models.errors import ModelError
 from mgc_models.models import build_model
 from mgc_models.models.genre_gcn import stored_graph
 from mgc_models.pretrained.load import load_pretrained
+from tests.unit.mgc_models.tiny_models import model_settings
 
 TINY = {
     "name": "ru_mgc",
@@ -48,7 +49,7 @@ def sizes(correlation: torch.Tensor | None = None) -> DataShape:
 def build(**changes) -> torch.nn.Module:
     data = sizes()
     torch.manual_seed(0)
-    return build_model(TINY | changes, data)
+    return build_model(model_settings(TINY | changes), data)
 
 
 @pytest.fixture
@@ -128,14 +129,14 @@ def test_a_last_batch_of_one_track_and_lyrics_without_a_token_are_trained_on(bat
 
 def test_genres_that_never_occur_in_training_have_finite_logits_that_learn(batch) -> None:
     # What genre.correlation holds where no track has the genre and its name is like no other: only its own 1.
-    model = build_model(TINY, sizes(torch.eye(GENRES)))
+    model = build_model(model_settings(TINY), sizes(torch.eye(GENRES)))
     model(**batch).logits[:, 3].square().sum().backward()
     assert model.classifier.gcn.first.weight.grad.abs().sum() > 0
 
 
 def test_how_it_starts_says_what_the_nodes_are() -> None:
     nameless = dataclasses.replace(sizes().genre_graph, node_features=None)
-    one_hot = build_model(TINY, DataShape(GENRES, vocab_size=90, genre_graph=nameless))
+    one_hot = build_model(model_settings(TINY), DataShape(GENRES, vocab_size=90, genre_graph=nameless))
     assert load_pretrained(build(), {}) == "bert=random node_features=names"
     assert load_pretrained(one_hot, {}) == "bert=random node_features=one_hot"
     assert load_pretrained(build(gcem=False), {}) == "random"
@@ -150,9 +151,9 @@ def test_the_correlation_reaches_the_logits(batch) -> None:
 @pytest.mark.parametrize("changes", [{}, {"node_features": "one_hot"}, {"gcem": False}])
 def test_a_stored_model_is_built_again_from_its_weights_alone(batch, changes) -> None:
     settings = TINY | {"node_features": "centred_names"} | changes
-    stored = build_model(settings, sizes()).eval()
+    stored = build_model(model_settings(settings), sizes()).eval()
     graph = stored_graph(stored.state_dict(), "abcde")
-    again = build_model(settings, DataShape(GENRES, vocab_size=90, genre_graph=graph)).eval()
+    again = build_model(model_settings(settings), DataShape(GENRES, vocab_size=90, genre_graph=graph)).eval()
     again.load_state_dict(stored.state_dict())
     torch.testing.assert_close(again(**batch).logits, stored(**batch).logits, rtol=0, atol=0)
 
@@ -161,7 +162,7 @@ def test_at_the_default_sizes_the_parts_have_their_published_sizes() -> None:
     paper = TINY | {"audio_channels": [64, 128, 256, 512], "audio_blocks": [2, 2, 2, 2], "width": 768, "gcem": False}
     paper |= {"layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072, "fusion_heads": 8, "scma": False}
     with torch.device("meta"):
-        model = build_model(paper, DataShape(87, vocab_size=30522))
+        model = build_model(model_settings(paper), DataShape(87, vocab_size=30522))
         image = torch.empty(1, 1, 128, 1292)
         assert model.resnet(image).shape == (1, 512, 4, 41)
     # torchvision's ResNet-18 less its 1000 classes and two of the three input channels.
@@ -178,6 +179,6 @@ def test_what_does_not_fit_is_named(batch) -> None:
     with pytest.raises(ModelError, match="reads lyrics, and the batch has none"):
         model(batch["audio"], None, None)
     with pytest.raises(ModelError, match="expected the genres' correlation in the training inputs, found none"):
-        build_model(TINY, DataShape(GENRES, vocab_size=90))
+        build_model(model_settings(TINY), DataShape(GENRES, vocab_size=90))
     with pytest.raises(ModelError, match="expected the vocabulary size of a tokenizer"):
-        build_model(TINY, DataShape(GENRES))
+        build_model(model_settings(TINY), DataShape(GENRES))

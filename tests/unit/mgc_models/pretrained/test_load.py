@@ -13,6 +13,7 @@ from mgc_models.models import build_model
 from mgc_models.pretrained.hub import bert_folder
 from mgc_models.pretrained.load import WeightsError, load_checked, load_pretrained, read_state
 from tests.unit.mgc_models.published_weights import full_size, kept_layers, on_no_device, published, random_tensors
+from tests.unit.mgc_models.tiny_models import model_settings
 
 INCEPTION = {"name": "inception_v4", "width": 0.125, "blocks": [1, 1, 1]}
 BERT = {"name": "bert", "layers": 2, "hidden": 32, "heads": 2, "intermediate": 64}
@@ -76,13 +77,13 @@ def test_the_published_files_fit_the_models_of_full_size(tmp_path: Path, *, posi
     full_size(shapes, folder / "pytorch_model.bin")
     size = {"width": 1.0, "blocks": [4, 7, 3], "layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
     with torch.device("meta"):
-        model = build_model({**ALNET, **size}, DataShape(50, n_bands=128, vocab_size=30522))
+        model = build_model(model_settings({**ALNET, **size}), DataShape(50, n_bands=128, vocab_size=30522))
     init = load_pretrained(model, {"bert": str(folder), "inception_v4": str(features)})
     assert "random" not in init
 
 
 def test_without_sources_the_model_stays_random() -> None:
-    model = build_model(ALNET, SIZES)
+    model = build_model(model_settings(ALNET), SIZES)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert load_pretrained(model, {}) == "random"
     assert load_pretrained(model, {"bert": None, "inception_v4": None}) == "random"
@@ -90,7 +91,7 @@ def test_without_sources_the_model_stays_random() -> None:
 
 
 def test_alnet_takes_both_and_says_so(timm_file: tuple, bert_checkpoint: tuple) -> None:
-    model = build_model(ALNET, SIZES)
+    model = build_model(model_settings(ALNET), SIZES)
     init = load_pretrained(model, {"bert": str(bert_checkpoint[0]), "inception_v4": str(timm_file[0])})
     assert_inception(model.features, timm_file[1])
     assert_bert(model.bert, bert_checkpoint[1])
@@ -102,9 +103,9 @@ def test_alnet_takes_both_and_says_so(timm_file: tuple, bert_checkpoint: tuple) 
 
 def test_each_model_takes_only_its_own_part(timm_file: tuple, bert_checkpoint: tuple) -> None:
     sources = {"bert": str(bert_checkpoint[0]), "inception_v4": str(timm_file[0])}
-    assert "bert" not in load_pretrained(build_model(INCEPTION, SIZES), sources)
-    assert "inception" not in load_pretrained(build_model(BERT, SIZES), sources)
-    init = load_pretrained(build_model(ALNET, SIZES), {"bert": sources["bert"]})
+    assert "bert" not in load_pretrained(build_model(model_settings(INCEPTION), SIZES), sources)
+    assert "inception" not in load_pretrained(build_model(model_settings(BERT), SIZES), sources)
+    init = load_pretrained(build_model(model_settings(ALNET), SIZES), {"bert": sources["bert"]})
     assert init.endswith("inception_v4=random")
 
 
@@ -121,7 +122,7 @@ def test_pickled_files_load_in_every_layout_they_are_published_in(
     elif layout == "without batch counters":
         content = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     torch.save(content, tmp_path / "weights.pth")
-    model = build_model(INCEPTION, SIZES)
+    model = build_model(model_settings(INCEPTION), SIZES)
     load_pretrained(model, {"inception_v4": str(tmp_path / "weights.pth")})
     torch.testing.assert_close(model.features[2].bn.running_var, state["features.2.bn.running_var"])
 
@@ -150,10 +151,13 @@ def test_every_difference_is_listed_and_nothing_is_copied() -> None:
 
 def test_other_sizes_than_the_published_ones_are_named(timm_file: tuple, bert_checkpoint: tuple) -> None:
     with pytest.raises(WeightsError, match=r"MGC_INCEPTION_V4 .* model.width = 1.0(.|\n)*shape of 0.bn.bias"):
-        load_pretrained(build_model({**INCEPTION, "width": 0.25}, SIZES), {"inception_v4": str(timm_file[0])})
+        load_pretrained(
+            build_model(model_settings({**INCEPTION, "width": 0.25}), SIZES), {"inception_v4": str(timm_file[0])}
+        )
     with pytest.raises(WeightsError, match=r"layers: settings 3, checkpoint 2.*vocabulary: settings 91, checkpoint 90"):
         load_pretrained(
-            build_model({**BERT, "layers": 3}, DataShape(5, vocab_size=VOCAB + 1)), {"bert": str(bert_checkpoint[0])}
+            build_model(model_settings({**BERT, "layers": 3}), DataShape(5, vocab_size=VOCAB + 1)),
+            {"bert": str(bert_checkpoint[0])},
         )
 
 
@@ -163,14 +167,14 @@ def test_a_bert_of_another_kind_or_with_a_missing_tensor_is_refused(bert_checkpo
     del state["bert.encoder.layer.1.output.dense.bias"]
     save_file(state, folder / "model.safetensors")
     with pytest.raises(WeightsError, match=r"missing in the file: encoder.layer.1.output.dense.bias"):
-        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
+        load_pretrained(build_model(model_settings(BERT), SIZES), {"bert": str(folder)})
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "roberta"}))
     with pytest.raises(WeightsError, match="type 'roberta'; MGC_BERT expects 'bert'"):
-        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
+        load_pretrained(build_model(model_settings(BERT), SIZES), {"bert": str(folder)})
     (folder / "config.json").write_text("{")
     with pytest.raises(WeightsError, match="not JSON"):
-        load_pretrained(build_model(BERT, SIZES), {"bert": str(folder)})
+        load_pretrained(build_model(model_settings(BERT), SIZES), {"bert": str(folder)})
 
 
 class Payload:
@@ -207,7 +211,7 @@ def test_a_bert_that_cannot_be_reached_names_the_variable_and_the_alternative(
         bert_folder(str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": VOCAB}))
     with pytest.raises(WeightsError, match="sizes differ"):
-        load_pretrained(build_model(BERT, SIZES), {"bert": str(tmp_path)})
+        load_pretrained(build_model(model_settings(BERT), SIZES), {"bert": str(tmp_path)})
 
 
 def test_a_cached_hub_model_is_found_by_name_without_a_network(
@@ -221,6 +225,6 @@ def test_a_cached_hub_model_is_found_by_name_without_a_network(
     (repository / "refs" / "main").write_text("0" * 40)
     (repository / "snapshots").mkdir()
     bert_checkpoint[0].rename(repository / "snapshots" / ("0" * 40))
-    model = build_model(BERT, SIZES)
+    model = build_model(model_settings(BERT), SIZES)
     assert load_pretrained(model, {"bert": "somebody/bert-tiny"}).startswith("bert=bert-tiny(sha256:")
     assert_bert(model.bert, bert_checkpoint[1])

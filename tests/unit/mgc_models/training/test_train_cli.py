@@ -22,6 +22,7 @@ from tests.unit.mgc_models.tiny_job import (
     run_artifacts,
     write_job,
 )
+from tests.unit.mgc_models.tiny_models import model_settings
 from warehouse.shards.writer import write_shard
 
 
@@ -64,7 +65,9 @@ def _check_results(store, run):
     epochs = run["settings"]["train"]["epochs"]
     assert {entry["epoch"] for entry in result["epochs"]} == set(range(1, epochs + 1))
     weights, preprocessing = read_weights(folder / "model.safetensors")
-    model = build_model(preprocessing["model"], DataShape(len(preprocessing["genres"]), n_bands=128, vocab_size=40))
+    model = build_model(
+        model_settings(preprocessing["model"]), DataShape(len(preprocessing["genres"]), n_bands=128, vocab_size=40)
+    )
     model.load_state_dict(weights)
     assert sum(parameter.numel() for parameter in model.parameters()) == result["parameters"]
     assert ("audio" in preprocessing, "text" in preprocessing) == (

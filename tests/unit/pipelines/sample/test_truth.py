@@ -17,6 +17,7 @@ from pipelines.sample import planted_genres
 from pipelines.sample.audio import waveform
 from pipelines.sample.lyrics import lyrics_text
 from pipelines.sample.songs import plan_songs
+from tests.unit.mgc_models.tiny_models import model_settings
 
 SONGS, TRAINED_ON = 360, 240
 FRAMES, TOKENS, STEPS = 64, 64, 250
@@ -47,7 +48,7 @@ def trained_and_tested(tensors, modalities, names):
     inputs, labels, vocabulary = tensors
     torch.manual_seed(0)
     sizes = DataShape(n_genres=labels.shape[1], n_bands=128, vocab_size=vocabulary)
-    model = build_model({**MODEL, "modalities": modalities}, sizes)
+    model = build_model(model_settings({**MODEL, "modalities": modalities}), sizes)
     optimiser = torch.optim.Adam(model.parameters(), 5e-3, (0.95, 0.999))
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [STEPS * 2 // 3], 0.3)
     rng, targets = np.random.default_rng(0), torch.from_numpy(labels).float()
