@@ -94,8 +94,8 @@ RUNS = [
 def test_a_finished_run_is_one_line_by_the_name_of_its_setting() -> None:
     shown, out = view()
     shown.heard(Begun("Training", 3, "runs", run_names(RUNS)))
-    shown.heard(FromRun("evaluate1", "epoch", {"done": 0.5}))
-    shown.heard(FromRun("evaluate1", "finished", {"elapsed_s": 2.13, "f1": 0.3, "accuracy": 0.412}))
+    shown.heard(FromRun("finetune1", "epoch", {"done": 0.5}))
+    shown.heard(FromRun("finetune1", "finished", {"elapsed_s": 2.13, "f1": 0.3, "accuracy": 0.412}))
     shown.heard(FromRun("pretrain0", "finished", {"elapsed_s": 200.0, "loss": 12.34}))
     shown.heard(FromRun("of another job", "finished", {"elapsed_s": 1.0}))
     assert out.getvalue().splitlines() == [
@@ -108,9 +108,9 @@ def test_the_progress_of_training_counts_the_parts_of_runs_that_go_on() -> None:
     clock = Clock()
     shown, out = view(clock=clock)
     shown.heard(Begun("Training", 2, "runs", run_names(RUNS[1:])))
-    shown.heard(FromRun("evaluate0", "epoch", {"done": 0.0}))
+    shown.heard(FromRun("finetune0", "epoch", {"done": 0.0}))
     clock.now = 20.0
-    shown.heard(FromRun("evaluate0", "epoch", {"done": 0.5}))
+    shown.heard(FromRun("finetune0", "epoch", {"done": 0.5}))
     assert out.getvalue() == "  Training: 0 of 2 runs, 1 min 00 s left\n"
 
 
