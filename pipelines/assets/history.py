@@ -16,7 +16,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from pipelines.config import Settings
 from pipelines.startup import MODULE
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 DISTRIBUTION = "mgc-repro"
 REPOSITORY = "__repository__"  # Dagster's name for the definitions of a module
 TAG_PREFIX = "mgc/"

@@ -29,7 +29,7 @@ _RULES = tuple(
         # ends in `Read More`: the head of a copied Genius page.
         (r"\A\s*\d+ Contributors?[^\n]*?Lyrics(?:[^\n]*?Read More)?", 0, ""),
         # `See Eminem LiveGet tickets as low as $45`: an advertisement on the page.
-        (r"See (?:(?!See )[^\n]){1,80}?Live\s?Get tickets as low as \$\d+", 0, ""),
+        (r"See (?:(?!See )[^\n]){1,80}?Live\s*Get tickets as low as \$\d+", 0, ""),
         # `You might also like[Chorus]`, `nightYou might also likeI walk`: the page's offer, always without a space to
         # what is sung; on a line of its own only in front of a header.
         (r"You might also like(?=\s*\[)|(?<=[\w.,!?)])You might also like|You might also like(?=[A-Z])", 0, ""),
