@@ -5,7 +5,6 @@ Light to import: a job is checked before torch is loaded.
 
 import argparse
 import functools
-import json
 import logging
 import os
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import is_finished
-from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, SpecError, parse_job
+from mgc_models.config.run import JobSpec
 from mgc_models.errors import (
     DataError,
     DeviceError,
@@ -24,6 +23,7 @@ from mgc_models.errors import (
     WeightsError,
 )
 from mgc_models.execution.run_log import logging_to_dagster_or_terminal, watch_for_stop
+from warehouse.parsing import FileError, read
 from warehouse.shards.writer import ShardError
 from warehouse.store import Store
 
@@ -64,40 +64,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = parser.parse_args(arguments).job
     with logging_to_dagster_or_terminal() as log:
         try:
-            job, runs = _read_job(path)
-        except SpecError as error:
-            log.error("%s: %s", path, error)  # noqa: TRY400 - one line for the user, no traceback
+            job = read(path, JobSpec)
+        except FileError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line for the user, no traceback
             return _BAD_JOB
-        return _execute(job, runs, log, stop)
+        if not Path(job.store).is_dir():
+            log.error("%s: store: expected an existing folder, found %r", path, job.store)
+            return _BAD_JOB
+        return _execute(job, log, stop)
 
 
-def _read_job(path: Path) -> tuple[JobSpec, tuple[FinetuneRun | PretrainRun, ...]]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError("", "a readable JSON file", error.strerror) from error
-    except ValueError as error:
-        raise SpecError("", "a JSON file", str(error)) from error
-    job, runs = parse_job(raw)
-    if not Path(job.store).is_dir():
-        raise SpecError("store", "an existing folder", job.store)
-    return job, runs
-
-
-def _execute(
-    job: JobSpec, runs: Sequence[FinetuneRun | PretrainRun], log: logging.Logger, stop: Callable[[], str | None]
-) -> int:
-    store = Store(Path(job.store))
+def _execute(job: JobSpec, log: logging.Logger, stop: Callable[[], str | None]) -> int:
+    store, runs = Store(Path(job.store)), job.runs
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
     log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))
     if _processes() > 1:
-        return _execute_together(functools.partial(_attempts, job, runs, store, log), len(runs), stop)
+        return _execute_together(functools.partial(_attempts, job, store, log), len(runs), stop)
     if not todo:
         return _DONE
     # Here and not above: torch takes seconds to load, and a bad job should be told at once.
     from mgc_models.training.worker_pool import work_side_by_side  # noqa: PLC0415
 
-    prepare = functools.partial(_attempts, job, runs, store, log)
+    prepare = functools.partial(_attempts, job, store, log)
     if job.workers > 1 and len(todo) > 1:
         import mgc_models.training.run  # noqa: F401, PLC0415 - loaded once, before the processes fork
 
@@ -127,13 +115,7 @@ def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _attempts(
-    job: JobSpec,
-    runs: Sequence[FinetuneRun | PretrainRun],
-    store: Store,
-    log: logging.Logger,
-    stop: Callable[[], str | None],
-) -> Callable[[int], bool]:
+def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Callable[[], str | None]) -> Callable[[int], bool]:
     """What attempts the run of a number; it tells the log why one fails, and gives whether it is finished."""
     import torch  # noqa: PLC0415
 
@@ -142,14 +124,14 @@ def _attempts(
 
     if job.threads:
         torch.set_num_threads(job.threads)
-    workers: list[Worker] = []
+    runs, workers = job.runs, list[Worker]()
 
     def execute(number: int) -> None:
         if not workers:
             device = choose_device(own_device(job.device))
             workers.append(Worker(store, job, device, log, stop, group=join_group(device)))
         log.info("run %s: %d of %d", runs[number].run_id, number + 1, len(runs))
-        execute_run(runs[number], job.runs[number], workers[0])
+        execute_run(runs[number], workers[0])
 
     def attempt(number: int) -> bool:
         run_id = runs[number].run_id

@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from warehouse.variables import mistyped
 
+DataKind = Literal["sample", "real"]
 DATASET_VARIABLES = {
     "music4all": "MGC_MUSIC4ALL_DIR",
     "msd": "MGC_MSD_DIR",
@@ -51,7 +53,7 @@ class Settings:
     gpus: int = 1
 
     @property
-    def data_kind(self) -> str:
+    def data_kind(self) -> DataKind:
         """`sample` when no dataset is configured, else `real`; the two never share a store."""
         return "real" if self.datasets else "sample"
 

@@ -76,7 +76,7 @@ def _run_ids(work: str) -> list[list[str]]:
     """Ids of all runs of a work in every profile, on data that never change."""
     data = TrainingData("corpus", "dataset", "scheme", "hash", "tracks.parquet", {})
     return [
-        [setting.setting_id, *(run["run_id"] for run in runs_for(plan, setting.setting_id, data, {}, "sample"))]
+        [setting.setting_id, *(run.run_id for run in runs_for(plan, setting.setting_id, data, {}, "sample"))]
         for plan in _plans().values()
         for setting in plan.settings.values()
         if setting.work == work

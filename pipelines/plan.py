@@ -11,6 +11,7 @@ from pipelines.training.listing import as_text, plan_rows, totals, used_settings
 from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import PlannedError, read_planned
 from warehouse.contract import ContractError
+from warehouse.parsing import plain
 from warehouse.store import Store
 
 
@@ -54,7 +55,7 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
         print(f"note: {error} Until then nothing counts as finished.", file=sys.stderr)
         planned = PlannedRuns({}, {}, {})
     behind = planned.behind(plan)
-    finished = {name: sum(is_finished(store, run["run_id"]) for run in runs) for name, runs in behind.items()}
+    finished = {name: sum(is_finished(store, run.run_id) for run in runs) for name, runs in behind.items()}
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)
     settings = used_settings(plan, tables)
     if not as_json:
@@ -62,9 +63,9 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
     details = {
         setting.setting_id: {
             "model": setting.model,
-            "data": setting.data,
-            "settings": setting.settings,
-            "run_ids": [run["run_id"] for run in behind.get(setting.setting_id, [])],
+            "data": plain(setting.data),
+            "settings": plain(setting.settings),
+            "run_ids": [run.run_id for run in behind.get(setting.setting_id, [])],
         }
         for setting in settings
     }

@@ -1,16 +1,15 @@
 """The table contracts of `contracts/*.toml`, read once and checked: columns, types, units, meaning and keys."""
 
 import difflib
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pyarrow as pa
 
+from warehouse.parsing import Pattern, SpecError, read
 from warehouse.store import FORMAT_VERSION
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -27,18 +26,7 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
     "binary": pa.large_binary(),
     "timestamp": pa.timestamp("us"),  # UTC by contract; without a zone every reader shows the same digits
 }
-COLUMN_KEYS = {"type": str, "meaning": str, "unit": str, "source": str}
-TABLE_KEYS = {
-    "description": str,
-    "row": str,
-    "key": list,
-    "columns": list,
-    "nullable": list,
-    "part": str,
-    "large": bool,
-    "volatile": bool,
-}
-IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+Identifier = Annotated[str, Pattern("[a-z][a-z0-9_]*", "lower-case letters, digits and underscores")]
 
 
 class ContractError(ValueError):
@@ -58,7 +46,7 @@ class Column:
     """
 
     name: str
-    type: str
+    type: Annotated[str, Pattern("|".join(ARROW_TYPES), f"one of {', '.join(ARROW_TYPES)}")]
     meaning: str
     unit: str = ""
     source: str = ""
@@ -71,15 +59,15 @@ class Column:
         return self.meaning + unit + source
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table.
+@dataclass(frozen=True, kw_only=True)
+class TableEntry:
+    """One table as the file of its schema describes it; its columns are described in `columns.toml`.
 
     Attributes:
-        name: `schema.table`.
+        name: Its name, without the schema.
         description: What the table is.
         row: What one row is.
-        columns: Its columns, in order.
+        column_names: Names of its columns, in order.
         key: Names of the columns that identify a row; empty where rows may repeat.
         nullable: Names of the columns that may be null.
         part: What each Parquet file of the table holds; empty where there is one file.
@@ -90,23 +78,38 @@ class Table:
     name: str
     description: str
     row: str
-    columns: tuple[Column, ...]
+    column_names: tuple[str, ...] = field(metadata={"key": "columns"})
     key: tuple[str, ...] = ()
-    nullable: frozenset[str] = frozenset()
+    nullable: tuple[str, ...] = ()
     part: str = ""
     large: bool = False
     volatile: bool = False
 
-    @property
-    def column_names(self) -> list[str]:
-        """Names of the columns, in order."""
-        return [column.name for column in self.columns]
+    def __post_init__(self) -> None:
+        """Check that columns are listed once, and that those of the key are among them and never null."""
+        for name in self.column_names:
+            if self.column_names.count(name) > 1:
+                raise SpecError("columns", "each column once", name)
+        for role in ("key", "nullable"):
+            for name in getattr(self, role):
+                if name not in self.column_names:
+                    raise SpecError(role, f"some of its columns {', '.join(self.column_names)}", name)
+        for name in self.key:
+            if name in self.nullable:
+                raise SpecError("nullable", "no column of the key", name)
 
     @property
     def about(self) -> str:
         """Description, row and key in sentences."""
         key = f" Key: {', '.join(self.key)}." if self.key else ""
         return f"{self.description} One row: {self.row}.{key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(TableEntry):
+    """One table with its columns, in order; its name is `schema.table`."""
+
+    columns: tuple[Column, ...]
 
 
 @cache
@@ -125,17 +128,24 @@ def read_contract(folder: Path) -> dict[str, Table]:
     Raises:
         ContractError: naming file and table, for an unknown column, type or key, or a key column outside the columns.
     """
-    columns = {
-        name: _column(folder / "columns.toml", name, entry) for name, entry in _parse(folder / "columns.toml").items()
-    }
+    columns = read(folder / "columns.toml", dict[Identifier, Column], ContractError)
     extra = {path.stem for path in folder.glob("*.toml")} - {"columns", *SCHEMAS}
     if extra:
         raise ContractError(f"{folder}: no such schema: {', '.join(sorted(extra))}; expected {', '.join(SCHEMAS)}.")
     return {
-        f"{schema}.{name}": _table(folder / f"{schema}.toml", f"{schema}.{name}", entry, columns)
+        f"{schema}.{table.name}": _with_columns(folder / f"{schema}.toml", f"{schema}.{table.name}", table, columns)
         for schema in SCHEMAS
-        for name, entry in _parse(folder / f"{schema}.toml").items()
+        for table in read(folder / f"{schema}.toml", dict[Identifier, TableEntry], ContractError).values()
     }
+
+
+def _with_columns(path: Path, name: str, table: TableEntry, columns: Mapping[str, Column]) -> Table:
+    for column in table.column_names:
+        if column not in columns:
+            near = nearest(column, columns)
+            raise ContractError(f"{path}: {name}: unknown column {column!r}; declare it in columns.toml. {near}")
+    found = tuple(columns[column] for column in table.column_names)
+    return Table(**vars(table) | {"name": name, "columns": found})
 
 
 def find_table(name: str) -> Table:
@@ -182,63 +192,3 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _field_metadata(column: Column) -> dict[str, str]:
     entries = {"meaning": column.meaning, "unit": column.unit, "source": column.source}
     return {key: text for key, text in entries.items() if text}
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ContractError(f"{path} is missing.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ContractError(f"{path} is not TOML: {error}") from error
-
-
-def _check_keys(where: str, name: str, entry: Any, allowed: Mapping[str, type], required: Iterable[str]) -> None:
-    if not IDENTIFIER.fullmatch(name):
-        raise ContractError(f"{where}: the name must be lower-case letters, digits and underscores.")
-    if not isinstance(entry, dict):
-        raise ContractError(f"{where}: expected a table [{name}], found {entry!r}.")
-    for key, value in entry.items():
-        if key not in allowed:
-            raise ContractError(f"{where}: unknown key {key!r}. {nearest(key, allowed)}")
-        if not isinstance(value, allowed[key]):
-            raise ContractError(f"{where}: {key} must be a {allowed[key].__name__}, found {value!r}.")
-    missing = [key for key in required if not entry.get(key)]
-    if missing:
-        raise ContractError(f"{where}: {', '.join(missing)} must be given.")
-
-
-def _column(path: Path, name: str, entry: Any) -> Column:
-    where = f"{path}: column {name}"
-    _check_keys(where, name, entry, COLUMN_KEYS, ("type", "meaning"))
-    if entry["type"] not in ARROW_TYPES:
-        raise ContractError(f"{where}: unknown type {entry['type']!r}; expected one of {', '.join(ARROW_TYPES)}.")
-    return Column(name=name, **entry)
-
-
-def _table(path: Path, name: str, entry: Any, columns: Mapping[str, Column]) -> Table:
-    where = f"{path}: table {name}"
-    _check_keys(where, name.partition(".")[2], entry, TABLE_KEYS, ("description", "row", "columns"))
-    for column in entry["columns"]:
-        if column not in columns:
-            raise ContractError(
-                f"{where}: unknown column {column!r}; declare it in columns.toml. {nearest(str(column), columns)}"
-            )
-    if len(set(entry["columns"])) < len(entry["columns"]):
-        raise ContractError(f"{where}: a column is listed twice: {', '.join(entry['columns'])}.")
-    for role in ("key", "nullable"):
-        unlisted = [column for column in entry.get(role, []) if column not in entry["columns"]]
-        if unlisted:
-            raise ContractError(f"{where}: {role} names {', '.join(unlisted)}, which is not among its columns.")
-    both = set(entry.get("key", [])) & set(entry.get("nullable", []))
-    if both:
-        raise ContractError(f"{where}: key columns cannot be nullable: {', '.join(sorted(both))}.")
-    return Table(
-        **{
-            **entry,
-            "name": name,
-            "columns": tuple(columns[column] for column in entry["columns"]),
-            "key": tuple(entry.get("key", [])),
-            "nullable": frozenset(entry.get("nullable", [])),
-        }
-    )

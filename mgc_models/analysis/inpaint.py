@@ -5,7 +5,6 @@ What the source shows as pictures (thesis Table 6.10), and the error behind them
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgc_models.config.parsing import Above, Minimum, parse
-from mgc_models.config.run import PretrainRun, SpecError, parse_run, required
+from mgc_models.config.run import PretrainRun, required
 from mgc_models.config.sections import PretrainSettings
 from mgc_models.errors import DataError, DeviceError, ModelError, TokenizerError, WeightsError
 from mgc_models.execution.run_log import logging_to_dagster_or_terminal
+from warehouse.parsing import Above, Below, FileError, Minimum, read
 from warehouse.shards.writer import ShardError
 from warehouse.store import Store, replacing
 
@@ -43,7 +42,7 @@ class InpaintJob:
     Attributes:
         store: Absolute path of the store.
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
-        run: A finished pretraining, as it stood in its job.
+        run: A finished pretraining.
         ratios: Shares of patches to hide, one after the other; what a lower one hides, a higher one hides too.
         tracks: How many tracks of the first corpus, in the order of their ids.
         pictures: Of how many of these the spectrograms are written too.
@@ -52,8 +51,8 @@ class InpaintJob:
 
     store: str
     device: str
-    run: Mapping[str, Any]
-    ratios: Annotated[tuple[float, ...], Above(0)]
+    run: PretrainRun
+    ratios: Annotated[tuple[float, ...], Above(0), Below(1)]
     tracks: Annotated[int, Minimum(1)]
     pictures: Annotated[int, Minimum(0)]
     threads: Annotated[int | None, Minimum(1)] = None
@@ -75,12 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = parser.parse_args(arguments).job
     with logging_to_dagster_or_terminal() as log:
         try:
-            job, run = _read_job(path)
-        except SpecError as error:
-            log.error("%s: %s", path, error)  # noqa: TRY400 - one line for the user, no traceback
+            job = read(path, InpaintJob)
+        except FileError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line for the user, no traceback
             return _BAD_JOB
+        run = job.run
         try:
-            rows = inpaint(job, run)
+            rows = inpaint(job)
         except (DataError, DeviceError, ModelError, ShardError, TokenizerError, WeightsError, OSError) as error:
             log.error("run %s: %s", run.run_id, error)  # noqa: TRY400
             return _FAILED
@@ -89,21 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _DONE
 
 
-def _read_job(path: Path) -> tuple[InpaintJob, PretrainRun]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SpecError("", "a readable JSON file", str(error)) from error
-    job: InpaintJob = parse(InpaintJob, raw, "")
-    run = parse_run(job.run)
-    if not isinstance(run, PretrainRun):
-        raise SpecError("run.stage", "pretrain", run.stage)
-    if max(job.ratios) >= 1:
-        raise SpecError("ratios", "shares below 1", list(job.ratios))
-    return job, run
-
-
-def inpaint(job: InpaintJob, run: PretrainRun) -> list[dict[str, Any]]:
+def inpaint(job: InpaintJob) -> list[dict[str, Any]]:
     """Fill in the middle crops of some tracks.
 
     Returns:
@@ -120,14 +106,14 @@ def inpaint(job: InpaintJob, run: PretrainRun) -> list[dict[str, Any]]:
 
     if job.threads:
         torch.set_num_threads(job.threads)
-    ids, data, model = _load(job, run)
-    settings = required(run.settings.pretrain, "pretrain")
+    ids, data, model = _load(job)
+    settings = required(job.run.settings.pretrain, "pretrain")
     rows = torch.arange(min(job.tracks, len(ids)))
     slices = [slice(first, first + _BATCH) for first in range(0, len(rows), _BATCH)]
     found = []
     for ratio in job.ratios:
         masking = dataclasses.replace(settings, mask_audio=ratio)
-        random = torch.Generator().manual_seed(seed_of(run))
+        random = torch.Generator().manual_seed(seed_of(job.run))
         for chosen, batch in zip(slices, data.batches(rows, data.centre_starts(rows), slices), strict=True):
             filled = _fill(model, batch, masking, random)
             for place, row in enumerate(rows[chosen].tolist()):
@@ -144,7 +130,7 @@ def inpaint(job: InpaintJob, run: PretrainRun) -> list[dict[str, Any]]:
     return found
 
 
-def _load(job: InpaintJob, run: PretrainRun) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
+def _load(job: InpaintJob) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
     """Track ids and inputs of the run's first corpus, and its model."""
     from mgc_models.artifacts.weights import read_weights  # noqa: PLC0415
     from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data  # noqa: PLC0415
@@ -152,7 +138,7 @@ def _load(job: InpaintJob, run: PretrainRun) -> "tuple[tuple[str, ...], TrackDat
     from mgc_models.models import build_model  # noqa: PLC0415
     from mgc_models.training.run import choose_device  # noqa: PLC0415
 
-    store, device = Store(Path(job.store)), choose_device(job.device)
+    store, device, run = Store(Path(job.store)), choose_device(job.device), job.run
     source = run.data.sources[0]
     tracks = read_tracks(store.root / source.tracks).unlabelled()
     part = CorpusSlice(source.dataset, tracks, source.tracks)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from mgc_models.config.parsing import Above, Minimum
+from warehouse.parsing import Above, Minimum
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,12 @@ Imports no torch, so that a plan can check its settings anywhere. A new model ad
 `mgc_models.config.models`, a new kind of input to `mgc_models.config.inputs`; the parser needs no change.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from mgc_models.config.inputs import INPUTS, InputSettings
 from mgc_models.config.models import AlnetSettings, BertSettings, InceptionV4Settings, ModelSettings
-from mgc_models.config.parsing import Minimum, SpecError, parse
 from mgc_models.config.sections import (
     AudioSettings,
     EvaluateSettings,
@@ -23,6 +21,7 @@ from mgc_models.config.sections import (
     VectorsSettings,
     WordsSettings,
 )
+from warehouse.parsing import MISSING, Minimum, Pattern, SpecError, parse
 
 _Section = TypeVar("_Section")
 
@@ -66,7 +65,7 @@ def required(section: _Section | None, key: str) -> _Section:
         SpecError: if it is not.
     """
     if section is None:
-        raise SpecError(key, "a table of settings", "nothing (the section is missing)")
+        raise SpecError(key, "a table of settings", MISSING)
     return section
 
 
@@ -80,47 +79,41 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
     """
-    settings: Settings = parse(Settings, raw, "")
+    settings = parse(Settings, raw)
+    check_settings(settings, stage)
+    return settings
+
+
+def check_settings(settings: Settings, stage: str) -> None:
+    """Check that settings go together and suffice for a stage, `pretrain` or `finetune`.
+
+    Raises:
+        SpecError: if they do not.
+    """
     for name in settings.model.inputs:
         settings.input_section(name)
     if settings.audio and settings.audio.standardise == "fixed":
         for key in ("mean", "std"):
             if getattr(settings.audio, key) is None:
-                raise SpecError(f"audio.{key}", "a value with standardise fixed", "nothing (the key is missing)")
+                raise SpecError(f"audio.{key}", "a value with standardise fixed", MISSING)
     if stage == "pretrain":
-        _check_pretrain(required(settings.pretrain, "pretrain"))
-        _check_accumulate("pretrain", required(settings.pretrain, "pretrain"), settings.model)
-    else:
-        _check_train(required(settings.train, "train"))
-        _check_accumulate("train", required(settings.train, "train"), settings.model)
-        required(settings.loss, "loss")
-        required(settings.evaluate, "evaluate")
-    return settings
+        pretrain = required(settings.pretrain, "pretrain")
+        _check_accumulate("pretrain", pretrain, settings.model)
+        if not pretrain.contrastive_weight and not pretrain.reconstruction_weight:
+            raise SpecError("pretrain.contrastive_weight", "a weight above 0 here or in reconstruction_weight", 0.0)
+        return
+    train = required(settings.train, "train")
+    _check_accumulate("train", train, settings.model)
+    if train.plateau and train.lr_milestones:
+        raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(train.lr_milestones))
+    required(settings.loss, "loss")
+    required(settings.evaluate, "evaluate")
 
 
 def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:
     if model.batch_norm and section.gradient_accumulation_steps > 1:
         why = f"model {model.name} has batch normalisation, and a part's statistics are not those of the whole batch"
         raise SpecError(f"{key}.gradient_accumulation_steps", f"1 ({why})", section.gradient_accumulation_steps)
-
-
-def _check_pretrain(section: PretrainSettings) -> None:
-    if max(section.betas) >= 1:
-        raise SpecError("pretrain.betas", "numbers below 1", list(section.betas))
-    for key in ("mask_audio", "mask_lyrics"):
-        if getattr(section, key) >= 1:
-            raise SpecError(f"pretrain.{key}", "a share below 1", getattr(section, key))
-    if not section.contrastive_weight and not section.reconstruction_weight:
-        raise SpecError("pretrain.contrastive_weight", "a weight above 0 here or in reconstruction_weight", 0.0)
-
-
-def _check_train(section: TrainSettings) -> None:
-    if max(section.betas) >= 1:
-        raise SpecError("train.betas", "numbers below 1", list(section.betas))
-    if section.plateau and section.lr_milestones:
-        raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(section.lr_milestones))
-    if section.plateau and section.plateau.factor >= 1:
-        raise SpecError("train.plateau.factor", "a number below 1", section.plateau.factor)
 
 
 __all__ = [
@@ -138,6 +131,7 @@ __all__ = [
     "PretrainData",
     "PretrainRun",
     "PretrainSettings",
+    "Run",
     "Settings",
     "Source",
     "SpecError",
@@ -145,13 +139,13 @@ __all__ = [
     "TrainSettings",
     "VectorsSettings",
     "WordsSettings",
-    "parse_job",
     "parse_run",
     "parse_settings",
     "required",
 ]
 
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+RunId = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a run id: letters, digits, '.', '_' and '-'")]
+StorePath = Annotated[str, Pattern(r"(?!/)(?!(.*/)?\.\.(/|$)).*", "a path below the store")]
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,7 @@ class DataSpec:
     dataset: str
     scheme: str
     fold: Annotated[int, Minimum(0)]
-    tracks: str
+    tracks: StorePath
     corpus_hash: str
     split: Literal["folds", "train_validation_test"] = "folds"
 
@@ -191,7 +185,7 @@ class Source:
 
     corpus: str
     dataset: str
-    tracks: str
+    tracks: StorePath
     corpus_hash: str
 
 
@@ -202,12 +196,17 @@ class PretrainData:
     sources: tuple[Source, ...]
     exclude_fold: Annotated[int | None, Minimum(0)] = None
 
+    def __post_init__(self) -> None:
+        """Refuse a pretraining on nothing."""
+        if not self.sources:
+            raise SpecError("sources", "at least one corpus", [])
+
 
 @dataclass(frozen=True)
 class FinetuneRun:
     """One setting trained and tested on one fold; `pretrained` is the run whose weights it starts from."""
 
-    run_id: str
+    run_id: RunId
     work: str
     setting_id: str
     stage: Literal["finetune"]
@@ -216,14 +215,31 @@ class FinetuneRun:
     settings: Settings
     data: DataSpec
     weights: Mapping[str, str | None]
-    pretrained: str | None = None
+    pretrained: RunId | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not suffice, or that ask for a validation part where the split has none."""
+        _check_of_run(self.settings, self.stage)
+        if self.data.split == "train_validation_test":
+            if self.data.fold:
+                raise SpecError("data.fold", "0 with split train_validation_test", self.data.fold)
+            return
+        train, evaluate = self.settings.train, self.settings.evaluate
+        for key, wanted in (
+            ("train.checkpoint", train and train.checkpoint == "best"),
+            ("train.early_stopping_patience", train and train.early_stopping_patience),
+            ("evaluate.tune_threshold", evaluate and evaluate.tune_threshold),
+        ):
+            if wanted:
+                what = "a validation part (data.split train_validation_test)"
+                raise SpecError(f"settings.{key}", what, self.data.split)
 
 
 @dataclass(frozen=True)
 class PretrainRun:
     """One pretraining, without labels and without a test part."""
 
-    run_id: str
+    run_id: RunId
     work: str
     setting_id: str
     stage: Literal["pretrain"]
@@ -234,6 +250,22 @@ class PretrainRun:
     weights: Mapping[str, str | None]
     pretrained: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse settings that do not suffice for a pretraining, and a pretraining of it."""
+        _check_of_run(self.settings, self.stage)
+        if self.pretrained is not None:
+            raise SpecError("pretrained", "nothing in a pretraining", self.pretrained)
+
+
+def _check_of_run(settings: Settings, stage: str) -> None:
+    try:
+        check_settings(settings, stage)
+    except SpecError as error:
+        raise error.below("settings") from error
+
+
+Run = FinetuneRun | PretrainRun
+
 
 @dataclass(frozen=True)
 class JobSpec:
@@ -242,7 +274,7 @@ class JobSpec:
     Attributes:
         store: Absolute path of the store.
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
-        runs: The runs as plain mappings, read one by one with `parse_run`.
+        runs: In the order in which they are trained.
         checkpoint_every_s: Longest time between two resume states within an epoch; 0 writes one at every step.
         compile: Whether the forward pass goes through `torch.compile`; None: on a CUDA device, for long runs.
         precision: `auto`: bf16 on a CUDA device that has it; `float32` everywhere.
@@ -252,88 +284,26 @@ class JobSpec:
     """
 
     store: str
-    device: str
-    runs: tuple[Mapping[str, Any], ...]
+    device: Annotated[str, Pattern(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:<number>")]
+    runs: tuple[Run, ...]
     checkpoint_every_s: Annotated[float, Minimum(0)] = 60.0
     compile: bool | None = None
     precision: Literal["auto", "float32"] = "auto"
     threads: Annotated[int | None, Minimum(1)] = None
     workers: Annotated[int, Minimum(1)] = 1
 
+    def __post_init__(self) -> None:
+        """Refuse two runs with one id."""
+        ids = [run.run_id for run in self.runs]
+        for number, run_id in enumerate(ids):
+            if run_id in ids[:number]:
+                raise SpecError(f"runs[{number}].run_id", "an id that no earlier run has", run_id)
 
-def parse_run(raw: Mapping[str, Any]) -> FinetuneRun | PretrainRun:
-    """Read one run of a job.
+
+def parse_run(raw: Any) -> Run:
+    """Read one run, of the stage that it names.
 
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
     """
-    kinds = {"finetune": FinetuneRun, "pretrain": PretrainRun}
-    stage = raw.get("stage", "finetune") if isinstance(raw, Mapping) else "finetune"
-    if stage not in kinds:
-        raise SpecError("stage", f"one of {', '.join(kinds)}", stage)
-    run: FinetuneRun | PretrainRun = parse(kinds[stage], raw, "")
-    try:
-        parse_settings(raw["settings"], stage)
-    except SpecError as error:
-        raise error.below("settings") from error
-    if not _RUN_ID.fullmatch(run.run_id):
-        raise SpecError("run_id", "letters, digits, '.', '_' and '-'", run.run_id)
-    if isinstance(run, FinetuneRun):
-        _check_run(run)
-    else:
-        if run.pretrained is not None:
-            raise SpecError("pretrained", "nothing in a pretraining", run.pretrained)
-        _check_sources(run.data)
-    return run
-
-
-def _check_run(run: FinetuneRun) -> None:
-    if run.pretrained is not None and not _RUN_ID.fullmatch(run.pretrained):
-        raise SpecError("pretrained", "a run id", run.pretrained)
-    _check_path(run.data.tracks, "data.tracks")
-    if run.data.split == "train_validation_test":
-        if run.data.fold:
-            raise SpecError("data.fold", "0 with split train_validation_test", run.data.fold)
-        return
-    train, evaluate = run.settings.train, run.settings.evaluate
-    for key, wanted in (
-        ("train.checkpoint", train and train.checkpoint == "best"),
-        ("train.early_stopping_patience", train and train.early_stopping_patience),
-        ("evaluate.tune_threshold", evaluate and evaluate.tune_threshold),
-    ):
-        if wanted:
-            raise SpecError(f"settings.{key}", "a validation part (data.split train_validation_test)", "split folds")
-
-
-def _check_sources(data: PretrainData) -> None:
-    if not data.sources:
-        raise SpecError("data.sources", "at least one corpus", [])
-    for number, source in enumerate(data.sources):
-        _check_path(source.tracks, f"data.sources[{number}].tracks")
-
-
-def _check_path(path: str, key: str) -> None:
-    if path.startswith("/") or ".." in path.split("/"):
-        raise SpecError(key, "a path below the store", path)
-
-
-def parse_job(raw: Any) -> tuple[JobSpec, tuple[FinetuneRun | PretrainRun, ...]]:
-    """Read a job and all its runs.
-
-    Raises:
-        SpecError: as `parse_run`; the key begins with `runs[<number>]`. Also for two runs with one id.
-    """
-    job: JobSpec = parse(JobSpec, raw, "")
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", job.device):
-        raise SpecError("device", "auto, cpu, cuda or cuda:<number>", job.device)
-    runs = []
-    for number, run in enumerate(job.runs):
-        try:
-            runs.append(parse_run(run))
-        except SpecError as error:
-            raise error.below(f"runs[{number}]") from error
-    ids = [run.run_id for run in runs]
-    for number, run_id in enumerate(ids):
-        if run_id in ids[:number]:
-            raise SpecError(f"runs[{number}].run_id", "an id that no earlier run has", run_id)
-    return job, tuple(runs)
+    return cast("Run", parse(cast("type", Run), raw))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mgc_models.config.parsing import Above, Minimum
+from warehouse.parsing import Above, Below, Minimum
 
 Direction = Literal["lyrics", "audio", "both"]
 
@@ -88,14 +88,14 @@ class PretrainSettings:
     epochs: Annotated[int, Minimum(1)]
     batch_size: Annotated[int, Minimum(1)]
     learning_rate: Annotated[float, Above(0)]
-    betas: Annotated[tuple[float, float], Minimum(0)]
+    betas: Annotated[tuple[float, float], Minimum(0), Below(1)]
     weight_decay: Annotated[float, Minimum(0)]
     enabled: bool = True
     corpora: tuple[str, ...] = ()
     lr_milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
     lr_gamma: Annotated[float, Above(0)] = 1.0
-    mask_audio: Annotated[float, Minimum(0)] = 0.75
-    mask_lyrics: Annotated[float, Minimum(0)] = 0.75
+    mask_audio: Annotated[float, Minimum(0), Below(1)] = 0.75
+    mask_lyrics: Annotated[float, Minimum(0), Below(1)] = 0.75
     contrastive_weight: Annotated[float, Minimum(0)] = 1.0
     contrastive_direction: Direction = "lyrics"
     reconstruction_weight: Annotated[float, Minimum(0)] = 1.0
@@ -112,7 +112,7 @@ class PlateauSettings:
     """The rate is multiplied by `factor` once the training loss has not fallen for more than `patience` epochs."""
 
     patience: Annotated[int, Minimum(0)]
-    factor: Annotated[float, Above(0)]
+    factor: Annotated[float, Above(0), Below(1)]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class TrainSettings:
     epochs: Annotated[int, Minimum(1)]
     batch_size: Annotated[int, Minimum(1)]
     learning_rate: Annotated[float, Above(0)]
-    betas: Annotated[tuple[float, float], Minimum(0)] = (0.9, 0.999)
+    betas: Annotated[tuple[float, float], Minimum(0), Below(1)] = (0.9, 0.999)
     weight_decay: Annotated[float, Minimum(0)] = 0.0
     lr_milestones: Annotated[tuple[int, ...], Minimum(1)] = ()
     lr_gamma: Annotated[float, Above(0)] = 1.0

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mgc_models.config.inputs import INPUTS, InputFile
-from mgc_models.config.parsing import SpecError, parse
 from mgc_models.config.run import ModelSettings
 from mgc_models.errors import RunError
 from mgc_models.features.config import feature_settings
 from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
+from warehouse.parsing import SpecError, parse
 from warehouse.shards.writer import FeatureSpec
 from warehouse.store import file_sha256
 

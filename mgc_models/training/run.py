@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from logging import Logger
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 from mgc_models.artifacts.preprocessing import keep_files
 from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
 from mgc_models.config.models import JiangMaeSettings, ModelSettings, RuMgcSettings
-from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, Source, required
+from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, Run, Source, required
 from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
 from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
@@ -33,6 +32,7 @@ from mgc_models.training.objectives import classification_task, pretraining_task
 from mgc_models.training.optim import pretraining_as_training
 from mgc_models.training.results import finish, finish_pretraining
 from mgc_models.training.step import TEMPERATURE
+from warehouse.parsing import plain
 from warehouse.store import Store
 
 
@@ -68,14 +68,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def execute_run(run: FinetuneRun | PretrainRun, raw: Mapping[str, Any], worker: Worker) -> None:
+def execute_run(run: Run, worker: Worker) -> None:
     """Train one run, and evaluate it, unless its result is there; resume it if it was begun.
 
     Only one process, or group of processes, works on a run: a second waits, and then finds the result.
 
     Args:
-        run: The run.
-        raw: The same as it stood in the job; stored as `spec.json`.
+        run: The run; stored as `spec.json`.
         worker: Store, device, log.
 
     Raises:
@@ -89,11 +88,11 @@ def execute_run(run: FinetuneRun | PretrainRun, raw: Mapping[str, Any], worker: 
             worker.log.info("run %s: finished by another process, nothing to do", run.run_id)
             return
         if worker.group.first:
-            write_json(folder / "spec.json", raw)
+            write_json(folder / "spec.json", plain(run))
         _work(run, folder, worker)
 
 
-def _work(run: FinetuneRun | PretrainRun, folder: Path, worker: Worker) -> None:
+def _work(run: Run, folder: Path, worker: Worker) -> None:
     events = EventLog(folder / "events.jsonl", writes=worker.group.first)
     runtime = Runtime(
         device=worker.device,
@@ -171,12 +170,12 @@ def _train_and_evaluate(run: FinetuneRun, folder: Path, worker: Worker, runtime:
         finish(run, folder, state, data, fold, init, runtime)
 
 
-def _announce(run: FinetuneRun | PretrainRun, worker: Worker, what: str) -> None:
+def _announce(run: Run, worker: Worker, what: str) -> None:
     processes = f" by {worker.group.size} processes" if worker.group.size > 1 else ""
     worker.log.info("run %s: %s, %s; on %s%s", run.run_id, run.setting_id, what, worker.device, processes)
 
 
-def seed_of(run: FinetuneRun | PretrainRun) -> int:
+def seed_of(run: Run) -> int:
     """Seed of everything random in a run: of the setting's seed and the fold, so that settings are compared alike."""
     fold = run.data.fold if isinstance(run, FinetuneRun) else run.data.exclude_fold
     digest = hashlib.sha256(json.dumps([run.settings.seed, fold]).encode()).digest()

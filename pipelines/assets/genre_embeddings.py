@@ -57,7 +57,7 @@ def genre_embeddings_asset() -> dg.AssetsDefinition:
 def trained_folder(store: Store, planned: PlannedRuns) -> Path | None:
     """Folder of the first run of the model, if it is finished."""
     run = next(iter(planned.runs.get(SETTING, [])), None)
-    return store.run(run["run_id"]) if run and is_finished(store, run["run_id"]) else None
+    return store.run(run.run_id) if run and is_finished(store, run.run_id) else None
 
 
 def embedded(

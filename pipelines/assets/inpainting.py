@@ -1,6 +1,5 @@
 """Group results: how well hidden parts of spectrograms are filled in (jiang2024, Table 6.10), table and pictures."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from mgc_models.analysis.inpaint import OUTPUT, InpaintJob
+from mgc_models.config.run import PretrainRun
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import figure_result, table_and_figure, table_key, table_result, write_if_changed
 from pipelines.assets.training import open_planned, pretrain_key
@@ -16,16 +17,15 @@ from pipelines.experiments.schema import PRETRAIN
 from pipelines.incremental import make_file
 from pipelines.report.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
 from pipelines.tables import typed_frame
-from pipelines.training.launch import TINY_PROFILES, WEIGHTS, start, worker_command
-from pipelines.training.planned import Run, is_finished
+from pipelines.training.launch import WEIGHTS, are_tiny, job_file, start, worker_command
+from pipelines.training.planned import is_finished
 from pipelines.training.planned_table import NAME as PLANNED
-from warehouse.store import Store, file_sha256, replacing
+from warehouse.store import Store, file_sha256
 
 INPAINTING = "report.inpainting"
 FIGURE = "jiang2024_table_6_10"
 FIGURE_KEY = dg.AssetKey(["figures", FIGURE])
 WORKER = "mgc_models.analysis.inpaint"
-OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
@@ -56,9 +56,9 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
         frames = []
         for setting_id, ratios in inpainted_settings(plan).items():
             run = next(iter(planned.pretrain.get(plan.pretraining_of[setting_id], [])), None)
-            if run is not None and is_finished(store, run["run_id"]):
+            if run is not None and is_finished(store, run.run_id):
                 frame = inpainted(context, pipes, store, run, ratios)
-                frames.append(frame.with_columns(setting_id=pl.lit(setting_id), run_id=pl.lit(run["run_id"])))
+                frames.append(frame.with_columns(setting_id=pl.lit(setting_id), run_id=pl.lit(run.run_id)))
         found = pl.concat(frames) if frames else pl.DataFrame(schema={"mask_ratio": pl.Float64})
         table = typed_frame(INPAINTING, found.select(typed_frame(INPAINTING, []).columns).to_dicts() if frames else [])
         changed = write_if_changed(store, {INPAINTING: table})
@@ -74,40 +74,28 @@ def inpainted(
     context: dg.AssetExecutionContext,
     pipes: dg.PipesSubprocessClient,
     store: Store,
-    run: Run,
+    run: PretrainRun,
     ratios: tuple[float, ...],
 ) -> pl.DataFrame:
     """What the worker wrote beside the run's weights; it is started if that is not of these weights and ratios.
 
     The run's id stands for the corpus, its spectrograms and the settings of the masking.
     """
-    folder = store.run(run["run_id"])
+    folder = store.run(run.run_id)
 
     def fill_in() -> None:
         job = write_job(store, run, ratios)
         start(context, pipes, worker_command(WORKER, job, 1), "Inpainting")
 
-    inputs = STEP.inputs(run["run_id"], file_sha256(folder / WEIGHTS), ratios)
+    inputs = STEP.inputs(run.run_id, file_sha256(folder / WEIGHTS), ratios)
     make_file(store, folder / OUTPUT, inputs, fill_in)
     return pl.read_parquet(folder / OUTPUT)
 
 
-def write_job(store: Store, run: Run, ratios: tuple[float, ...]) -> Path:
+def write_job(store: Store, run: PretrainRun, ratios: tuple[float, ...]) -> Path:
     """Write the job file that the worker reads; returns its path."""
-    path = store.root / "jobs" / f"inpaint_{run['run_id']}.json"
-    job = {
-        "store": str(store.root),
-        "device": "auto",
-        "run": run,
-        "ratios": ratios,
-        "tracks": TRACKS,
-        "pictures": PICTURES,
-    }
-    if run["profile"] in TINY_PROFILES:
-        job["threads"] = 1
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(job, indent=1))
-    return path
+    job = InpaintJob(str(store.root), "auto", run, ratios, TRACKS, PICTURES, 1 if are_tiny([run]) else None)
+    return job_file(store, f"inpaint_{run.run_id}", job)
 
 
 def pictures(rows: pl.DataFrame) -> list[Inpainted]:

@@ -8,14 +8,15 @@ from typing import Any
 
 import dagster as dg
 
+from mgc_models.config.run import Run
 from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
-from pipelines.experiments import IMPLEMENTED, Plan, PlanError, Pretraining, Setting, load_plan
+from pipelines.experiments import Plan, PlanError, Pretraining, Setting, load_plan
 from pipelines.results.finished import scores_of
 from pipelines.training.inputs import FOLDER
 from pipelines.training.launch import TINY_PROFILES, launch
-from pipelines.training.planned import PlannedRuns, Run, is_finished
+from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import NAME as PLANNED
 from pipelines.training.planned_table import READ, PlannedError, read_planned, write_planned
 from warehouse.contract import ContractError
@@ -41,13 +42,11 @@ def pretrain_key(name: str) -> dg.AssetKey:
 
 
 def training_assets(plan: Plan) -> list[dg.AssetsDefinition]:
-    """One asset per pretraining and per setting whose model exists, and the one that trains small runs together."""
-    settings = [setting for setting in plan.settings.values() if setting.model in IMPLEMENTED]
-    pretrainings = [one for one in plan.pretrainings.values() if one.setting.model in IMPLEMENTED]
+    """One asset per pretraining and per setting, and the one that trains small runs together."""
     return [
         small_runs_asset(),
-        *(pretrain_asset(plan, pretraining) for pretraining in pretrainings),
-        *(finetune_asset(plan, setting) for setting in settings if setting.repetitions),
+        *(pretrain_asset(plan, pretraining) for pretraining in plan.pretrainings.values()),
+        *(finetune_asset(plan, setting) for setting in plan.settings.values() if setting.repetitions),
     ]
 
 
@@ -71,7 +70,7 @@ def scores_table(store: Store, run_ids: list[str]) -> str:
 
 def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.MaterializeResult:
     """Materialisation of an asset whose runs are all finished."""
-    run_ids = [run["run_id"] for run in runs]
+    run_ids = [run.run_id for run in runs]
     return dg.MaterializeResult(
         metadata={
             "status": "done",
@@ -142,13 +141,13 @@ def small_runs_asset() -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"status": f"not needed for profile {settings.profile}"})
         store, _, planned = open_planned(mgc)
         runs = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
-        pending = sum(not is_finished(store, run["run_id"]) for run in runs)
+        pending = sum(not is_finished(store, run.run_id) for run in runs)
         try:
             launch(context, pipes, store, SMALL_RUNS.path[-1], runs)
         except dg.Failure as failure:
             # What failed is tried again by its own asset, which then fails with the reason; the others go on.
             context.log.warning("%s", failure.description)
-        left = sum(not is_finished(store, run["run_id"]) for run in runs)
+        left = sum(not is_finished(store, run.run_id) for run in runs)
         return dg.MaterializeResult(
             metadata={
                 "status": "done" if not left else f"{left} runs are not finished",
@@ -190,9 +189,9 @@ def open_planned(mgc: MgcResource) -> tuple[Store, Plan, PlannedRuns]:
 def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list[Run]:
     """The runs of the assets that a job holds; pretrainings first."""
     keys = set(selected)
-    wanted = [runs for name, runs in planned.pretrain.items() if pretrain_key(name) in keys]
+    wanted: list[Sequence[Run]] = [runs for name, runs in planned.pretrain.items() if pretrain_key(name) in keys]
     wanted += [runs for name, runs in planned.runs.items() if finetune_key(name) in keys]
-    return list({run["run_id"]: run for runs in wanted for run in runs}.values())
+    return list({run.run_id: run for runs in wanted for run in runs}.values())
 
 
 def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
@@ -225,13 +224,13 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
     pretraining = plan.pretraining(setting)
     before = [pretrain_key(pretraining.name)] if pretraining else []
     data = setting.data
-    repeated = f"with seeds {data['seeds']} on" if "seeds" in data else f"on {data['folds']} folds of"
+    repeated = f"with seeds {list(data.seeds)} on" if data.seeds else f"on {data.folds} folds of"
 
     @trained_asset(
         key=finetune_key(setting.setting_id),
         deps=[*PLANNED_RUNS, SMALL_RUNS, *before],
         tags={WORK: plan.job_of([setting])},
-        description=f"Trains and evaluates {setting.setting_id} {repeated} {data['corpus']} ({data['scheme']}). "
+        description=f"Trains and evaluates {setting.setting_id} {repeated} {data.corpus} ({data.scheme}). "
         f"Shown in: {printed_in(plan, setting)}.",
     )
     def finetune(
@@ -244,7 +243,7 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
         needed = planned.pretrain.get(current.pretraining_of.get(setting.setting_id, ""), [])
         # The pretraining is finished, unless this asset was started without it.
         trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], mgc.settings().gpus)
-        scores = dg.MetadataValue.md(scores_table(store, [run["run_id"] for run in runs]))
+        scores = dg.MetadataValue.md(scores_table(store, [run.run_id for run in runs]))
         return done_result(runs, trained, scores=scores)
 
     return finetune

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.datasets.cards import DATASETS, load_card
 from pipelines.definitions import job_descriptions
 from pipelines.docs.disk import feature_sizes
-from pipelines.experiments import IMPLEMENTED, Plan, PrintedTable, Row, load_plan
+from pipelines.experiments import Plan, PrintedTable, Row, load_plan
 from pipelines.experiments.works import Work, load_works
 from warehouse.variables import VARIABLES
 
@@ -80,18 +80,13 @@ def _work_line(plan: Plan, work: Work) -> Sequence[str]:
     rows = _rows(table for table in tables if not table.is_extra)
     extra = _rows(table for table in tables if table.is_extra)
     quoted = sum(row.quoted is not None for _, row in rows)
-    modelled = sum(_has_model(plan, table, row) for table, row in rows)
+    modelled = sum(plan.setting(table, row) is not None for table, row in rows)
     about = f"{work.authors}: *{work.title}*. {work.published[0].upper()}{work.published[1:]}, {work.year}."
     return _code(work.name), about, *map(str, (len(rows), modelled, quoted, len(extra)))
 
 
 def _rows(tables: Iterable[PrintedTable]) -> list[tuple[PrintedTable, Row]]:
     return [(table, row) for table in tables for row in table.rows]
-
-
-def _has_model(plan: Plan, table: PrintedTable, row: Row) -> bool:
-    setting = plan.setting(table, row)
-    return setting is not None and setting.model in IMPLEMENTED
 
 
 def _gigabytes(size: int) -> str:

@@ -2,25 +2,17 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mgc_models.config.run import SpecError, parse_settings
+from mgc_models.config.run import parse_settings
 from pipelines.corpora.config import CorpusError, load_corpora
-from pipelines.experiments.load import (
-    EXPERIMENTS,
-    REPETITION_KEYS,
-    check_data,
-    has_type,
-    load_toml,
-    read_base,
-    read_table,
-)
-from pipelines.experiments.runs import canonical_json
+from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
 from pipelines.experiments.schema import (
     IMPLEMENTED,
-    INITS,
     Base,
+    Data,
     Plan,
     PlanError,
     Pretraining,
@@ -28,9 +20,8 @@ from pipelines.experiments.schema import (
     Row,
     Setting,
 )
+from warehouse.parsing import SpecError, parse, plain, read
 
-AFTER_PRETRAINING = ("train", "loss", "evaluate")
-"""Sections of the settings that a pretraining has nothing to do with."""
 TEST_PART = 2  # of a scheme with train, validation and test
 
 
@@ -72,13 +63,13 @@ def share_pretrainings(settings: Mapping[str, Setting]) -> tuple[dict[str, Pretr
     Returns:
         Pretrainings by name, and the name of the pretraining of every setting that has one.
     """
-    names: dict[str, str] = {}
+    names: dict[Any, str] = {}
     pretrainings: dict[str, Pretraining] = {}
     pretraining_of: dict[str, str] = {}
     for setting in settings.values():
         found = pretraining(setting)
         if found is not None:
-            key = canonical_json([found.settings, setting.init, found.scheme and setting.data, found.folds])
+            key = (found.settings, setting.init, found.scheme and setting.data, found.folds)
             pretraining_of[setting.setting_id] = names.setdefault(key, found.name)
             pretrainings.setdefault(names[key], found)
     return pretrainings, pretraining_of
@@ -86,17 +77,17 @@ def share_pretrainings(settings: Mapping[str, Setting]) -> tuple[dict[str, Pretr
 
 def pretraining(setting: Setting) -> Pretraining | None:
     """The pretraining that a setting asks for; None without one."""
-    section = setting.settings.get("pretrain")
-    if not section or not section["enabled"]:
+    section, data = setting.settings.pretrain, setting.data
+    if not section or not section.enabled:
         return None
-    apart = bool(section.get("exclude_test_fold"))
-    tested = (TEST_PART,) if "seeds" in setting.data else tuple(range(setting.data["folds"]))
+    apart = section.exclude_test_fold
+    tested = (TEST_PART,) if data.folds is None else tuple(range(data.folds))
     return Pretraining(
         name=setting.setting_id,
         work=setting.work,
-        settings={part: value for part, value in setting.settings.items() if part not in AFTER_PRETRAINING},
+        settings=replace(setting.settings, train=None, loss=None, evaluate=None),
         setting=setting,
-        scheme=setting.data["scheme"] if apart else "",
+        scheme=data.scheme if apart else "",
         folds=tested if apart else (None,),
     )
 
@@ -119,7 +110,7 @@ def check_references(plan: Plan) -> None:
     for table in plan.tables:
         for scheme, row_id in table.reference_rows.items():
             setting_id = plan.setting_of[table.work, table.table_id, row_id]
-            found = plan.settings[setting_id].data["scheme"] if setting_id else "none (it is quoted)"
+            found = plan.settings[setting_id].data.scheme if setting_id else "none (it is quoted)"
             if found != scheme:
                 raise PlanError(
                     f"{table.path}: reference_rows: row {row_id!r} is to be the reference on scheme {scheme}; "
@@ -141,7 +132,7 @@ def check_splits(plan: Plan) -> None:
         raise PlanError(str(error)) from error
     for setting in plan.settings.values():
         where = f"{plan.tables_of(setting)[0].path}: setting {setting.setting_id}"
-        name, scheme, in_parts = setting.data["corpus"], setting.data["scheme"], "seeds" in setting.data
+        name, scheme, in_parts = setting.data.corpus, setting.data.scheme, setting.data.seeds is not None
         if name not in corpora:
             raise PlanError(f"{where}: unknown corpus {name!r}; there are {', '.join(corpora)}.")
         fitting = [known for known, rule in corpora[name].folds.items() if bool(rule.shares) == in_parts]
@@ -162,16 +153,15 @@ def read_profile(profile: str, bases: Mapping[str, Base], root: Path) -> dict[st
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
         raise PlanError(f"Profile {profile!r} has no file profiles/{profile}.toml; there are {known}.")
-    overrides = load_toml(path, f"profiles/{path.name}")
+    where = f"profiles/{path.name}"
+    overrides = read(path, dict[str, Any], PlanError, where=where)
     below = read_profile(overrides.pop("extends"), bases, root) if "extends" in overrides else {}
     models = {base.settings["model"]["name"] for base in bases.values()}
     for model, values in overrides.items():
         if model not in models:
-            raise PlanError(
-                f"profiles/{path.name}: unknown model {model!r}; base files name {', '.join(sorted(models))}."
-            )
+            raise PlanError(f"{where}: unknown model {model!r}; base files name {', '.join(sorted(models))}.")
         if not isinstance(values, dict):
-            raise PlanError(f"profiles/{path.name}: {model} is {values!r}; expected a table of dotted settings.")
+            raise PlanError(f"{where}: {model}: expected a table of dotted settings, found {values!r}.")
     return below | {model: below.get(model, {}) | values for model, values in overrides.items()}
 
 
@@ -195,21 +185,22 @@ def resolve(
     for key, value in row.differences.items():
         set_value(settings, key, value, f"{where}: set")
     model = settings["model"]["name"]
+    if model not in IMPLEMENTED:
+        return None
     apply_profile(settings, overrides.get(model, {}), row, where)
-    check_settings(settings, table.stage, where)
-    data = row_data(base, row, where)
-    wanted = (settings, data, table.stage, row.init)
+    try:
+        checked, data = parse_settings(settings, table.stage), row_data(base, row)
+    except SpecError as error:
+        raise PlanError(f"{where}: {error}.") from error
     for setting in known.values():
-        if (setting.settings, setting.data, setting.stage, setting.init) == wanted:
+        if (setting.settings, setting.data, setting.stage, setting.init) == (checked, data, table.stage, row.init):
             return setting
-    plain = not row.differences and data == base.data and row.init == INITS[0]
+    plain_row = not row.differences and data == base.data and row.init == "configured"
     # A row id that begins with the name of the base, as those of rows on several bases do, does not repeat it.
-    setting_id = base.name if plain else f"{base.name}_{row.row_id.removeprefix(f'{Path(base.path).stem}_')}"
+    setting_id = base.name if plain_row else f"{base.name}_{row.row_id.removeprefix(f'{Path(base.path).stem}_')}"
     if setting_id in known:
         raise PlanError(f"{where}: setting id {setting_id!r} already stands for other settings; rename the row.")
-    return Setting(
-        setting_id, table.work, base.name, model, settings, data, row.datasets, base.cost, table.stage, row.init
-    )
+    return Setting(setting_id, table.work, base.name, checked, data, row.datasets, base.cost, table.stage, row.init)
 
 
 def find_base(name: str, work: str, bases: Mapping[str, Base], where: str) -> Base:
@@ -227,19 +218,16 @@ def find_base(name: str, work: str, bases: Mapping[str, Base], where: str) -> Ba
     return base
 
 
-def row_data(base: Base, row: Row, where: str) -> Mapping[str, Any]:
+def row_data(base: Base, row: Row) -> Data:
     """[data] of a base with a row's differences; folds and seeds replace each other.
 
     Raises:
-        PlanError: as `check_data`.
+        SpecError: if they are not as `Data` says.
     """
-    if not row.data:
-        return base.data
-    kept = {key: value for key, value in base.data.items() if key not in REPETITION_KEYS}
-    repeated = {key: base.data[key] for key in REPETITION_KEYS if key in base.data}
-    data = kept | (repeated if not REPETITION_KEYS.keys() & row.data.keys() else {}) | dict(row.data)
-    check_data(data, f"{where}: data")
-    return data
+    kept = plain(base.data)
+    if "folds" in row.data or "seeds" in row.data:
+        kept = {key: value for key, value in kept.items() if key not in ("folds", "seeds")}
+    return parse(Data, kept | dict(row.data), "data")
 
 
 def apply_profile(settings: dict[str, Any], overrides: Mapping[str, Any], row: Row, where: str) -> None:
@@ -274,27 +262,13 @@ def get_value(settings: Mapping[str, Any], key: str, where: str) -> Any:
 
 
 def set_value(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Replace the value of a dotted key that exists, by one of the same type.
+    """Replace the value of a dotted key that exists.
 
     Raises:
-        PlanError: if the base does not have the key, or has a value of another type.
+        PlanError: if the base does not have the key.
     """
-    current = get_value(settings, key, where)
-    if isinstance(current, dict) or not has_type(value, type(current)):
-        raise PlanError(
-            f"{where}: {key} is {value!r}; expected {type(current).__name__}, as in the base ({current!r})."
-        )
+    get_value(settings, key, where)
     *path, last = key.split(".")
     for part in path:
         settings = settings[part]
-    settings[last] = float(value) if isinstance(current, float) else value
-
-
-def check_settings(settings: Mapping[str, Any], stage: str, where: str) -> None:
-    """Let the models' own specification check the settings of models that exist."""
-    if settings["model"]["name"] not in IMPLEMENTED:
-        return
-    try:
-        parse_settings(settings, stage)
-    except SpecError as error:
-        raise PlanError(f"{where}: {error}") from error
+    settings[last] = value

@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mgc_models.config.parsing import parse
-from mgc_models.config.run import Settings, Source
-from pipelines.experiments.schema import FINETUNE, IMPLEMENTED, INITS, PRETRAIN, Plan, Pretraining, Setting
+from mgc_models.config.run import DataSpec, FinetuneRun, PretrainData, PretrainRun, Settings, Source
+from pipelines.config import DataKind
+from pipelines.experiments.schema import FINETUNE, IMPLEMENTED, PRETRAIN, Plan, Pretraining, Setting
 from warehouse.store import FORMAT_VERSION
 
 
@@ -22,18 +22,6 @@ def canonical_json(value: Any) -> str:
 def sha256_of(value: Any) -> str:
     """SHA-256 of the canonical JSON of a value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def settings_identity(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as training reads them: what they leave out has its default, so a changed default is another run.
-
-    Args:
-        settings: Resolved settings of a model that exists.
-
-    Raises:
-        mgc_models.config.run.SpecError: if training would refuse them.
-    """
-    return asdict(parse(Settings, settings, ""))
 
 
 def weight_identity(source: str) -> str:
@@ -88,7 +76,7 @@ class TrainingData:
 
 
 def run_id_of(
-    settings: Mapping[str, Any],
+    settings: Settings,
     data: Mapping[str, Any],
     weights: Mapping[str, str | None],
     pretrained: str | None = None,
@@ -96,14 +84,14 @@ def run_id_of(
     """Name a run by everything that can change its result, and nothing else.
 
     Args:
-        settings: Resolved settings; what they leave to a default counts too.
+        settings: As training reads them; what an experiment leaves to a default counts too.
         data: What it is trained on: names, hashes and fold, no paths.
         weights: Identity of each pretrained source; None where the run starts from random weights.
         pretrained: run_id of the pretraining it starts from.
     """
     return sha256_of(
         {
-            "settings": settings_identity(settings),
+            "settings": asdict(settings),
             "data": data,
             "weights": weights,
             "pretrained": pretrained,
@@ -114,7 +102,7 @@ def run_id_of(
 
 def weights_of(setting: Setting, weights: Mapping[str, str]) -> dict[str, str | None]:
     """Where each pretrained source that the model can use is; None where it starts from random weights."""
-    used = weights if setting.init == INITS[0] else {}
+    used = weights if setting.init == "configured" else {}
     return {name: used.get(name) for name in IMPLEMENTED[setting.model]}
 
 
@@ -124,8 +112,8 @@ def identities(sources: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def pretrain_runs(
-    plan: Plan, pretraining: Pretraining, sources: Sequence[Source], weights: Mapping[str, str], data_kind: str
-) -> list[dict[str, Any]]:
+    plan: Plan, pretraining: Pretraining, sources: Sequence[Source], weights: Mapping[str, str], data_kind: DataKind
+) -> list[PretrainRun]:
     """The runs of a pretraining: one, or one for every fold that is left out.
 
     Args:
@@ -135,27 +123,26 @@ def pretrain_runs(
         weights: Local path or hub name per pretrained source, as configured.
         data_kind: `sample` or `real`.
     """
-    setting = pretraining.setting
-    places = weights_of(setting, weights)
+    places = weights_of(pretraining.setting, weights)
     content = [{"corpus": source.corpus, "corpus_hash": source.corpus_hash} for source in sources]
-    runs = []
-    for fold in pretraining.folds:
-        left_out = {} if fold is None else {"exclude_fold": fold}
-        run_id = run_id_of(pretraining.settings, {"sources": content, **left_out}, identities(places))
-        runs.append(
-            {
-                "run_id": run_id,
-                "work": setting.work,
-                "setting_id": pretraining.name,
-                "stage": PRETRAIN,
-                "profile": plan.profile,
-                "data_kind": data_kind,
-                "settings": pretraining.settings,
-                "data": {"sources": [vars(source) for source in sources], **left_out},
-                "weights": places,
-            }
+    return [
+        PretrainRun(
+            run_id=run_id_of(
+                pretraining.settings,
+                {"sources": content, **({} if fold is None else {"exclude_fold": fold})},
+                identities(places),
+            ),
+            work=pretraining.work,
+            setting_id=pretraining.name,
+            stage=PRETRAIN,
+            profile=plan.profile,
+            data_kind=data_kind,
+            settings=pretraining.settings,
+            data=PretrainData(tuple(sources), fold),
+            weights=places,
         )
-    return runs
+        for fold in pretraining.folds
+    ]
 
 
 def runs_for(
@@ -163,48 +150,40 @@ def runs_for(
     setting_id: str,
     data: TrainingData,
     weights: Mapping[str, str],
-    data_kind: str,
+    data_kind: DataKind,
     pretrained: Sequence[str] = (),
-) -> list[dict[str, Any]]:
-    """The runs of one setting, one per fold or seed, as `mgc_models.train` reads them.
+) -> list[FinetuneRun]:
+    """The runs of one setting, one per fold or seed, in their order.
 
     Args:
         plan: The plan.
-        setting_id: A setting whose model exists.
+        setting_id: A setting of it.
         data: Corpus, split and where they lie.
         weights: Local path or hub name per pretrained source, as configured; only those the model uses are taken.
         data_kind: `sample` or `real`.
         pretrained: run_ids of its pretraining: none, one for all folds, or one per fold.
-
-    Returns:
-        One RUN mapping per fold or seed, in their order.
     """
     setting = plan.settings[setting_id]
     sources = weights_of(setting, weights)
     content = identities(sources)
     runs = []
     for fold, seed in setting.repetitions:
-        settings = {**setting.settings, "seed": seed}
+        settings = replace(setting.settings, seed=seed)
         start = pretrained[min(fold, len(pretrained) - 1)] if pretrained else None
-        named = {
-            "corpus": data.corpus,
-            "corpus_hash": data.corpus_hash,
-            "scheme": data.scheme,
-            "fold": fold,
-            "split": setting.split,
-        }
+        spec = DataSpec(data.corpus, data.dataset, data.scheme, fold, data.tracks, data.corpus_hash, setting.split)
+        named = {name: value for name, value in vars(spec).items() if name not in ("dataset", "tracks")}
         runs.append(
-            {
-                "run_id": run_id_of(settings, named, content, start),
-                "work": setting.work,
-                "setting_id": setting.setting_id,
-                "stage": FINETUNE,
-                "profile": plan.profile,
-                "data_kind": data_kind,
-                "settings": settings,
-                "data": {**named, "dataset": data.dataset, "tracks": data.tracks},
-                "weights": sources,
-                "pretrained": start,
-            }
+            FinetuneRun(
+                run_id=run_id_of(settings, named, content, start),
+                work=setting.work,
+                setting_id=setting.setting_id,
+                stage=FINETUNE,
+                profile=plan.profile,
+                data_kind=data_kind,
+                settings=settings,
+                data=spec,
+                weights=sources,
+                pretrained=start,
+            )
         )
     return runs

@@ -1,16 +1,21 @@
 """What an experiment plan consists of: tables of printed rows, and the settings that stand behind them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from mgc_models.config.run import Settings, required
+from pipelines.config import DATASET_VARIABLES
+from warehouse.parsing import MISSING, UNKNOWN, Above, Below, Minimum, Pattern, SpecError
 
 UNITS = {"percent": 100.0, "share": 1.0, "nats": 1.0, "plain": 1.0}
 """Printed units, each with the factor from our scores (shares of one, nats, plain numbers) to the printed number."""
-MARKS = ("*", "**", "***", "-")
-"""Significance marks that the sources print; `-` is tested and not significant."""
-ALTERNATIVES = ("reference_better", "row_better")
-FINETUNE, PRETRAIN = STAGES = ("finetune", "pretrain")
-INITS = ("configured", "random")
+Identifier = Annotated[str, Pattern(r"[a-z0-9][a-z0-9_]*", "lower-case letters, digits and _")]
+Dataset = Annotated[str, Pattern("|".join(DATASET_VARIABLES), f"one of {', '.join(DATASET_VARIABLES)}")]
+Stage = Literal["finetune", "pretrain"]
+FINETUNE: Final = "finetune"
+PRETRAIN: Final = "pretrain"
+Init = Literal["configured", "random"]
 EXTRA = "_extra"
 """Ends the name of the job that trains a work's rows of ours."""
 ERRORS = ("loss", "log_loss", "mse")
@@ -34,7 +39,7 @@ class Metric:
 
     name: str
     label: str
-    unit: str
+    unit: Literal["percent", "share", "nats", "plain"]
     is_extra: bool = False
 
     @property
@@ -43,13 +48,43 @@ class Metric:
         return self.name.rpartition("/")[2] in ERRORS
 
 
-@dataclass(frozen=True)
-class Printed:
-    """One printed number; all None where the source prints a dash or nothing."""
+class Printed(NamedTuple):
+    """One printed number; all None where the source prints a dash or nothing.
+
+    Attributes:
+        mean: The number.
+        sd: Its standard deviation.
+        mark: Of significance; `-` is tested and not significant.
+    """
 
     mean: float | None = None
     sd: float | None = None
-    mark: str | None = None
+    mark: Literal["*", "**", "***", "-"] | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a setting is trained and tested on: each of n folds once, or one split of three parts once per seed."""
+
+    corpus: str
+    scheme: str
+    folds: Annotated[int | None, Minimum(1)] = None
+    seeds: Annotated[tuple[int, ...] | None, Minimum(0)] = None
+
+    def __post_init__(self) -> None:
+        """Refuse both or neither of folds and seeds, and a seed that is there twice."""
+        if (self.folds is None) == (self.seeds is None):
+            raise SpecError("", "either folds or seeds", "both" if self.folds else "neither")
+        if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
+            raise SpecError("seeds", "whole numbers from 0, each once", list(self.seeds))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Rough GPU-hours at paper size; 0 where no estimate is given."""
+
+    gpu_hours_pretraining: float = 0.0
+    gpu_hours_per_fold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +96,7 @@ class Row:
         label: The row's label as printed.
         base: Name of the base file the row starts from; None for a figure that the source quotes from another work.
         differences: Dotted settings that differ from the base.
-        datasets: Datasets the row needs, keys of `pipelines.config.DATASET_VARIABLES`.
+        datasets: Datasets the row needs, where these are others than those of the table.
         printed: Printed number per metric name.
         genre: The genre whose score the row gives, spelt as the dataset spells it; None for a score over all genres.
         quoted: The work a quoted figure comes from.
@@ -70,17 +105,22 @@ class Row:
         mask_ratio: Share of patches hidden from a model that is judged by how it fills them in; None for all others.
     """
 
-    row_id: str
+    row_id: Identifier = field(metadata={"key": "id"})
     label: str
-    base: str | None
-    differences: Mapping[str, Any]
-    datasets: tuple[str, ...]
-    printed: Mapping[str, Printed]
+    base: str | None = None
+    differences: Mapping[str, Any] = field(metadata={"key": "set"}, default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+    printed: Mapping[str, Printed] = field(default_factory=dict)
     genre: str | None = None
     quoted: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    init: str = INITS[0]
-    mask_ratio: float | None = None
+    init: Init = "configured"
+    mask_ratio: Annotated[float | None, Above(0), Below(1)] = None
+
+    def __post_init__(self) -> None:
+        """Refuse both or neither of base and quoted."""
+        if (self.base is None) == (self.quoted is None):
+            raise SpecError("", "either base or quoted", "both" if self.base else "neither")
 
     def printed_number(self, metric: Metric) -> Printed:
         """What the source prints for a metric; nothing for one of ours."""
@@ -93,6 +133,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ImportanceRows:
+    """Ids of the rows that the importance of modalities is made of: both modalities, audio and lyrics alone."""
+
+    multimodal: str
+    audio: str
+    lyrics: str
+
+
+@dataclass(frozen=True)
 class PrintedTable:
     """One printed table.
 
@@ -101,31 +150,68 @@ class PrintedTable:
         table_id: Name within the work; empty where the work has only one.
         title: What the table shows.
         source: Where it stands.
-        metrics: Its columns, in printed order, then ours beside them.
+        datasets: Datasets that its rows need.
+        source_metrics: The columns that the source prints, in printed order.
         rows: Its rows, in printed order.
+        path: Name of the file, below the experiments folder.
+        own_metrics: Columns of ours beside them.
         reference_row: The row that significance tests compare with; None where none is meant.
         alternative: `reference_better`, or `row_better` where the source tests the opposite direction.
-        path: Name of the file, below the experiments folder.
         stage: `finetune`, or `pretrain` for a table about pretrained models that are not trained further.
         is_extra: Whether the source has no such table, and its rows are ours.
         reference_rows: By split scheme, the row that rows on that scheme are compared with instead of `reference_row`.
-        importance: The rows of the models with both modalities, with audio and with lyrics alone, where the importance
-            of modalities is made of them; else empty.
+        importance: The rows that the importance of modalities is made of, where it is.
     """
 
     work: str
-    table_id: str
     title: str
     source: str
-    metrics: tuple[Metric, ...]
-    rows: tuple[Row, ...]
-    reference_row: str | None
-    alternative: str
+    datasets: tuple[Dataset, ...]
+    source_metrics: Mapping[str, Metric] = field(metadata={"key": "metrics"})
+    rows: tuple[Row, ...] = field(metadata={"key": "row"})
     path: str
-    stage: str = FINETUNE
-    is_extra: bool = False
+    table_id: Identifier = ""
+    own_metrics: Mapping[str, Metric] = field(metadata={"key": "extra_metrics"}, default_factory=dict)
+    reference_row: str | None = None
+    alternative: Literal["reference_better", "row_better"] = "reference_better"
+    stage: Stage = FINETUNE
+    is_extra: bool = field(metadata={"key": "extra"}, default=False)
     reference_rows: Mapping[str, str] = field(default_factory=dict)
-    importance: Mapping[str, str] = field(default_factory=dict)
+    importance: ImportanceRows | None = None
+
+    def __post_init__(self) -> None:
+        """Check what concerns the table as a whole."""
+        ids = [row.row_id for row in self.rows]
+        if not ids or not self.source_metrics:
+            raise SpecError("", "at least one [[row]] and one metric", f"{len(ids)} rows")
+        for row_id in ids:
+            if ids.count(row_id) > 1:
+                raise SpecError(f"row {row_id!r}", "an id that no other row has", f"it {ids.count(row_id)} times")
+        named = {"reference_row": self.reference_row or ids[0]}
+        named |= {f"reference_rows.{scheme}": row_id for scheme, row_id in self.reference_rows.items()}
+        if self.importance:
+            named |= {f"importance.{side}": row_id for side, row_id in vars(self.importance).items()}
+        for place, row_id in named.items():
+            if row_id not in ids:
+                raise SpecError(place, f"a row: {', '.join(ids)}", row_id)
+        self._check_metrics()
+
+    def _check_metrics(self) -> None:
+        if twice := sorted(self.source_metrics.keys() & self.own_metrics.keys()):
+            raise SpecError(f"extra_metrics.{twice[0]}", "a metric that is not in [metrics] too", twice[0])
+        printed = () if self.is_extra else tuple(self.source_metrics)
+        for row in self.rows:
+            for metric in printed:
+                if metric not in row.printed:
+                    raise SpecError(f"row {row.row_id!r}.printed.{metric}", "a number, or [] for a dash", MISSING)
+            if unknown := sorted(row.printed.keys() - set(printed)):
+                raise SpecError(f"row {row.row_id!r}.printed.{unknown[0]}", f"one of {', '.join(printed)}", UNKNOWN)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its columns, in printed order, then ours beside them."""
+        printed = (replace(metric, is_extra=self.is_extra) for metric in self.source_metrics.values())
+        return (*printed, *(replace(metric, is_extra=True) for metric in self.own_metrics.values()))
 
     @property
     def name(self) -> str:
@@ -139,17 +225,23 @@ class Base:
 
     Attributes:
         name: `<work>_<file name>`, also the id of the setting without differences.
-        data: corpus, scheme, and the number of folds or the seeds.
-        cost: Rough GPU-hours at paper size; empty where no estimate is given.
-        settings: Nested settings.
         path: Name of the file, below the experiments folder.
+        data: corpus, scheme, and the number of folds or the seeds.
+        settings: Nested settings.
+        cost: Rough GPU-hours at paper size.
     """
 
     name: str
-    data: Mapping[str, Any]
-    cost: Mapping[str, float]
-    settings: Mapping[str, Any]
     path: str
+    data: Data
+    settings: Mapping[str, Any]
+    cost: Cost = Cost()
+
+    def __post_init__(self) -> None:
+        """Refuse settings without the name of a model."""
+        model = self.settings.get("model")
+        if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+            raise SpecError("settings.model.name", "the name of a model", MISSING)
 
 
 @dataclass(frozen=True)
@@ -160,8 +252,7 @@ class Setting:
         setting_id: Readable name, equal in every profile.
         work: The work it belongs to.
         base: The base it was resolved from.
-        model: Name of the model.
-        settings: Nested, resolved, validated settings.
+        settings: As training reads them.
         data: corpus, scheme, and the number of folds or the seeds.
         datasets: Datasets it needs.
         cost: Rough GPU-hours at paper size.
@@ -172,33 +263,41 @@ class Setting:
     setting_id: str
     work: str
     base: str
-    model: str
-    settings: Mapping[str, Any]
-    data: Mapping[str, Any]
+    settings: Settings
+    data: Data
     datasets: tuple[str, ...]
-    cost: Mapping[str, float]
-    stage: str = FINETUNE
-    init: str = INITS[0]
+    cost: Cost
+    stage: Stage = FINETUNE
+    init: Init = "configured"
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.settings.model.name
 
     @property
     def repetitions(self) -> tuple[tuple[int, int], ...]:
         """(fold, seed) of each of its runs: every fold with the setting's seed, or fold 0 with every seed."""
         if self.stage == PRETRAIN:
             return ()
-        if "seeds" in self.data:
-            return tuple((0, seed) for seed in self.data["seeds"])
-        return tuple((fold, self.settings["seed"]) for fold in range(self.data["folds"]))
+        if self.data.seeds is not None:
+            return tuple((0, seed) for seed in self.data.seeds)
+        return tuple((fold, self.settings.seed) for fold in range(self.data.folds or 0))
 
     @property
-    def split(self) -> str:
+    def split(self) -> Literal["folds", "train_validation_test"]:
         """`folds`: each is tested once. `train_validation_test`: folds 0, 1 and 2 of the scheme are the parts."""
-        return "train_validation_test" if "seeds" in self.data else "folds"
+        return "folds" if self.data.seeds is None else "train_validation_test"
+
+    @property
+    def classification(self) -> str | None:
+        """What is minimised when genres are learnt, `bce` or `cross_entropy`; None for a setting without labels."""
+        return self.settings.loss.classification if self.settings.loss else None
 
     def is_paired_with(self, other: "Setting") -> bool:
         """Whether the n-th runs of both are scored alike on the same tracks: corpus, split, folds or seeds, genres."""
-        kinds = [(one.settings.get("loss") or {}).get("classification") for one in (self, other)]
-        policies = [one.settings.get("label_scope_policy") for one in (self, other)]
-        return self.data == other.data and policies[0] == policies[1] and kinds[0] == kinds[1]
+        policies = [one.settings.label_scope_policy for one in (self, other)]
+        return self.data == other.data and policies[0] == policies[1] and self.classification == other.classification
 
 
 @dataclass(frozen=True)
@@ -216,7 +315,7 @@ class Pretraining:
 
     name: str
     work: str
-    settings: Mapping[str, Any]
+    settings: Settings
     setting: Setting
     scheme: str
     folds: tuple[int | None, ...]
@@ -224,7 +323,7 @@ class Pretraining:
     @property
     def corpora(self) -> tuple[str, ...]:
         """Corpora it sees, all tracks of each."""
-        return tuple(self.settings["pretrain"]["corpora"])
+        return required(self.settings.pretrain, "pretrain").corpora
 
 
 @dataclass(frozen=True)
@@ -271,7 +370,7 @@ class Plan:
         setting = self.setting(table, row)
         if setting is None:
             return None
-        name = table.reference_rows.get(setting.data["scheme"], table.reference_row)
+        name = table.reference_rows.get(setting.data.scheme, table.reference_row)
         return next((other for other in table.rows if other.row_id == name != row.row_id), None)
 
     def job_of(self, settings: Sequence[Setting]) -> str:

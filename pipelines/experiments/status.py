@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.experiments.runs import TrainingData
-from pipelines.experiments.schema import IMPLEMENTED, Plan, PrintedTable, Row, Setting
+from pipelines.experiments.schema import Plan, PrintedTable, Row, Setting
 
 DONE = "done"
 NOT_IMPLEMENTED = "not implemented"
@@ -27,7 +27,7 @@ def blocked(setting: Setting, data: TrainingData) -> str:
         setting: A setting.
         data: Its corpus and split.
     """
-    parts = len(SPLIT_PARTS) if "seeds" in setting.data else setting.data["folds"]
+    parts = setting.data.folds or len(SPLIT_PARTS)
     empty = [fold for fold in range(parts) if not data.fold_tracks.get(fold)]
     if empty:
         labelled = sum(data.fold_tracks.values())
@@ -59,7 +59,7 @@ def row_status(
         return f"{NOT_RUN}the source quotes {row.quoted}, whose model it does not describe"
     if missing := missing_datasets(row.datasets, settings):
         return f"{NOT_RUN}{missing}"
-    if setting is None or setting.model not in IMPLEMENTED:
+    if setting is None:
         return NOT_IMPLEMENTED
     if reason := reasons.get(setting.setting_id):
         return f"{NOT_RUN}{reason}"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipelines.experiments.load import EXPERIMENTS, check_keys, load_toml
+from pipelines.experiments.load import EXPERIMENTS
+from pipelines.experiments.schema import PlanError
+from warehouse.parsing import read
 
 FILE = EXPERIMENTS / "works.toml"
-KEYS = {"title": str, "authors": str, "cited": str, "year": int, "published": str, "beyond": str}
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,4 @@ def load_works(path: Path = FILE) -> Mapping[str, Work]:
     Raises:
         PlanError: for a file that is not TOML, and a key that is missing, unknown or of another type.
     """
-    works = {}
-    for name, values in load_toml(path, path.name).items():
-        check_keys(values, f"{path.name}: [{name}]", KEYS)
-        works[name] = Work(name=name, **values)
-    return works
+    return read(path, dict[str, Work], PlanError, where=path.name)

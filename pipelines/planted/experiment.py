@@ -3,17 +3,19 @@
 import copy
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from mgc_models.config.run import Settings
 from pipelines.corpora.config import Correlation
-from pipelines.experiments.runs import TRAINING_VERSION, settings_identity, sha256_of
+from pipelines.experiments.runs import TRAINING_VERSION, sha256_of
 from pipelines.genres.correlation import genre_graph, name_cosine, ngram_vectors
 from pipelines.planted.corpus import TRAIN, PlantedCorpus, write_corpus
 from pipelines.planted.worlds import cue_world, factor_world
+from warehouse.parsing import parse
 from warehouse.store import FORMAT_VERSION, Store
 
 WORKS = ("jiang2024", "ru2023")
@@ -105,7 +107,7 @@ def _run(
     versions = {"store": FORMAT_VERSION, "training": TRAINING_VERSION}
     content = {
         "stage": stage,
-        "settings": settings_identity(settings),
+        "settings": asdict(parse(Settings, settings)),
         "data": data,
         "pretrained": pretrained,
         "versions": versions,

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mgc_models.config.run import required
 from pipelines.experiments.schema import Plan, Setting
 from pipelines.incremental import Step
 from pipelines.results.collect import RunFileError, remedy
@@ -45,7 +46,7 @@ def bootstrap(store: Store, plan: Plan, found: Mapping[str, FinishedRuns], resam
     """
     rows: list[dict[str, Any]] = []
     for setting, group in resampled_settings(plan, found):
-        threshold = setting.settings["evaluate"]["threshold_logit"]
+        threshold = required(setting.settings.evaluate, "evaluate").threshold_logit
         parts = [predictions(store, run_id) for run_id in group.run_ids]
         folds = [fold for fold, _ in setting.repetitions]
         drawn = [resampled(*part, threshold, fold, resamples) for part, fold in zip(parts, folds, strict=True)]
@@ -61,8 +62,7 @@ def resampled_settings(plan: Plan, found: Mapping[str, FinishedRuns]) -> Iterato
     """The multi-label settings whose runs are all finished."""
     for setting_id, group in found.items():
         setting = plan.settings[setting_id]
-        multi_label = (setting.settings.get("loss") or {}).get("classification") == "bce"
-        if setting.repetitions and multi_label and len(group.run_ids) == len(setting.repetitions):
+        if setting.repetitions and setting.classification == "bce" and len(group.run_ids) == len(setting.repetitions):
             yield setting, group
 
 

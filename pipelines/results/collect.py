@@ -1,38 +1,76 @@
 """Gathers what training left in the run folders into the `run.*` tables."""
 
 import datetime as dt
-import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
+from mgc_models.config.run import FinetuneRun, Run
 from pipelines.experiments.runs import canonical_json
-from pipelines.experiments.schema import PRETRAIN
 from pipelines.tables import typed_frame
 from pipelines.training.planned import data_columns, is_finished, result_path
+from warehouse.parsing import FileError, plain, read
 from warehouse.store import Store
 
-PRETRAIN_KEYS = {
-    "run_id": str,
-    "parameters": int,
-    "init": str,
-    "tracks_train": int,
-    "versions": dict,
-    "epochs": list,
-}
-EVALUATE_KEYS = PRETRAIN_KEYS | {
-    "tracks_test": int,
-    "tracks_unlabelled": int,
-    "tracks_train_unlabelled": int,
-    "scores": dict,
-    "classes_scored": dict,
-    "genre_ap": list,
-}
-TIMING_KEYS = {"device": str, "started_at": str, "duration_wall_s": float, "sessions": int}
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One value of the learning curve."""
+
+    epoch: int
+    metric: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class GenreScore:
+    """Average precision of one genre, None where no test track has it, and how many have."""
+
+    genre: str
+    average_precision: float | None
+    positives: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """`result.json` of a pretraining: what came of it."""
+
+    run_id: str
+    parameters: int
+    init: str
+    tracks_train: int
+    versions: Mapping[str, str]
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class TestedResult(Result):
+    """`result.json` of a fine-tuning, with its scores on the test part."""
+
+    tracks_test: int
+    tracks_unlabelled: int
+    tracks_train_unlabelled: int
+    scores: Mapping[str, float | None]
+    classes_scored: Mapping[str, int]
+    genre_ap: tuple[GenreScore, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """`timing.json` of a run."""
+
+    device: str
+    started_at: str
+    duration_wall_s: float
+    sessions: int
+    arithmetic: str | None = None
+    samples_per_s: float | None = None
 
 
 class RunFileError(ValueError):
@@ -60,42 +98,38 @@ class RunTables:
         }
 
 
-def gather_runs(store: Store, runs: Sequence[Mapping[str, Any]]) -> RunTables:
+def gather_runs(store: Store, runs: Sequence[Run]) -> RunTables:
     """Read the finished ones among `runs`; unfinished ones have no row.
 
     Args:
         store: Where they lie.
-        runs: RUN mappings of the current plan (`pipelines.training.planned`).
+        runs: The runs of the current plan (`pipelines.training.planned`).
 
     Raises:
         RunFileError: for a result or timing file that is damaged or belongs to another run.
     """
-    finished = [(run, read_result(store, run)) for run in runs if is_finished(store, run["run_id"])]
-    ids = [(run["run_id"], result) for run, result in finished]
+    finished = [(run, read_result(store, run)) for run in runs if is_finished(store, run.run_id)]
+    results = [result for _, result in finished]
+    tested = [result for result in results if isinstance(result, TestedResult)]
     return RunTables(
         runs=typed_frame("run.runs", [run_row(run, result) for run, result in finished]),
-        epochs=typed_frame(
-            "run.epochs", [{"run_id": run_id, **epoch} for run_id, result in ids for epoch in result["epochs"]]
-        ),
-        fold_scores=typed_frame(
+        epochs=_frame("run.epochs", ((result, vars(epoch)) for result in results for epoch in result.epochs)),
+        fold_scores=_frame(
             "run.fold_scores",
-            [
-                {
-                    "run_id": run_id,
-                    "metric": metric,
-                    "value": value,
-                    "classes_scored": result["classes_scored"].get(metric),
-                }
-                for run_id, result in ids
-                for metric, value in result.get("scores", {}).items()
-            ],
+            (
+                (result, {"metric": metric, "value": value, "classes_scored": result.classes_scored.get(metric)})
+                for result in tested
+                for metric, value in result.scores.items()
+            ),
         ),
-        genre_ap=typed_frame(
-            "run.genre_ap",
-            [{"run_id": run_id, **genre} for run_id, result in ids for genre in result.get("genre_ap", [])],
-        ),
-        timings=typed_frame("run.timings", [read_timing(store, run_id) for run_id, _ in ids]),
+        genre_ap=_frame("run.genre_ap", ((result, vars(genre)) for result in tested for genre in result.genre_ap)),
+        timings=_frame("run.timings", ((result, read_timing(store, result.run_id)) for result in results)),
     )
+
+
+def _frame(table: str, rows: Iterable[tuple[Result, Mapping[str, Any]]]) -> pl.DataFrame:
+    """A table of rows that belong to a run each."""
+    return typed_frame(table, [{"run_id": result.run_id, **row} for result, row in rows])
 
 
 def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[str]) -> list[str]:
@@ -114,78 +148,55 @@ def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[st
     ]
 
 
-def run_row(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def run_row(run: Run, result: Result) -> dict[str, Any]:
     """One row of `run.runs`: what was asked (the run) and what came of it (the result)."""
     return {
-        **{key: run[key] for key in ("work", "setting_id", "stage", "profile", "data_kind")},
-        "pretrained": run.get("pretrained"),
+        **{key: getattr(run, key) for key in ("work", "setting_id", "stage", "profile", "data_kind", "pretrained")},
         **data_columns(run),
-        **{key: result[key] for key in ("run_id", "parameters", "init", "tracks_train")},
-        **{key: result.get(key) for key in ("tracks_train_unlabelled", "tracks_test", "tracks_unlabelled")},
-        "seed": run["settings"]["seed"],
-        "settings_json": canonical_json(run["settings"]),
-        "versions_json": canonical_json(result["versions"]),
+        **{key: getattr(result, key) for key in ("run_id", "parameters", "init", "tracks_train")},
+        **{key: getattr(result, key, None) for key in ("tracks_train_unlabelled", "tracks_test", "tracks_unlabelled")},
+        "seed": run.settings.seed,
+        "settings_json": canonical_json(plain(run.settings)),
+        "versions_json": canonical_json(result.versions),
     }
 
 
-def read_result(store: Store, run: Mapping[str, Any]) -> dict[str, Any]:
+def read_result(store: Store, run: Run) -> Result:
     """Read and check the result of a finished run.
 
     Raises:
-        RunFileError: if it is no JSON, lacks a key, or is another run's.
+        RunFileError: if it is not as `Result` or `TestedResult` says, or is another run's.
     """
-    path = result_path(store, run["run_id"])
-    result = read_json(path, PRETRAIN_KEYS if run["stage"] == PRETRAIN else EVALUATE_KEYS)
-    if result["run_id"] != run["run_id"]:
-        raise RunFileError(f"{path}: holds run {result['run_id']!r}; expected {run['run_id']!r}. {remedy(path)}")
-    for key, columns in (
-        ("genre_ap", {"genre", "average_precision", "positives"}),
-        ("epochs", {"epoch", "metric", "value"}),
-    ):
-        if any(not isinstance(row, dict) or row.keys() != columns for row in result.get(key, [])):
-            raise RunFileError(f"{path}: {key} is not a list of {', '.join(sorted(columns))}. {remedy(path)}")
+    path = result_path(store, run.run_id)
+    result: Result = read_file(path, TestedResult if isinstance(run, FinetuneRun) else Result)
+    if result.run_id != run.run_id:
+        raise RunFileError(f"{path}: holds run {result.run_id!r}; expected {run.run_id!r}. {remedy(path)}")
     return result
 
 
 def read_timing(store: Store, run_id: str) -> dict[str, Any]:
-    """Read a run's timing as a row of `run.timings`."""
+    """Read a run's timing as a row of `run.timings`, without its id."""
     path = store.run(run_id) / "timing.json"
-    timing = read_json(path, TIMING_KEYS)
+    timing = read_file(path, Timing)
     try:
-        started_at = dt.datetime.fromisoformat(timing["started_at"])
+        started_at = dt.datetime.fromisoformat(timing.started_at)
     except ValueError as error:
-        raise RunFileError(
-            f"{path}: started_at is {timing['started_at']!r}; expected a time. {remedy(path)}"
-        ) from error
+        raise RunFileError(f"{path}: started_at is {timing.started_at!r}; expected a time. {remedy(path)}") from error
     if started_at.tzinfo is not None:
         started_at = started_at.astimezone(dt.UTC).replace(tzinfo=None)
-    columns = ("device", "duration_wall_s", "sessions")
-    return {
-        "run_id": run_id,
-        "started_at": started_at,
-        "arithmetic": timing.get("arithmetic"),
-        "samples_per_s": timing.get("samples_per_s"),
-        **{key: timing[key] for key in columns},
-    }
+    return asdict(timing) | {"started_at": started_at}
 
 
-def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
-    """Read a JSON object and check that `keys` are there with their types.
+def read_file(path: Path, kind: type[_Kind]) -> _Kind:
+    """Read a JSON file of a run as `kind`.
 
     Raises:
         RunFileError: naming the file, what was expected, and the mend.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFileError(f"{path}: cannot be read as JSON: {error}. {remedy(path)}") from error
-    if not isinstance(value, dict):
-        raise RunFileError(f"{path}: holds {type(value).__name__}; expected an object. {remedy(path)}")
-    for key, expected in keys.items():
-        accepted = (int, float) if expected is float else expected
-        if not isinstance(value.get(key), accepted) or isinstance(value.get(key), bool):
-            raise RunFileError(f"{path}: {key} is {value.get(key)!r}; expected {expected.__name__}. {remedy(path)}")
-    return value
+        return read(path, kind)
+    except FileError as error:
+        raise RunFileError(f"{error} {remedy(path)}") from error
 
 
 def remedy(path: Path) -> str:

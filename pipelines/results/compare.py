@@ -104,7 +104,7 @@ def context_columns(plan: Plan, setting: Setting | None, settings: Settings, run
         columns = ("corpus", "data_kind", "profile", "init", "mixed", "tracks_test", "tracks_unlabelled")
         return dict.fromkeys(columns)
     return {
-        "corpus": setting.data["corpus"],
+        "corpus": setting.data.corpus,
         "data_kind": settings.data_kind,
         "profile": plan.profile,
         "init": runs.init,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
@@ -73,9 +72,9 @@ def finished_runs(
     best = {metric: highest(epochs, metric) for metric in (CONTRASTIVE_ACCURACY, CONTRASTIVE_CHANCE)}
     found = {}
     for setting_id, behind in planned.behind(plan).items():
-        ids = tuple(run["run_id"] for run in behind if run["run_id"] in started)
+        ids = tuple(run.run_id for run in behind if run.run_id in started)
         if ids:
-            before = [run["run_id"] for run in planned.pretrain.get(plan.pretraining_of.get(setting_id, ""), [])]
+            before = [run.run_id for run in planned.pretrain.get(plan.pretraining_of.get(setting_id, ""), [])]
             scores = {
                 **scores_of([values.get(run_id, {}) for run_id in ids]),
                 **pretraining_scores(plan.settings[setting_id], before, best),
@@ -139,8 +138,8 @@ def pretraining_scores(setting: Setting, run_ids: Sequence[str], best: Mapping[s
     jiang2024, Tables 6.3, 6.4 and 6.8: "the highest contrastive accuracy recorded in the pretraining stage". Guessing
     is right for one track of every batch, of a smaller last one too: training writes down what that came to.
     """
-    section: Mapping[str, Any] = setting.settings.get("pretrain") or {}
-    if not run_ids or not section.get("contrastive_weight"):
+    section = setting.settings.pretrain
+    if not run_ids or not section or not section.contrastive_weight:
         return {}
     return {metric: tuple(values.get(run_id) for run_id in run_ids) for metric, values in best.items()}
 

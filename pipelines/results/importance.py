@@ -32,11 +32,10 @@ def modality_importance(
     """
     rows: list[dict[str, Any]] = []
     for table in plan.tables:
-        runs = table.importance and side_runs(plan, table, found)
-        if runs:
-            corpus = plan.settings[plan.setting_of[table.work, table.table_id, table.importance["multimodal"]] or ""]
+        if table.importance and (runs := side_runs(plan, table, found)):
+            corpus = plan.settings[plan.setting_of[table.work, table.table_id, table.importance.multimodal] or ""]
             genres = by_genre(runs, genre_ap)
-            names = coarse.filter(corpus=corpus.data["corpus"]).select("genre", "coarse_genre")
+            names = coarse.filter(corpus=corpus.data.corpus).select("genre", "coarse_genre")
             rows += [{"work": table.work, "level": "genre", **row} for row in genres.iter_rows(named=True)]
             rows += [{"work": table.work, "level": "coarse", **row} for row in by_coarse(genres, names)]
     return typed_frame(NAME, rows)
@@ -46,7 +45,7 @@ def side_runs(plan: Plan, table: PrintedTable, found: Mapping[str, FinishedRuns]
     """The runs of the three models; None unless all of them are finished."""
     runs = {}
     for side in SIDES:
-        setting_id = plan.setting_of[table.work, table.table_id, table.importance[side]] or ""
+        setting_id = plan.setting_of[table.work, table.table_id, getattr(table.importance, side)] or ""
         group = found.get(setting_id)
         if group is None or len(group.run_ids) < len(plan.settings[setting_id].repetitions):
             return None

@@ -27,7 +27,7 @@ def missing_number(row: Row, metric: Metric, setting: Setting, runs: FinishedRun
 
 def reason(row: Row, metric: Metric, setting: Setting, runs: FinishedRuns) -> str:
     """Why a score is undefined, or why runs of this kind have none of this name."""
-    corpus = setting.data["corpus"]
+    corpus = setting.data.corpus
     name = row.score_name(metric)
     if row.genre is not None and row.genre not in runs.positives:
         return f"corpus {corpus} has no genre {row.genre}"

@@ -1,15 +1,12 @@
 """From corpora, folds and features to the runs of every setting, and the files that they read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
 
-from mgc_models.config.parsing import parse
-from mgc_models.config.run import Settings as RunSettings
+from mgc_models.config.run import FinetuneRun, PretrainRun
 from pipelines.config import Settings
 from pipelines.corpora.config import load_corpus
 from pipelines.experiments import (
-    IMPLEMENTED,
     Plan,
     Pretraining,
     Setting,
@@ -22,7 +19,7 @@ from pipelines.experiments import (
 from pipelines.experiments.schema import GENRE_GRAPHS
 from pipelines.experiments.status import missing_datasets
 from pipelines.training.inputs import NotTrainableError, write_training_inputs
-from pipelines.training.planned import PlannedRuns, Run
+from pipelines.training.planned import PlannedRuns
 from warehouse.store import Store
 from warehouse.tables import table_files
 
@@ -30,29 +27,21 @@ WriteInputs = Callable[[tuple[str, ...], str, str, tuple[str, ...], bool], Train
 
 
 def derived_runs(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
-    """Derive the runs of every setting whose model exists from the tables, and write the files that they read."""
-    runs: dict[str, list[Run]] = {}
-    pretrain: dict[str, list[Run]] = {}
+    """Derive the runs of every setting from the tables, and write the files that they read."""
+    runs: dict[str, list[FinetuneRun]] = {}
+    pretrain: dict[str, list[PretrainRun]] = {}
     reasons: dict[str, str] = {}
     write: WriteInputs = cache(partial(_write_inputs, store, settings))
     for setting in plan.settings.values():
-        if setting.model not in IMPLEMENTED:
-            continue
         pretraining = plan.pretraining(setting)
         try:
             if pretraining and pretraining.name not in pretrain:
                 pretrain[pretraining.name] = _pretraining_runs(plan, pretraining, settings, write)
-            before = [run["run_id"] for run in pretrain[pretraining.name]] if pretraining else []
+            before = [run.run_id for run in pretrain[pretraining.name]] if pretraining else []
             runs[setting.setting_id] = _setting_runs(plan, setting, settings, before, write)
         except NotTrainableError as reason:
             reasons[setting.setting_id] = str(reason)
     return PlannedRuns(runs, reasons, pretrain)
-
-
-def features_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The stored features that a run with these settings reads."""
-    parsed: RunSettings = parse(RunSettings, settings, "")
-    return parsed.features
 
 
 def _write_inputs(
@@ -77,23 +66,25 @@ def _write_inputs(
     return write_training_inputs(store, load_corpus(corpus), scheme, features=features, graph=graph, bert=bert)
 
 
-def _pretraining_runs(plan: Plan, pretraining: Pretraining, settings: Settings, write: WriteInputs) -> list[Run]:
+def _pretraining_runs(
+    plan: Plan, pretraining: Pretraining, settings: Settings, write: WriteInputs
+) -> list[PretrainRun]:
     setting, sources = pretraining.setting, []
     for name in pretraining.corpora:
-        scheme = pretraining.scheme if name == setting.data["corpus"] else ""
-        data = write(setting.datasets, name, scheme, features_of(setting.settings), False)
+        scheme = pretraining.scheme if name == setting.data.corpus else ""
+        data = write(setting.datasets, name, scheme, setting.settings.features, False)
         sources.append(Source(data.corpus, data.dataset, data.tracks, data.corpus_hash))
     return pretrain_runs(plan, pretraining, sources, settings.weights, settings.data_kind)
 
 
 def _setting_runs(
     plan: Plan, setting: Setting, settings: Settings, pretrained: Sequence[str], write: WriteInputs
-) -> list[Run]:
+) -> list[FinetuneRun]:
     if not setting.repetitions:
         return []
-    corpus, scheme = setting.data["corpus"], setting.data["scheme"]
+    corpus, scheme = setting.data.corpus, setting.data.scheme
     graph = setting.model in GENRE_GRAPHS
-    data = write(setting.datasets, corpus, scheme, features_of(setting.settings), graph)
+    data = write(setting.datasets, corpus, scheme, setting.settings.features, graph)
     if reason := blocked(setting, data):
         raise NotTrainableError(reason)
     return runs_for(plan, setting.setting_id, data, settings.weights, settings.data_kind, pretrained)

@@ -6,8 +6,9 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,10 +18,12 @@ from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.context import PipesMessageHandler
 from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
 
+from mgc_models.config.run import FinetuneRun, JobSpec, Run
 from pipelines.console.progress import FromRun, followed, tell
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.parallel import available_cores
 from pipelines.training.planned import is_finished
+from warehouse.parsing import plain
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
@@ -37,36 +40,41 @@ SEEDED = "train_validation_test"  # the split of settings that are repeated by s
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
 
-def are_tiny(runs: Sequence[Mapping[str, Any]]) -> bool:
+def are_tiny(runs: Sequence[Run]) -> bool:
     """Whether the models are so small that a run does not fill a core."""
-    return all(run["profile"] in TINY_PROFILES for run in runs)
+    return all(run.profile in TINY_PROFILES for run in runs)
 
 
-def write_job(store: Store, name: str, runs: Sequence[Mapping[str, Any]]) -> Path:
+def write_job(store: Store, name: str, runs: Sequence[Run]) -> Path:
     """Write the job file that the worker reads; returns its path."""
-    path = store.root / "jobs" / f"{name}.json"
-    job: dict[str, Any] = {"store": str(store.root), "device": "auto", "runs": list(runs)}
+    job = JobSpec(str(store.root), "auto", tuple(runs))
     if are_tiny(runs):
-        job |= {"threads": 1, "workers": min(available_cores(), MOST_WORKERS)}
+        job = replace(job, threads=1, workers=min(available_cores(), MOST_WORKERS))
+    return job_file(store, name, job)
+
+
+def job_file(store: Store, name: str, job: Any) -> Path:
+    """Write a job as JSON; returns its path."""
+    path = store.root / "jobs" / f"{name}.json"
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(job, indent=1))
+        temporary.write_text(json.dumps(plain(job), indent=1))
     return path
 
 
-def run_names(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def run_names(runs: Sequence[Run]) -> dict[str, str]:
     """What a reader calls each run, by run_id: `jiang2024 · bert · fold 3 of 5`."""
-    together = Counter((run["stage"], run["setting_id"]) for run in runs)
+    together = Counter((run.stage, run.setting_id) for run in runs)
     numbers: Counter[tuple[str, str]] = Counter()
     names = {}
     for run in runs:
-        group = run["stage"], run["setting_id"]
+        group = run.stage, run.setting_id
         numbers[group] += 1
-        parts = [run["work"], run["setting_id"].removeprefix(f"{run['work']}_")]
-        parts += ["pretraining"] if run["stage"] == PRETRAIN else []
+        parts = [run.work, run.setting_id.removeprefix(f"{run.work}_")]
+        parts += ["pretraining"] if run.stage == PRETRAIN else []
         if together[group] > 1:
-            what = "seed" if run["data"].get("split") == SEEDED else "fold"
+            what = "seed" if isinstance(run, FinetuneRun) and run.data.split == SEEDED else "fold"
             parts.append(f"{what} {numbers[group]} of {together[group]}")
-        names[run["run_id"]] = " · ".join(parts)
+        names[run.run_id] = " · ".join(parts)
     return names
 
 
@@ -83,7 +91,7 @@ def launch(
     pipes: dg.PipesSubprocessClient,
     store: Store,
     name: str,
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
     processes: int = 1,
 ) -> int:
     """Train what is not yet finished of `runs` in one child process, its progress going to Dagster's log as it comes.
@@ -93,7 +101,7 @@ def launch(
         pipes: Starts the child.
         store: Where runs lie.
         name: Of the job file.
-        runs: RUN mappings, pretrainings before what starts from them.
+        runs: Pretrainings before what starts from them.
         processes: Accelerators that share every batch; runs of tiny models take one.
 
     Returns:
@@ -103,7 +111,7 @@ def launch(
         dagster.RetryRequested: once, when the worker was killed by a signal; it resumes where it stopped.
         dagster.Failure: when the worker stopped with an error, which it has logged.
     """
-    pending = [run for run in runs if not is_finished(store, run["run_id"])]
+    pending = [run for run in runs if not is_finished(store, run.run_id)]
     if pending:
         job = write_job(store, name, pending)
         shared = 1 if are_tiny(pending) else processes

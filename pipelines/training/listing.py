@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipelines.config import Settings
-from pipelines.experiments.schema import FINETUNE, Plan, PrintedTable, Setting
+from pipelines.experiments.schema import FINETUNE, Cost, Plan, PrintedTable, Setting
 from pipelines.experiments.status import row_status
 
 TITLES = {"printed": "Printed rows", "pictures": "Printed pictures, besides", "extra": "Rows of ours, besides"}
@@ -48,9 +48,9 @@ def summary(plan: Plan, settings: Sequence[Setting], shared: Collection[str] = (
     """Counts and the rough cost at paper size; pretrainings that are `shared` with other rows are not counted again."""
     names = dict.fromkeys(plan.pretraining_of.get(setting.setting_id) for setting in settings)
     used = [plan.pretrainings[name] for name in names if name and name not in shared]
-    estimated = [setting for setting in settings if setting.cost]
-    hours = sum(setting.cost.get("gpu_hours_per_fold", 0.0) * len(setting.repetitions) for setting in estimated)
-    hours += sum(one.setting.cost.get("gpu_hours_pretraining", 0.0) * len(one.folds) for one in used)
+    estimated = [setting for setting in settings if setting.cost != Cost()]
+    hours = sum(setting.cost.gpu_hours_per_fold * len(setting.repetitions) for setting in estimated)
+    hours += sum(one.setting.cost.gpu_hours_pretraining * len(one.folds) for one in used)
     return {
         "settings": len(settings),
         "pretrainings": sum(len(one.folds) for one in used),

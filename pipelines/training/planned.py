@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgc_models.config.run import FinetuneRun, PretrainRun, Run
 from pipelines.experiments import Plan
-from pipelines.experiments.schema import PRETRAIN
 from warehouse.store import Store
-
-Run = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -17,35 +15,35 @@ class PlannedRuns:
     """Runs of the settings that can be trained, and why the others cannot.
 
     Attributes:
-        runs: RUN mappings by setting_id, in the order of folds and seeds; none for a setting that is only pretrained.
-        reasons: By setting_id, why a setting whose model exists has no runs.
-        pretrain: RUN mappings by name of the pretraining.
+        runs: By setting_id, in the order of folds and seeds; none for a setting that is only pretrained.
+        reasons: By setting_id, why a setting has no runs.
+        pretrain: By name of the pretraining.
     """
 
-    runs: Mapping[str, list[Run]]
+    runs: Mapping[str, list[FinetuneRun]]
     reasons: Mapping[str, str]
-    pretrain: Mapping[str, list[Run]]
+    pretrain: Mapping[str, list[PretrainRun]]
 
     def all_runs(self) -> list[Run]:
         """Every run once, pretrainings before what starts from them, else in plan order."""
-        runs = [run for group in (*self.pretrain.values(), *self.runs.values()) for run in group]
-        return list({run["run_id"]: run for run in reversed(runs)}.values())[::-1]
+        groups: list[Sequence[Run]] = [*self.pretrain.values(), *self.runs.values()]
+        runs = [run for group in groups for run in group]
+        return list({run.run_id: run for run in reversed(runs)}.values())[::-1]
 
-    def behind(self, plan: Plan) -> dict[str, list[Run]]:
+    def behind(self, plan: Plan) -> dict[str, Sequence[Run]]:
         """By setting_id, the runs whose results a row shows: fine-tunings, or the pretraining where there are none."""
         return {name: runs or self.pretrain[plan.pretraining_of[name]] for name, runs in self.runs.items()}
 
 
-def data_columns(run: Mapping[str, Any]) -> dict[str, Any]:
+def data_columns(run: Run) -> dict[str, Any]:
     """What a run is trained on; a pretraining names all its corpora, and the fold that it leaves out."""
-    data = run["data"]
-    if run["stage"] != PRETRAIN:
-        return {key: data[key] for key in ("corpus", "scheme", "fold", "corpus_hash")}
+    if isinstance(run, FinetuneRun):
+        return {key: getattr(run.data, key) for key in ("corpus", "scheme", "fold", "corpus_hash")}
     return {
-        "corpus": " + ".join(source["corpus"] for source in data["sources"]),
+        "corpus": " + ".join(source.corpus for source in run.data.sources),
         "scheme": None,
-        "fold": data.get("exclude_fold"),
-        "corpus_hash": " + ".join(source["corpus_hash"] for source in data["sources"]),
+        "fold": run.data.exclude_fold,
+        "corpus_hash": " + ".join(source.corpus_hash for source in run.data.sources),
     }
 
 
@@ -68,10 +66,10 @@ def finished_counts(plan: Plan, planned: PlannedRuns, own: Sequence[Run], finish
         own: Those of this job; without any, as in a job that only reports, all are of others.
         finished: run_ids of the finished ones.
     """
-    ids = {run["run_id"] for run in own}
+    ids = {run.run_id for run in own}
     jobs: dict[str, list[str]] = {"this job": sorted(ids)} if ids else {}
     for run in planned.all_runs():
-        if run["run_id"] not in ids:
-            jobs.setdefault(f"job {plan.job_of(plan.users(run['setting_id']))}", []).append(run["run_id"])
+        if run.run_id not in ids:
+            jobs.setdefault(f"job {plan.job_of(plan.users(run.setting_id))}", []).append(run.run_id)
     done = set(finished)
     return {name: f"{len(done.intersection(runs))} of {len(runs)}" for name, runs in jobs.items()}

@@ -1,26 +1,28 @@
 """`run.planned`: the planned runs as a table, derived anew only when the experiments or the tables have changed."""
 
 import json
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from mgc_models.config.run import FinetuneRun, PretrainRun, Run, parse_run
 from pipelines.config import Settings
 from pipelines.corpora.config import corpus_names, load_corpora
 from pipelines.experiments import IMPLEMENTED, Plan, Pretraining, Setting
-from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities, settings_identity
-from pipelines.experiments.schema import FINETUNE, PRETRAIN
+from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities
 from pipelines.incremental import Step, content_hash
 from pipelines.tables import typed_frame
 from pipelines.training.derive import derived_runs
-from pipelines.training.planned import PlannedRuns, Run, data_columns
+from pipelines.training.planned import PlannedRuns, data_columns
+from warehouse.parsing import plain
 from warehouse.store import FORMAT_VERSION, Store
 from warehouse.tables import read_table, stored_inputs, table_files, table_hash, write_table
 
 NAME = "run.planned"
-VERSION = 1
+VERSION = 2
 STEP = Step("planned runs", VERSION)
 REMEDY = "`dagster job execute -j data` makes them"
 READ = (
@@ -50,21 +52,21 @@ def read_planned(store: Store, plan: Plan, settings: Settings) -> PlannedRuns:
     """
     if reason := out_of_date(store, plan, settings):
         raise PlannedError(reason)
-    groups: dict[tuple[str, str], list[Run]] = {}
+    runs: dict[str, list[FinetuneRun]] = {}
+    pretrain: dict[str, list[PretrainRun]] = {}
     reasons: dict[str, str] = {}
     for row in read_table(store, NAME).to_pylist():
         if row["reason"]:
             reasons[row["setting_id"]] = row["reason"]
         else:
-            run = json.loads(row["run_json"])
-            run["weights"] = {name: known and settings.weights[name] for name, known in run["weights"].items()}
-            groups.setdefault((row["stage"], row["setting_id"]), []).append(run)
-    trained = [name for name, setting in plan.settings.items() if setting.model in IMPLEMENTED and name not in reasons]
-    return PlannedRuns(
-        {name: groups.get((FINETUNE, name), []) for name in trained},
-        reasons,
-        {name: groups[PRETRAIN, name] for name in plan.pretrainings if (PRETRAIN, name) in groups},
-    )
+            run = parse_run(json.loads(row["run_json"]))
+            run = replace(run, weights={name: known and settings.weights[name] for name, known in run.weights.items()})
+            if isinstance(run, FinetuneRun):
+                runs.setdefault(run.setting_id, []).append(run)
+            else:
+                pretrain.setdefault(run.setting_id, []).append(run)
+    trained = [name for name in plan.settings if name not in reasons]
+    return PlannedRuns({name: runs.get(name, []) for name in trained}, reasons, pretrain)
 
 
 def out_of_date(store: Store, plan: Plan, settings: Settings) -> str:
@@ -89,22 +91,15 @@ def out_of_date(store: Store, plan: Plan, settings: Settings) -> str:
 
 def planned_inputs(store: Store, plan: Plan, settings: Settings) -> str:
     """What `run.planned` is made from: the profile, a hash of experiments and configuration, and one of the tables."""
-    trained = [setting for setting in plan.settings.values() if setting.model in IMPLEMENTED]
-    asked: list[Setting | Pretraining] = [*plan.pretrainings.values(), *trained]
-    sources = sorted({name for setting in trained for name in IMPLEMENTED[setting.model]})
+    asked: list[Setting | Pretraining] = [*plan.pretrainings.values(), *plan.settings.values()]
+    sources = sorted({name for setting in plan.settings.values() for name in IMPLEMENTED[setting.model]})
     experiments = [
         [settings.data_kind, sorted(settings.datasets), TRAINING_VERSION, FORMAT_VERSION],
         identities({name: settings.weights.get(name) for name in sources}),
-        [[repr(one), _with_defaults(canonical_json(one.settings))] for one in asked],
+        [repr(one) for one in asked],
     ]
     tables = [[repr(corpus) for corpus in load_corpora()], [_table_hash(store, name) for name in READ]]
     return f"{plan.profile} {content_hash(experiments)} {STEP.inputs(tables)}"
-
-
-@cache
-def _with_defaults(settings: str) -> dict[str, Any]:
-    """Settings as training reads them; every reader of one process asks for the same."""
-    return settings_identity(json.loads(settings))
 
 
 def _table_hash(store: Store, name: str) -> str:
@@ -120,27 +115,28 @@ def _hash_of(store: Store, name: str, _looks: tuple[tuple[str, int, int], ...]) 
 
 def _rows(store: Store, plan: Plan, planned: PlannedRuns, settings: Settings) -> Iterator[dict[str, Any]]:
     """Rows of `run.planned`."""
-    for runs in (*planned.pretrain.values(), *planned.runs.values()):
+    groups: list[Sequence[Run]] = [*planned.pretrain.values(), *planned.runs.values()]
+    for runs in groups:
         for order, run in enumerate(runs):
             yield _run_row(store, order, run)
     for setting_id, reason in planned.reasons.items():
         setting = plan.settings[setting_id]
         named = {"setting_id": setting_id, "stage": setting.stage, "run_order": 0, "work": setting.work}
         made_for = {"profile": plan.profile, "data_kind": settings.data_kind}
-        data = {name: setting.data[name] for name in ("corpus", "scheme")}
+        data = {name: getattr(setting.data, name) for name in ("corpus", "scheme")}
         yield {**named, **made_for, **data, "inputs": [], "reason": reason}
 
 
 def _run_row(store: Store, order: int, run: Run) -> dict[str, Any]:
-    inputs = [source["tracks"] for source in run["data"].get("sources", [run["data"]])]
+    inputs = [part.tracks for part in ((run.data,) if isinstance(run, FinetuneRun) else run.data.sources)]
     columns = data_columns(run)
     return {
-        **{key: run[key] for key in ("setting_id", "stage", "run_id", "work", "profile", "data_kind")},
+        **{key: getattr(run, key) for key in ("setting_id", "stage", "run_id", "work", "profile", "data_kind")},
         **{key: columns[key] for key in ("corpus", "scheme", "fold")},
         "run_order": order,
-        "seed": run["settings"]["seed"],
+        "seed": run.settings.seed,
         "inputs": inputs,
         "tracks": sum(pq.read_metadata(store.root / place).num_rows for place in inputs),
-        "pretrained": run.get("pretrained"),
-        "run_json": canonical_json(run | {"weights": identities(run["weights"])}),
+        "pretrained": run.pretrained,
+        "run_json": canonical_json(plain(replace(run, weights=identities(run.weights)))),
     }

@@ -21,6 +21,7 @@ from pipelines.experiments import load_plan
 from pipelines.experiments.runs import run_id_of
 from pipelines.incremental import Step
 from tests.unit.mutations import PACKAGES, data_files
+from warehouse.parsing import parse, plain
 
 FILES = data_files(ROOT)
 
@@ -90,18 +91,19 @@ CLASSES = list(dict.fromkeys(classes_below(Settings)))
 DEFAULTS = [
     (kind, field) for kind in CLASSES for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING
 ]
-ALL_SETTINGS = [setting.settings for profile in ("sample", "paper") for setting in load_plan(profile).settings.values()]
+PLANS = [load_plan(profile) for profile in ("sample", "paper")]
+ALL_SETTINGS = [plain(setting.settings) for plan in PLANS for setting in plan.settings.values()]
 
 
 @pytest.mark.parametrize(("kind", "field"), DEFAULTS, ids=[f"{kind.__name__}.{field.name}" for kind, field in DEFAULTS])
 def test_another_default_is_another_run(kind: type, field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    all_raw = (copy.deepcopy(dict(settings)) for settings in ALL_SETTINGS)
+    all_raw = (copy.deepcopy(settings) for settings in ALL_SETTINGS)
     raw, tables = next((raw, found) for raw in all_raw if (found := list(tables_of(kind, Settings, raw))))
     for table in tables:
         table.pop(field.name, None)
-    before = run_id_of(raw, {}, {})
+    before = run_id_of(parse(Settings, raw), {}, {})
     monkeypatch.setattr(field, "default", "another")
-    assert run_id_of(raw, {}, {}) != before
+    assert run_id_of(parse(Settings, raw), {}, {}) != before
 
 
 def test_every_value_of_a_corpus_counts() -> None:

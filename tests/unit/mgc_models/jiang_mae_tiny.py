@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from mgc_models.config.models import JiangMaeSettings
-from mgc_models.config.parsing import parse
 from mgc_models.config.sections import PretrainSettings
 from mgc_models.models.jiang_mae.model import JiangMae
+from warehouse.parsing import parse
 
 VOCAB, GENRES, TOKENS, FRAMES = 60, 6, 16, 64
 BANDS = 32

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mgc_models.config.inputs import INPUTS
 from mgc_models.config.models import ModelSettings
-from mgc_models.config.parsing import parse
 from mgc_models.config.sections import AudioSettings, LossSettings, PretrainSettings
 from mgc_models.data.batches import Normalizer, TrackData
 from mgc_models.data.frames import FrameStore
@@ -24,6 +23,7 @@ from mgc_models.data.tracks import Tracks
 from mgc_models.models import build_model
 from mgc_models.training.objectives import Task, classification_task, pretraining_task
 from mgc_models.training.step import TEMPERATURE
+from warehouse.parsing import parse
 
 REGISTERED = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(ModelSettings)}
 TRACKS, GENRES = 7, 4

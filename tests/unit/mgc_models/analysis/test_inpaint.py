@@ -83,7 +83,7 @@ def test_the_error_is_that_of_the_hidden_cells_and_a_higher_ratio_hides_more_of_
     ("changes", "code", "words"),
     [
         ({"norm_pixels": True}, 1, "pretrain.norm_pixels = false"),
-        ({"ratios": [1.5]}, 2, "shares below 1"),
+        ({"ratios": [1.5]}, 2, "ratios: expected a number below 1"),
         ({"ratios": "half"}, 2, "ratios"),
         ({"run": {}}, 2, "run_id"),
     ],

@@ -1,10 +1,12 @@
 import copy
+import json
 import math
 
 import pytest
 
-from mgc_models.config.run import AlnetSettings, BertSettings, InceptionV4Settings, SpecError, parse_job, parse_run
-from tests.unit.mgc_models.tiny_job import ALNET, BERT, INCEPTION, make_run
+from mgc_models.config.run import AlnetSettings, BertSettings, InceptionV4Settings, JobSpec, SpecError, parse_run
+from tests.unit.mgc_models.tiny_job import ALNET, BERT, INCEPTION, make_pretrain_run, make_run
+from warehouse.parsing import parse, plain
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,7 @@ BAD = [
     ("settings.model.width", 1.0, "unknown"),
     ("settings.label_scope_policy", "drop", "drop_labels, drop_samples"),
     ("settings.audio.std", 0, "more than 0"),
-    ("settings.text", [], "table of settings"),
+    ("settings.text", [], "a table"),
     ("data.tracks", "../elsewhere.parquet", "below the store"),
     ("data.tracks", "/etc/passwd", "below the store"),
     ("run_id", "../x", "letters"),
@@ -50,7 +52,7 @@ def test_a_wrong_value_is_refused_with_its_dotted_key(key, value, message):
         section = section[name]
     section[last] = value
     with pytest.raises(SpecError, match=message) as caught:
-        parse_job({"store": "/x", "device": "cpu", "runs": [make_run("other"), raw]})
+        parse(JobSpec, {"store": "/x", "device": "cpu", "runs": [make_run("other"), raw]})
     assert caught.value.key.removeprefix("runs[1].").startswith(key)
 
 
@@ -74,9 +76,16 @@ def test_a_model_with_batch_norm_takes_no_batch_in_parts_and_the_message_says_wh
 
 def test_one_run_twice_is_refused():
     with pytest.raises(SpecError, match=r"runs\[1\]\.run_id"):
-        parse_job({"store": "/x", "device": "cpu", "runs": [make_run(), make_run()]})
+        parse(JobSpec, {"store": "/x", "device": "cpu", "runs": [make_run(), make_run()]})
 
 
 def test_a_job_that_is_no_table_is_refused():
-    with pytest.raises(SpecError, match="table of settings"):
-        parse_job([])
+    with pytest.raises(SpecError, match="expected a table"):
+        parse(JobSpec, [])
+
+
+@pytest.mark.parametrize("raw", [make_run(), make_pretrain_run(exclude_fold=1)])
+def test_a_run_that_was_written_down_is_read_as_the_same(raw):
+    run = parse_run(raw)
+    assert parse_run(json.loads(json.dumps(plain(run)))) == run
+    assert plain(run)["settings"]["label_scope_policy"] == "drop_labels"

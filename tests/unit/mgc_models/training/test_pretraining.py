@@ -136,7 +136,7 @@ def test_one_modality_alone_reconstructs_itself(tmp_path, modality):
     ("change", "message"),
     [
         (lambda run: run["settings"].pop("pretrain"), "settings.pretrain"),
-        (lambda run: run["settings"]["pretrain"].update(mask_audio=1.0), "share below 1"),
+        (lambda run: run["settings"]["pretrain"].update(mask_audio=1.0), "mask_audio: expected a number below 1"),
         (lambda run: run["data"].update(sources=[]), "data.sources"),
         (lambda run: run.update(pretrained="pre1"), "pretrained: expected nothing in a pretraining"),
         (lambda run: run["data"]["sources"][0].update(tracks="../x"), r"data.sources\[0\].tracks"),

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from mgc_models.config.run import SpecError, parse_run
+from mgc_models.config.run import FinetuneRun, Settings, SpecError, parse_run
 from mgc_models.predict.preference import works
-from pipelines.config import PROFILES, Settings
+from pipelines.config import PROFILES
+from pipelines.config import Settings as Configured
 from pipelines.experiments import Plan, Source, TrainingData, blocked, load_plan, pretrain_runs, row_status, runs_for
 from pipelines.experiments.runs import run_id_of
 from pipelines.plan import main
+from warehouse.parsing import parse, plain
 
 DATA = TrainingData(
     "m4a", "music4all", "random5", "c0ffee", "training_inputs/c0ffee.parquet", dict.fromkeys(range(5), 20)
@@ -20,7 +22,7 @@ DATA = TrainingData(
 BASELINES = ["jiang2024_inception_v4", "jiang2024_bert", "jiang2024_alnet"]
 
 
-def runs(**changes: Any) -> list[dict[str, Any]]:
+def runs(**changes: Any) -> list[FinetuneRun]:
     values = {"profile": "sample", "setting_id": "jiang2024_alnet", "data": DATA, "weights": {}, "data_kind": "sample"}
     values |= changes
     plan = load_plan(values.pop("profile"))
@@ -28,16 +30,16 @@ def runs(**changes: Any) -> list[dict[str, Any]]:
 
 
 def ids(**changes: Any) -> list[str]:
-    return [run["run_id"] for run in runs(**changes)]
+    return [run.run_id for run in runs(**changes)]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("setting_id", BASELINES)
 def test_training_accepts_every_run_of_the_baselines(setting_id: str, profile: str) -> None:
     found = runs(profile=profile, setting_id=setting_id)
-    assert [run["data"]["fold"] for run in found] == [0, 1, 2, 3, 4]
+    assert [run.data.fold for run in found] == [0, 1, 2, 3, 4]
     for run in found:
-        assert parse_run(json.loads(json.dumps(run))).run_id == run["run_id"]
+        assert parse_run(json.loads(json.dumps(plain(run)))) == run
 
 
 def test_rows_with_equal_settings_share_one(
@@ -119,9 +121,9 @@ OTHERS += (
 
 
 def test_every_single_setting_counts() -> None:
-    settings = dict(load_plan("sample").settings["jiang2024_alnet"].settings)
-    data = runs()[0]["data"]
-    seen = {run_id_of(settings, data, {})}
+    settings = plain(load_plan("sample").settings["jiang2024_alnet"].settings)
+    data = plain(runs()[0].data)
+    seen = {run_id_of(parse(Settings, settings), data, {})}
     for section, values in settings.items():
         for key in values if isinstance(values, dict) else [None]:
             found = next(filter(None, (changed_id(settings, section, key, other, data) for other in OTHERS)), None)
@@ -138,7 +140,7 @@ def changed_id(settings: dict[str, Any], section: str, key: str | None, value: A
         return None
     place[name] = value
     try:
-        return run_id_of(changed, data, {})
+        return run_id_of(parse(Settings, changed), data, {})
     except SpecError:
         return None
 
@@ -146,9 +148,9 @@ def changed_id(settings: dict[str, Any], section: str, key: str | None, value: A
 def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
     plan = load_plan("sample")
     rows = {(table.table_id, row.row_id): (table, row) for table in plan.tables for row in table.rows}
-    real = Settings(datasets={"music4all": Path("m4a")})
+    real = Configured(datasets={"music4all": Path("m4a")})
 
-    def status(table: str, row: str, settings: Settings, finished: int = 0, reason: str = "") -> str:
+    def status(table: str, row: str, settings: Configured, finished: int = 0, reason: str = "") -> str:
         setting = plan.setting(*rows[table, row])
         name = setting.setting_id if setting else ""
         return row_status(plan, *rows[table, row], settings, {name: finished}, {name: reason})
@@ -160,11 +162,14 @@ def test_the_status_of_a_row_names_the_first_thing_that_is_missing() -> None:
     assert status("extra", "artist_disjoint", real) == extra
     assert status("extra", "ours", real) == status("table_6_5", "m4a", real)
     assert status("table_6_10", "masked_0_5", real) == f"not run: 0 of 1 runs are finished {trains.format('')}"
-    assert status("table_1", "kim", Settings()).startswith("not run: the source quotes Kim et al.")
+    assert status("table_1", "kim", Configured()).startswith("not run: the source quotes Kim et al.")
     assert (
-        status("table_1", "proposed", Settings(datasets={"fma": Path("f")})) == "not run: MGC_FMA_LYRICS_DIR is not set"
+        status("table_1", "proposed", Configured(datasets={"fma": Path("f")}))
+        == "not run: MGC_FMA_LYRICS_DIR is not set"
     )
-    assert status("table_6_9", "bert", Settings(datasets={"fma": Path("f")})) == "not run: MGC_MUSIC4ALL_DIR is not set"
+    assert (
+        status("table_6_9", "bert", Configured(datasets={"fma": Path("f")})) == "not run: MGC_MUSIC4ALL_DIR is not set"
+    )
     assert status("table_6_9", "bert", real, reason="corpus m4a is small") == "not run: corpus m4a is small"
     assert status("table_6_9", "bert", real, finished=4).startswith("not run: 4 of 5 runs are finished")
     assert status("table_6_9", "bert", real, finished=5) == "done"
@@ -200,7 +205,7 @@ def test_json_lists_every_row_with_its_settings(
 
 def pretrain_ids(plan: Plan, name: str, **changes: str) -> list[str]:
     source = {"corpus": "m4a", "dataset": "music4all", "tracks": "t.parquet", "corpus_hash": "c0ffee"} | changes
-    return [run["run_id"] for run in pretrain_runs(plan, plan.pretrainings[name], [Source(**source)], {}, "sample")]
+    return [run.run_id for run in pretrain_runs(plan, plan.pretrainings[name], [Source(**source)], {}, "sample")]
 
 
 def test_a_fine_tuning_is_named_by_the_pretraining_that_it_starts_from() -> None:
@@ -211,12 +216,12 @@ def test_a_fine_tuning_is_named_by_the_pretraining_that_it_starts_from() -> None
     assert pretrain_ids(plan, "jiang2024_mae", tracks="elsewhere.parquet") == [before]
     assert pretrain_ids(plan, "jiang2024_mae", corpus_hash="decade") != [before]
     tuned = runs(setting_id="jiang2024_mae", pretrained=[before])
-    assert {run["pretrained"] for run in tuned} == {before}
-    assert not {run["run_id"] for run in tuned} & set(ids(setting_id="jiang2024_mae", pretrained=["other"]))
+    assert {run.pretrained for run in tuned} == {before}
+    assert not {run.run_id for run in tuned} & set(ids(setting_id="jiang2024_mae", pretrained=["other"]))
     by_fold = pretrain_ids(plan, "jiang2024_mae_unseen_folds")
     assert len(set(by_fold)) == 5
     found = runs(setting_id="jiang2024_mae_unseen_folds", pretrained=by_fold)
-    assert [(run["data"]["fold"], run["pretrained"]) for run in found] == list(enumerate(by_fold))
+    assert [(run.data.fold, run.pretrained) for run in found] == list(enumerate(by_fold))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -225,23 +230,23 @@ def test_training_accepts_every_pretraining(profile: str) -> None:
     for pretraining in plan.pretrainings.values():
         sources = [Source(name, "d", "t.parquet", "c") for name in pretraining.corpora]
         for run in pretrain_runs(plan, pretraining, sources, {}, "sample"):
-            assert parse_run(json.loads(json.dumps(run))).run_id == run["run_id"]
+            assert parse_run(json.loads(json.dumps(plain(run)))) == run
 
 
 def test_seeds_are_runs_on_one_split() -> None:
     found = runs(setting_id="ru2023_proposed")
-    assert [run["settings"]["seed"] for run in found] == [0, 1, 2]
-    assert {(run["data"]["fold"], run["data"]["split"]) for run in found} == {(0, "train_validation_test")}
-    assert len({run["run_id"] for run in found}) == 3
+    assert [run.settings.seed for run in found] == [0, 1, 2]
+    assert {(run.data.fold, run.data.split) for run in found} == {(0, "train_validation_test")}
+    assert len({run.run_id for run in found}) == 3
 
 
 def test_rows_that_ask_for_random_weights_get_none() -> None:
     weights = {"weights": {"bert": "bert-base-uncased", "cavmae": "cav.pth"}}
-    plain, random = (runs(setting_id=f"jiang2024_mae_{name}", **weights) for name in ("no_ssl", "no_ssl_random"))
-    assert plain[0]["weights"] == {"cavmae": "cav.pth", "bert": "bert-base-uncased"}
-    assert random[0]["weights"] == {"cavmae": None, "bert": None}
-    assert plain[0]["settings"] == random[0]["settings"]
-    assert plain[0]["run_id"] != random[0]["run_id"]
+    plain_rows, random = (runs(setting_id=f"jiang2024_mae_{name}", **weights) for name in ("no_ssl", "no_ssl_random"))
+    assert plain_rows[0].weights == {"cavmae": "cav.pth", "bert": "bert-base-uncased"}
+    assert random[0].weights == {"cavmae": None, "bert": None}
+    assert plain_rows[0].settings == random[0].settings
+    assert plain_rows[0].run_id != random[0].run_id
 
 
 def test_the_runs_that_predict_prefers_are_settings_of_the_plan() -> None:

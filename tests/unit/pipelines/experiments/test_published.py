@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mgc_models.config.models import RuMgcSettings
 from pipelines.config import PROFILES
 from pipelines.experiments import Plan, PlanError, PrintedTable, load_plan
 from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
@@ -93,11 +94,13 @@ def test_ru2023_tables_are_the_printed_lines(name: str, heading: str) -> None:
         for line, row in zip(lines, table.rows, strict=True):
             setting = plan.setting(table, row)
             assert setting
-            model, loss = setting.settings["model"], setting.settings["loss"]
+            model, loss = setting.settings.model, setting.settings.loss
+            assert isinstance(model, RuMgcSettings)
+            assert loss
             assert [bool(cell) for cell in line.split("\t")[:3]] == [
-                loss["contrastive_weight"] > 0,
-                model["scma"],
-                model["gcem"],
+                loss.contrastive_weight > 0,
+                model.scma,
+                model.gcem,
             ]
 
 
@@ -132,18 +135,26 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
 
 
 MISTAKES = {
-    "unknown key": ('label = "BERT (L)"', 'label = "BERT (L)"\nlable = "x"', ["row 'bert'", "lable"]),
-    "wrong type": ('label = "BERT (L)"', "label = 3", ["row 'bert'", "label", "str"]),
-    "missing key": ('label = "BERT (L)"\n', "", ["row 'bert'", "missing label"]),
+    "unknown key": (
+        'label = "BERT (L)"',
+        'label = "BERT (L)"\nlable = "x"',
+        ["row 'bert'.lable", "unknown key"],
+    ),
+    "wrong type": ('label = "BERT (L)"', "label = 3", ["row 'bert'.label", "a text", "found 3"]),
+    "missing key": ('label = "BERT (L)"\n', "", ["row 'bert'.label", "missing"]),
     "duplicate row": ('id = "bert"', 'id = "alnet"', ["'alnet'", "2 times"]),
-    "missing metric": ("f1 = [35.67, 0.16], ", "", ["row 'bert'", "missing metric f1"]),
-    "unknown metric": ("f1 = [35.67, 0.16]", "f1 = [35.67, 0.16], f2 = [1]", ["row 'bert'", "unknown metric f2"]),
+    "missing metric": ("f1 = [35.67, 0.16], ", "", ["row 'bert'.printed.f1", "missing"]),
+    "unknown metric": (
+        "f1 = [35.67, 0.16]",
+        "f1 = [35.67, 0.16], f2 = [1]",
+        ["printed.f2", "accuracy, f1, map"],
+    ),
     "unknown base": ('base = "bert"', 'base = "brat"', ["row 'bert'", "'brat'", "alnet"]),
     "unknown setting": ('base = "bert"', 'base = "bert"\nset = { "train.epoch" = 3 }', ["row 'bert'", "train.epoch"]),
     "setting of another type": (
         'base = "bert"',
         'base = "bert"\nset = { "text.feature" = 3 }',
-        ["row 'bert'", "text.feature", "str"],
+        ["row 'bert'", "text.feature", "a text", "found 3"],
     ),
     "setting out of range": (
         'base = "bert"',
@@ -156,9 +167,13 @@ MISTAKES = {
         ["row 'bert'", "model.layers", "profile"],
     ),
     "bad mark": ("[27.94, 0.14]", '[27.94, 0.14, "!"]', ["row 'bert'", "accuracy", "mark"]),
-    "number as text": ("[27.94, 0.14]", '["27.94", 0.14]', ["row 'bert'", "accuracy", "numbers"]),
+    "number as text": ("[27.94, 0.14]", '["27.94", 0.14]', ["row 'bert'", "accuracy.mean", "number"]),
     "unknown dataset": ('["music4all"]', '["music5all"]', ["music5all", "music4all"]),
-    "unknown unit": ('label = "Acc", unit = "percent"', 'label = "Acc", unit = "%"', ["'accuracy'", "percent"]),
+    "unknown unit": (
+        'label = "Acc", unit = "percent"',
+        'label = "Acc", unit = "%"',
+        ["accuracy.unit", "percent"],
+    ),
     "unknown reference": ('reference_row = "ours"', 'reference_row = "hours"', ["hours", "inception_v4"]),
     "unknown reference for a split": (
         'reference_row = "ours"',
@@ -226,7 +241,7 @@ def test_a_mistake_in_a_profile_is_named(old: str, new: str, expected: str, expe
 
 def test_a_base_without_folds_or_with_a_stray_key_is_refused(experiments: Path) -> None:
     edit(experiments / "jiang2024" / "base" / "bert.toml", lambda text: text.replace("folds = 5", "fold = 5"))
-    with pytest.raises(PlanError, match=r"base/bert\.toml: \[data\]: unknown key fold"):
+    with pytest.raises(PlanError, match=r"base/bert\.toml: data\.fold: expected .*folds.*, found an unknown key"):
         load_plan("sample", experiments)
 
 
@@ -237,7 +252,9 @@ def test_adding_a_row_needs_no_python(experiments: Path) -> None:
     text += "{ accuracy = [], f1 = [], map = [] }\n"
     edit(experiments / "jiang2024" / "table_6_9.toml", lambda before: before + text)
     plan = load_plan("sample", experiments)
-    assert plan.settings["jiang2024_bert_long"].settings["train"]["lr_gamma"] == 0.25
+    train = plan.settings["jiang2024_bert_long"].settings.train
+    assert train
+    assert train.lr_gamma == 0.25
 
 
 def test_every_profile_has_the_same_rows_and_settings() -> None:

@@ -1,6 +1,5 @@
 import pytest
 
-from mgc_models.config.run import parse_run
 from pipelines.experiments import TrainingData, load_plan, runs_for
 from pipelines.experiments.schema import IMPLEMENTED
 
@@ -8,13 +7,8 @@ DATA = TrainingData("m4a", "music4all", "random5", "hash", "training_inputs/hash
 
 
 @pytest.mark.parametrize("profile", ["sample", "paper"])
-def test_training_accepts_every_run_that_the_plan_makes(profile):
+def test_the_plan_has_runs_of_every_model(profile):
     plan = load_plan(profile)
-    runs = [
-        parse_run(run)
-        for setting_id, setting in plan.settings.items()
-        if setting.model in IMPLEMENTED
-        for run in runs_for(plan, setting_id, DATA, {}, "sample")
-    ]
+    runs = [run for setting_id in plan.settings for run in runs_for(plan, setting_id, DATA, {}, "sample")]
     assert {run.settings.model.name for run in runs} == set(IMPLEMENTED)
     assert {run.profile for run in runs} == {profile}

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from mgc_models.config.run import Run
 from pipelines.assets import report, training
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import finetune_key, scores_table
@@ -27,12 +27,12 @@ DATA = TrainingData(
 SETTINGS = ("jiang2024_inception_v4", "jiang2024_bert", "jiang2024_alnet")
 
 
-def write_run(store: Store, run: dict[str, Any], level: float) -> None:
-    folder = store.run(run["run_id"])
+def write_run(store: Store, run: Run, level: float) -> None:
+    folder = store.run(run.run_id)
     folder.mkdir(parents=True)
-    score = level + run["data"]["fold"] / 100
+    score = level + run.data.fold / 100
     result = {
-        "run_id": run["run_id"],
+        "run_id": run.run_id,
         "parameters": 1000,
         "init": "random",
         "tracks_train": 80,
@@ -113,7 +113,7 @@ def test_a_mean_over_genres_says_of_how_many_and_other_metrics_do_not(store: Sto
 
 def test_finished_runs_are_counted_for_this_job_and_for_each_other(store: Store, planned: PlannedRuns) -> None:
     """A job that holds BERT alone: its five runs, all there, and of the others one that is not."""
-    shutil.rmtree(store.run(planned.runs["jiang2024_alnet"][0]["run_id"]))
+    shutil.rmtree(store.run(planned.runs["jiang2024_alnet"][0].run_id))
     bert = dg.asset(key=finetune_key("jiang2024_bert"))(lambda: None)
     own = dg.materialize(
         [bert, *report.results_assets([])], resources={"mgc": MgcResource(store=str(store.root))}, raise_on_error=False
@@ -124,7 +124,7 @@ def test_finished_runs_are_counted_for_this_job_and_for_each_other(store: Store,
 
 def test_scores_of_runs_are_shown_where_a_fold_lacks_one(store: Store, planned: PlannedRuns) -> None:
     """A genre that no test track of a fold has leaves its score out of that run."""
-    ids = [run["run_id"] for run in planned.runs["jiang2024_bert"]]
+    ids = [run.run_id for run in planned.runs["jiang2024_bert"]]
     path = store.run(ids[1]) / "result.json"
     result = json.loads(path.read_text())
     result["scores"] |= {"f1/Pop": 0.5}
@@ -166,7 +166,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_result_is_named_with_its_mend(damage: str, store: Store, planned: PlannedRuns) -> None:
-    path = store.run(planned.all_runs()[3]["run_id"]) / "result.json"
+    path = store.run(planned.all_runs()[3].run_id) / "result.json"
     DAMAGE[damage](path)
     result = materialize(store)
     assert not result.success
@@ -177,7 +177,7 @@ def test_a_damaged_result_is_named_with_its_mend(damage: str, store: Store, plan
 
 def test_a_setting_with_unfinished_runs_has_no_number(store: Store, planned: PlannedRuns) -> None:
     for run in planned.runs["jiang2024_bert"][3:]:
-        shutil.rmtree(store.run(run["run_id"]))
+        shutil.rmtree(store.run(run.run_id))
     assert materialize(store).success
     row = (
         pl.DataFrame(read_table(store, "report.results")).filter(table_id="table_6_9", row_id="bert").row(0, named=True)
@@ -247,7 +247,7 @@ def test_finished_runs_are_not_replaced_by_fewer(store: Store, planned: PlannedR
     assert materialize(store).success
     before = {name: read_table(store, name) for name in (*report.RUN_TABLES, *report.RESULT_TABLES)}
     for run in planned.runs["jiang2024_bert"][:2]:
-        shutil.rmtree(store.run(run["run_id"]))
+        shutil.rmtree(store.run(run.run_id))
     failed = materialize(store)
     assert not failed.success
     (failure,) = [event for event in failed.all_events if event.is_step_failure]
@@ -261,7 +261,7 @@ def test_finished_runs_are_not_replaced_by_fewer(store: Store, planned: PlannedR
 def test_intervals_follow_the_predictions(store: Store, planned: PlannedRuns) -> None:
     assert materialize(store).success
     before = read_table(store, "report.bootstrap")
-    path = store.run(planned.runs["jiang2024_bert"][0]["run_id"]) / "predictions.parquet"
+    path = store.run(planned.runs["jiang2024_bert"][0].run_id) / "predictions.parquet"
     pl.read_parquet(path).with_columns(scores=pl.Series([[-9.0, 1.0], [9.0, -9.0]])).write_parquet(path)
     assert materialize(store).success
     assert not read_table(store, "report.bootstrap").equals(before)

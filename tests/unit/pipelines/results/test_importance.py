@@ -1,6 +1,7 @@
 """What is made of several runs together: importance of modalities, bootstrap intervals, scores of pretrainings."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import polars as pl
@@ -144,10 +145,11 @@ def test_importance_is_the_share_that_a_missing_modality_costs(plan: Plan) -> No
 
 
 def test_contrastive_accuracy_is_the_highest_of_pretraining_beside_its_chance(plan: Plan) -> None:
+    tuned, before, other = (Mock(run_id=run_id) for run_id in ("f0", "p", "q"))
     planned = PlannedRuns(
-        {"jiang2024_mae": [{"run_id": "f0"}], "jiang2024_mae_masked_0_5": []},
+        {"jiang2024_mae": [tuned], "jiang2024_mae_masked_0_5": []},
         {},
-        {"jiang2024_mae": [{"run_id": "p"}], "jiang2024_mae_masked_0_5": [{"run_id": "q"}]},
+        {"jiang2024_mae": [before], "jiang2024_mae_masked_0_5": [other]},
     )
     runs = pl.DataFrame({"run_id": ["f0", "p", "q"], "init": ["pretrained=p(random)", "random", "random"]})
     runs = runs.with_columns(

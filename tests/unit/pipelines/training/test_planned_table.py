@@ -89,9 +89,9 @@ def test_readers_get_the_runs_that_the_tables_come_to(store: Store, plan: Plan, 
     row = rows.row(
         by_predicate=(pl.col("setting_id") == MAE) & (pl.col("stage") == "finetune") & (pl.col("fold") == 0), named=True
     )
-    assert (row["run_id"], row["pretrained"], row["tracks"]) == (first["run_id"], first["pretrained"], 20)
+    assert (row["run_id"], row["pretrained"], row["tracks"]) == (first.run_id, first.pretrained, 20)
     assert row["pretrained"] in rows.filter(stage="pretrain")["run_id"].to_list()
-    assert row["inputs"] == [first["data"]["tracks"]]
+    assert row["inputs"] == [first.data.tracks]
     assert all((store.root / place).is_file() for places in rows["inputs"] for place in places)
 
 
@@ -113,7 +113,7 @@ def test_weights_count_by_content_and_are_read_where_they_lie(
     elsewhere = configured("elsewhere", b"weights")
     assert not write_planned(store, plan, elsewhere)
     run = read_planned(store, plan, elsewhere).runs["jiang2024_inception_v4"][0]
-    assert run["weights"] == {"inception_v4": str(tmp_path / "elsewhere")}
+    assert run.weights == {"inception_v4": str(tmp_path / "elsewhere")}
     with pytest.raises(PlannedError, match="other experiments, datasets or weights"):
         read_planned(store, plan, configured("elsewhere", b"other weights"))
 
@@ -140,12 +140,12 @@ def test_what_is_out_of_date_is_refused_with_the_job_that_makes_it_anew(
 
 def test_other_experiments_are_planned_anew(store: Store, plan: Plan, settings: Settings) -> None:
     write_planned(store, plan, settings)
-    setting = replace(plan.settings[BERT], settings={**plan.settings[BERT].settings, "seed": 7})
+    setting = replace(plan.settings[BERT], settings=replace(plan.settings[BERT].settings, seed=7))
     changed = replace(plan, settings={**plan.settings, BERT: setting})
     with pytest.raises(PlannedError, match="other experiments"):
         read_planned(store, changed, settings)
     assert write_planned(store, changed, settings)
-    assert {run["settings"]["seed"] for run in read_planned(store, changed, settings).runs[BERT]} == {7}
+    assert {run.settings.seed for run in read_planned(store, changed, settings).runs[BERT]} == {7}
     with pytest.raises(PlannedError, match="another profile than smoke"):
         read_planned(store, load_plan("smoke"), settings)
 
@@ -172,8 +172,8 @@ def test_the_listing_of_the_plan_reads_and_writes_nothing(
     assert "`dagster job execute -j data` makes them" in note
     write_planned(store, plan, settings)
     for run in read_planned(store, plan, settings).runs[BERT][:2]:
-        store.run(run["run_id"]).mkdir(parents=True)
-        (store.run(run["run_id"]) / "result.json").write_text("{}")
+        store.run(run.run_id).mkdir(parents=True)
+        (store.run(run.run_id) / "result.json").write_text("{}")
     assert listed() == ("2/5", "")
     count, note = listed("--profile", "paper")
     assert count == "0/5"
@@ -184,7 +184,7 @@ def test_a_training_asset_alone_trains_what_is_planned_or_says_which_job_plans_i
     store: Store, plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launched: list[str] = []
-    monkeypatch.setattr(training, "launch", lambda *given: launched.extend(run["run_id"] for run in given[4]) or 0)
+    monkeypatch.setattr(training, "launch", lambda *given: launched.extend(run.run_id for run in given[4]) or 0)
     monkeypatch.setattr(training, "scores_table", lambda *_: "")
     asset = training.finetune_asset(plan, plan.settings[MAE])
     resource = MgcResource(store=str(store.root), music4all_dir=str(settings.datasets["music4all"]))
@@ -200,4 +200,4 @@ def test_a_training_asset_alone_trains_what_is_planned_or_says_which_job_plans_i
     assert dg.materialize([asset], resources=resources).success
     planned = derived_runs(store, plan, settings)
     name = plan.pretraining_of[MAE]
-    assert launched == [run["run_id"] for run in [*planned.pretrain[name], *planned.runs[MAE]]]
+    assert launched == [run.run_id for run in [*planned.pretrain[name], *planned.runs[MAE]]]
