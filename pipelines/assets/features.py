@@ -196,7 +196,7 @@ def token_datasets() -> list[str]:
 
 def matched_corpora() -> list[Corpus]:
     """Corpora that take their lyrics from another dataset."""
-    return [corpus for corpus in load_corpora() if corpus.matched_dataset]
+    return [corpus for corpus in load_corpora() if corpus.match.dataset]
 
 
 def _matched_tokens(context: dg.AssetExecutionContext, store: Store, settings: Settings) -> tuple[bool, dict[str, str]]:

@@ -92,11 +92,11 @@ def _pictures(store: Store, table: str, corpora: list[Corpus]) -> dict[str, Any]
     """Metadata of a table: a picture per corpus and, for the frequencies, the most frequent genres."""
     shown: dict[str, Any] = {}
     for corpus in corpora:
-        frequency = _frequency(store, corpus.name, corpus.scope_from)
+        frequency = _frequency(store, corpus.name, corpus.scope.counted_on)
         if frequency.is_empty():
             continue
         if table == "genre.frequency":
-            title = f"{corpus.name}: tracks per genre, counted on scope '{corpus.scope_from}'"
+            title = f"{corpus.name}: tracks per genre, counted on scope '{corpus.scope.counted_on}'"
             shown[f"picture {corpus.name}"] = _bars(store, f"genre_frequency_{corpus.name}", frequency, title)
             shown[f"most frequent {corpus.name}"] = dg.MetadataValue.md(_top(frequency))
         elif table in MAPS:

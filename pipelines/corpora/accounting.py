@@ -23,7 +23,7 @@ def accounting(
         The differences in words; none when nothing is lost uncounted.
     """
     violations: list[str] = []
-    for rule in corpus.rules:
+    for rule in corpus.scope.rules:
         name = corpus.variant(rule)
         own_steps = steps.filter(pl.col("corpus") == name).sort("step_order")
         excluded = exclusions.filter(pl.col("corpus") == name)
@@ -42,9 +42,9 @@ def _members_under(
     corpus: Corpus, scope_rule: str, sources: Sources, members: pl.DataFrame, excluded: pl.DataFrame
 ) -> pl.DataFrame:
     """Tracks of the corpus, or of its variant; where no table says which, the tracks not excluded."""
-    if scope_rule == corpus.scope_rule:
+    if scope_rule == corpus.scope.rule:
         return members
-    if (corpus.scope_rule, scope_rule) == ("drop_labels", "drop_samples"):  # of the same genres
+    if (corpus.scope.rule, scope_rule) == ("drop_labels", "drop_samples"):  # of the same genres
         return members.filter("kept_by_drop_samples")
     return sources.tracks.join(excluded, on="track_id", how="anti")
 

@@ -106,7 +106,7 @@ def accounting_violations(store: Store) -> list[str]:
     found: list[str] = []
     steps, exclusions = read_frame(store, "corpus.steps"), read_frame(store, "corpus.exclusions")
     for corpus in load_corpora():
-        own = [corpus.variant(rule) for rule in corpus.rules]
+        own = [corpus.variant(rule) for rule in corpus.scope.rules]
         if steps.filter(pl.col("corpus").is_in(own)).is_empty():
             continue
         sources = corpus_sources(store, corpus)

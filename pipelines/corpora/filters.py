@@ -34,7 +34,7 @@ def _language(corpus: Corpus) -> pl.Expr:
     language = pl.col("language")
     other = pl.concat_str(pl.lit("language:"), language.fill_null("unknown"))
     reason = pl.when(language.is_in(INSTRUMENTAL_LABELS)).then(pl.lit("instrumental")).otherwise(other)
-    return pl.when(language.eq_missing(corpus.language)).then(None).otherwise(reason)
+    return pl.when(language.eq_missing(corpus.language.keep)).then(None).otherwise(reason)
 
 
 def _status(kind: str) -> pl.Expr:
@@ -59,6 +59,6 @@ def label_reason(corpus: Corpus, scope_rule: str) -> pl.Expr:
     if scope_rule == "drop_samples":
         outside = pl.when(unlabelled).then(pl.lit("no_genre_in_scope")).otherwise(pl.lit("label_outside_scope"))
         return pl.when("kept").then(None).otherwise(outside)
-    if corpus.keep_unlabelled:
+    if corpus.scope.keep_unlabelled:
         return pl.lit(None, pl.String)
     return pl.when(unlabelled).then(pl.lit("no_genre_in_scope"))

@@ -45,7 +45,7 @@ def build_matched_lyrics(store: Store, layout: genius.Layout, log: Log) -> bool:
 
 def matching_corpora() -> list[Corpus]:
     """Corpora that take the lyrics of Genius."""
-    return [corpus for corpus in load_corpora() if corpus.matched_dataset == genius.DATASET]
+    return [corpus for corpus in load_corpora() if corpus.match.dataset == genius.DATASET]
 
 
 def match_catalogues(store: Store, kinds: tuple[str, ...]) -> pl.DataFrame:

@@ -98,15 +98,15 @@ def select(corpus: Corpus, sources: Sources, k: int, floor: int = 0) -> Selectio
     """
     joined = _joined(corpus, sources)
     counted = {"all": joined}
-    if corpus.language:
-        counted["english"] = joined.filter(pl.col("language") == corpus.language)
-    if corpus.scope_from == "filtered":
+    if corpus.language.keep:
+        counted["english"] = joined.filter(pl.col("language") == corpus.language.keep)
+    if corpus.scope.counted_on == "filtered":
         counted["filtered"] = joined.filter(pl.coalesce(*_reasons(corpus), pl.lit(None, pl.String)).is_null())
     walks = {
-        rule: _walk(corpus, rule, joined, _scope(corpus, rule, counted[corpus.scope_from], k, floor), sources)
-        for rule in corpus.rules
+        rule: _walk(corpus, rule, joined, _scope(corpus, rule, counted[corpus.scope.counted_on], k, floor), sources)
+        for rule in corpus.scope.rules
     }
-    used = walks[corpus.scope_rule]
+    used = walks[corpus.scope.rule]
     return Selection(
         used.members.with_columns(pl.col("inside").alias("genres"), pl.col("kept").alias("kept_by_drop_samples")).drop(
             "inside", "kept"
@@ -131,7 +131,7 @@ def _joined(corpus: Corpus, sources: Sources) -> pl.DataFrame:
         tracks = tracks.join(other, on=key, how="left", maintain_order="left")
     if sources.audio is None:
         tracks = tracks.with_columns(pl.lit("ok").alias("audio_status"))
-    return tracks.with_columns(deciding_language(corpus.decides, corpus.language).alias("language"))
+    return tracks.with_columns(deciding_language(corpus.language.decides, corpus.language.keep).alias("language"))
 
 
 def _reasons(corpus: Corpus) -> list[pl.Expr]:
@@ -182,7 +182,7 @@ def _sizes(corpus: Corpus, walks: Mapping[str, _Walk]) -> pl.DataFrame:
         (
             corpus.name,
             rule,
-            rule == corpus.scope_rule,
+            rule == corpus.scope.rule,
             len(walk.genres) if corpus.has_genres else 0,
             walk.members.height,
             printed,

@@ -29,12 +29,12 @@ def upstream_parts(corpus: Corpus) -> dict[str, str]:
     dataset = corpus.dataset
     tables = {"core.raw_files": dataset, "core.tracks": dataset, "core.rejects": f"{dataset}-read"}
     if "lyrics" in _filters(corpus):
-        tables["core.lyrics"] = corpus.matched_dataset or dataset
-    if corpus.language and not corpus.matched_dataset:
+        tables["core.lyrics"] = corpus.match.dataset or dataset
+    if corpus.language.keep and not corpus.match.dataset:
         tables["core.languages"] = dataset
     if dataset in DETAILS:
         tables[DETAILS[dataset]] = "all"
-    if corpus.matched_dataset:
+    if corpus.match.dataset:
         tables["corpus.matches"] = dataset
     return tables
 
@@ -44,8 +44,8 @@ def upstream_hashes(store: Store, corpus: Corpus) -> dict[str, str | None]:
     hashes: dict[str, str | None] = {
         table: part_hash(store, table, part) for table, part in upstream_parts(corpus).items()
     }
-    if corpus.matched_dataset:
-        hashes["matched tracks"] = part_hash(store, "core.tracks", corpus.matched_dataset)
+    if corpus.match.dataset:
+        hashes["matched tracks"] = part_hash(store, "core.tracks", corpus.match.dataset)
     hashes["core.audio_files"] = (
         part_hash(store, "core.audio_files", corpus.dataset) if _audited(store, corpus) else None
     )
@@ -78,7 +78,7 @@ def best_matches(store: Store, corpus: Corpus) -> pl.DataFrame:
     lowest id.
     """
     matches = read_frame(store, "corpus.matches", corpus.dataset).filter(
-        pl.col("matched_dataset") == corpus.matched_dataset, pl.col("kind").is_in(corpus.match_kinds)
+        pl.col("matched_dataset") == corpus.match.dataset, pl.col("kind").is_in(corpus.match.kinds)
     )
     songs = _details_of(store, matches["matched_track_id"].unique())
     ranked = matches.join(songs, left_on="matched_track_id", right_on="track_id", how="left").sort(
@@ -131,17 +131,17 @@ def _tracks(store: Store, corpus: Corpus) -> pl.DataFrame:
     if corpus.dataset in DETAILS:
         details = read_frame(store, DETAILS[corpus.dataset])
         tracks = tracks.join(details, on="track_id", how="left", maintain_order="left")
-    if corpus.labels == "genre_top":
+    if corpus.scope.labels == "genre_top":
         top = pl.col("genre_top")
         tracks = tracks.with_columns(pl.when(top.is_null()).then([]).otherwise(pl.concat_list(top)).alias("genres"))
-    return _with_matches(store, corpus, tracks) if corpus.matched_dataset else tracks
+    return _with_matches(store, corpus, tracks) if corpus.match.dataset else tracks
 
 
 def _with_matches(store: Store, corpus: Corpus, tracks: pl.DataFrame) -> pl.DataFrame:
     """Tracks with their match, and the match's language and genres in place of their own."""
     matches = best_matches(store, corpus)
     there = (
-        _scan(store, "core.tracks", corpus.matched_dataset)
+        _scan(store, "core.tracks", corpus.match.dataset)
         .select(pl.col("track_id").alias("matched_track_id"), "language_label", "genres")
         .filter(pl.col("matched_track_id").is_in(matches["matched_track_id"].unique().implode()))
         .collect()
@@ -156,8 +156,8 @@ def _lyrics(store: Store, corpus: Corpus, tracks: pl.DataFrame) -> pl.DataFrame:
     columns = [*KEY, "lyrics_status"]
     if "lyrics" not in _filters(corpus):
         return tracks.select(*KEY, pl.lit(None, pl.String).alias("lyrics_status"))
-    lyrics = read_columns(store, "core.lyrics", corpus.matched_dataset or corpus.dataset, columns)
-    if not corpus.matched_dataset:
+    lyrics = read_columns(store, "core.lyrics", corpus.match.dataset or corpus.dataset, columns)
+    if not corpus.match.dataset:
         return lyrics
     matched = tracks.select(*KEY, "matched_track_id").drop_nulls()
     return matched.join(lyrics.drop("dataset"), left_on="matched_track_id", right_on="track_id").select(columns)

@@ -93,7 +93,7 @@ def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
         Whether anything was done.
     """
     tokenizer = store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE
-    members, lyrics = f"corpus.{corpus.name}", corpus.matched_dataset
+    members, lyrics = f"corpus.{corpus.name}", corpus.match.dataset
     sources = [part_hash(store, members), part_hash(store, "core.lyrics", lyrics), file_sha256(tokenizer)]
     inputs = STEP.inputs(sources)
     with one_at_a_time(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):

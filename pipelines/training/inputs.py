@@ -89,7 +89,7 @@ def write_training_inputs(
 def scope_genres(store: Store, corpus: Corpus) -> list[str]:
     """Genres of a corpus, most frequent first, as genre.frequency has them."""
     frequency = _frame(store, "genre.frequency").filter(
-        pl.col("corpus") == corpus.name, pl.col("scope") == corpus.scope_from, pl.col("in_scope")
+        pl.col("corpus") == corpus.name, pl.col("scope") == corpus.scope.counted_on, pl.col("in_scope")
     )
     return frequency.sort("rank")["genre"].to_list()
 
@@ -121,12 +121,12 @@ def _rows(store: Store, corpus: Corpus, members: pl.DataFrame, genres: list[str]
 
 def _with_lyrics(store: Store, corpus: Corpus) -> pl.DataFrame:
     """The tracks that have usable lyrics: their own, or those of the song they are matched with."""
-    part = store.table("core.lyrics") / f"{corpus.matched_dataset or corpus.dataset}.parquet"
+    part = store.table("core.lyrics") / f"{corpus.match.dataset or corpus.dataset}.parquet"
     if not part.is_file():
         return pl.DataFrame(schema={"track_id": pl.String, "has_lyrics": pl.Boolean})
     lyrics = pl.read_parquet(part, columns=["track_id", "lyrics_status"])  # not the lyrics themselves: they are large
     found = lyrics.filter(pl.col("lyrics_status") == "ok").select("track_id", has_lyrics=pl.lit(True))
-    if not corpus.matched_dataset:
+    if not corpus.match.dataset:
         return found
     pairs = _members(store, corpus).select("track_id", "matched_track_id")
     return pairs.join(found, left_on="matched_track_id", right_on="track_id").select("track_id", "has_lyrics")

@@ -120,7 +120,7 @@ def data_store(sample: Path, folder: Path) -> Store:
 def step_outputs() -> dict[str, list[Outputs]]:
     """Table -> part that each step of the data part writes."""
     read = (music4all.DATASET, msd.DATASET, genius.DATASET)
-    token_datasets = [music4all.DATASET, *(corpus.dataset for corpus in load_corpora() if corpus.matched_dataset)]
+    token_datasets = [music4all.DATASET, *(corpus.dataset for corpus in load_corpora() if corpus.match.dataset)]
     return {
         "reading datasets": [ingest.tracks_outputs(dataset) for dataset in read],
         "reading FMA": [ingest.tracks_outputs(fma.DATASET)],

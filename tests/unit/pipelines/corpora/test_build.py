@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.corpora.accounting import accounting
 from pipelines.corpora.build import accounting_violations, build_corpus
-from pipelines.corpora.config import FOLDER, CorpusError, load_corpora, load_corpus
+from pipelines.corpora.config import FOLDER, CorpusError, Language, load_corpora, load_corpus
 from pipelines.corpora.select import Sources, select
 from pipelines.datasets import music4all
 from pipelines.datasets.ingest import build_tracks
@@ -82,16 +82,21 @@ def test_both_label_policies_and_ties_in_the_scope() -> None:
 
 
 def test_the_scope_can_be_counted_on_all_tracks() -> None:
-    assert select(replace(M4A, scope_from="all"), sources(), k=3).genres == ["pop", "rock", "jazz"]
+    assert select(replace(M4A, scope=replace(M4A.scope, counted_on="all")), sources(), k=3).genres == [
+        "pop",
+        "rock",
+        "jazz",
+    ]
     frequency = select(M4A, sources(), k=2).frequency
     counted = {(scope, genre): tracks for scope, genre, tracks in frequency.select("scope", "genre", "tracks").rows()}
     assert (counted["all", "pop"], counted["english", "pop"], counted["m4a", "pop"]) == (3, 2, 2)
 
 
 def test_another_deciding_rule_changes_who_stays() -> None:
-    kept = {rule: select(replace(M4A, decides=rule), sources(), 2).members.height for rule in ("dataset", "langdetect")}
+    rules = {rule: replace(M4A, language=Language("en", rule)) for rule in ("dataset", "langdetect")}
+    kept = {rule: select(corpus, sources(), 2).members.height for rule, corpus in rules.items()}
     assert kept == {"dataset": 6, "langdetect": 6}
-    langdetect = select(replace(M4A, decides="langdetect"), sources(), 2)
+    langdetect = select(rules["langdetect"], sources(), 2)
     assert reasons(langdetect.exclusions, "m4a") == {"aaa1": "language:unknown", "bbb3": "instrumental"}
 
 
@@ -225,10 +230,10 @@ def test_every_real_song_is_accounted_for(shared_real: Path, tmp_path: Path) -> 
     [
         ('decides = "dataset"', 'decides = "nobody"', ("language.decides", "'nobody'", "langdetect")),
         ("k = 50", "k = 0", ("genre_scope.k", "at least 1")),
-        ("k = 50", 'k = "50"', ("genre_scope.k", "int", "'50'")),
-        ("k = 50", "size = 50", ("unknown key genre_scope.size",)),
-        ('filter = "audio"', 'filter = "sound"', ("steps[5].filter", "'sound'")),
-        ('dataset = "music4all"', "", ("dataset", "None")),
+        ("k = 50", 'k = "50"', ("genre_scope.k", "a whole number", "'50'")),
+        ("k = 50", "size = 50", ("genre_scope.size", "an unknown key")),
+        ('filter = "audio"', 'filter = "sound"', ("steps[4].filter", "'sound'")),
+        ('dataset = "music4all"', "", ("dataset", "the key is missing")),
         ("n = 5", "n = 1", ("folds.random5.n", "at least 2")),
         ("[language]", "[language", ("is not TOML",)),
     ],

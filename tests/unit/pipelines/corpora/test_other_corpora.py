@@ -13,7 +13,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.config import Settings
 from pipelines.corpora.accounting import accounting
 from pipelines.corpora.build import accounting_violations, build_corpora, build_corpus, tables
-from pipelines.corpora.config import FOLDER, CorpusError, load_corpora, load_corpus
+from pipelines.corpora.config import FOLDER, CorpusError, Match, load_corpora, load_corpus
 from pipelines.corpora.matches import build_matched_lyrics, build_matches
 from pipelines.corpora.select import Sources, select
 from pipelines.datasets import ingest
@@ -92,8 +92,8 @@ def test_ru87_reports_its_size_under_every_rule() -> None:
 
 @pytest.mark.parametrize(("rule", "tracks"), [("drop_samples", 3), ("floor", 6)])
 def test_another_rule_is_a_setting(rule: str, tracks: int) -> None:
-    others = tuple(other for other in RU87.rules if other != rule)
-    corpus = replace(RU87, scope_rule=rule, alternatives=others)
+    others = tuple(other for other in RU87.scope.rules if other != rule)
+    corpus = replace(RU87, scope=replace(RU87.scope, rule=rule, alternatives=others))
     selection = select(corpus, ru_sources(), k=2, floor=3)
     assert selection.members.height == tracks
     assert len(selection.genres) == (3 if rule == "floor" else 2)
@@ -186,7 +186,7 @@ def test_msd_genius_takes_exact_matches_in_english_and_the_most_viewed(store: St
 
 
 def test_other_kinds_of_match_are_a_setting(store: Store) -> None:
-    wider = replace(load_corpus("msd_genius"), match_kinds=("exact", "normalised"))
+    wider = replace(load_corpus("msd_genius"), match=Match("genius", ("exact", "normalised")))
     build_corpus(store, wider, "real")
     reasons = excluded(store, "msd_genius")
     assert reasons[MSD_IDS[1]] == "lyrics_missing", (

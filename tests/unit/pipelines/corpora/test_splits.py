@@ -15,10 +15,10 @@ from pipelines.corpora.splits import corpus_folds, part_sizes, stratify
 
 SHARES = (0.7, 0.1, 0.2)
 SCHEMES = {
-    "stratified5": Folds(5, 0, "stratified"),
-    "artists5": Folds(5, 0, "stratified", by_artist=True),
-    "even_artists": Folds(3, 0, "random", SHARES, by_artist=True),
-    "parts": Folds(3, 0, "random", SHARES),
+    "stratified5": Folds(0, 5, "stratified"),
+    "artists5": Folds(0, 5, "stratified", by_artist=True),
+    "even_artists": Folds(0, 0, "random", SHARES, by_artist=True),
+    "parts": Folds(0, 0, "random", SHARES),
     "stratified_parts": Folds(3, 0, "stratified", SHARES),
 }
 CORPUS = Corpus("c", "d", "s", 0, (), SCHEMES)
@@ -73,7 +73,7 @@ def test_labels_are_spread_more_evenly_than_by_chance() -> None:
     chances = np.array([0.4, 0.2, 0.1, 0.05, 0.02, 0.01])
     genres = [[f"g{g}" for g in np.flatnonzero(random.random(6) < chances)] for _ in range(3000)]
     tracks = members(genres, [f"artist{random.integers(700)}" for _ in genres])
-    schemes = {"random": Folds(5, 0), "stratified": SCHEMES["stratified5"], "artists": SCHEMES["artists5"]}
+    schemes = {"random": Folds(0, 5), "stratified": SCHEMES["stratified5"], "artists": SCHEMES["artists5"]}
     corpus = Corpus("c", "d", "s", 0, (), schemes)
     folds = corpus_folds(corpus, tracks)
     uneven = {s: label_unevenness(folds.filter(pl.col("scheme") == s), tracks, 5) for s in schemes}
@@ -112,7 +112,7 @@ def test_parts_have_their_shares_and_none_is_empty(total: int) -> None:
 
 
 def test_a_shipped_split_is_taken_as_it_is() -> None:
-    corpus = Corpus("c", "fma", "s", 0, (), {"shipped": Folds(3, 0, "shipped", SHARES)})
+    corpus = Corpus("c", "fma", "s", 0, (), {"shipped": Folds(0, 0, "shipped", SHARES)})
     tracks = members([["a"]] * 4, [None] * 4).with_columns(
         pl.Series("split", ["test", "training", None, "validation"], dtype=pl.String)
     )
@@ -139,7 +139,7 @@ def test_what_the_sides_share_is_counted() -> None:
         orient="row",
     )
     identities = track_identities(tracks)
-    corpus = Corpus("c", "d", "s", 0, (), {"parts": Folds(3, 0, "random", SHARES)})
+    corpus = Corpus("c", "d", "s", 0, (), {"parts": Folds(0, 0, "random", SHARES)})
     folds = pl.DataFrame(
         {"corpus": "c", "scheme": "parts", "track_id": tracks["track_id"], "fold": [0, 0, 2, 2, 2, 2, 2]}
     )
@@ -155,7 +155,7 @@ def test_k_folds_have_one_row_per_test_fold_and_artist_disjoint_ones_share_no_ar
     random = np.random.default_rng(0)
     artists = [f"artist{random.integers(30)}" for _ in range(200)]
     tracks = members([["a"] if number % 3 else ["b"] for number in range(200)], artists)
-    corpus = Corpus("c", "d", "s", 0, (), {"random5": Folds(5, 0), "artists5": SCHEMES["artists5"]})
+    corpus = Corpus("c", "d", "s", 0, (), {"random5": Folds(0, 5), "artists5": SCHEMES["artists5"]})
     identities = tracks.select(
         "track_id", "artist_key", pl.lit(None).alias("song_key"), pl.lit(None).alias("audio_key")
     )
