@@ -1,6 +1,5 @@
 """What is timed: the loop of a real run, on features of a synthetic store."""
 
-import tomllib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,6 +19,7 @@ from mgc_models.data.tracks import read_tracks
 from mgc_models.models import build_model
 from mgc_models.training.objectives import Task, classification_task, pretraining_task
 from mgc_models.training.optim import pretraining_as_training
+from warehouse.parsing import read
 from warehouse.store import Store
 
 STAGES = ("pretrain", "finetune")
@@ -38,8 +38,7 @@ class Case:
 @cache
 def presets() -> Mapping[str, Mapping[str, Any]]:
     """The presets by name."""
-    found: Mapping[str, Mapping[str, Any]] = tomllib.loads(_PRESETS.read_text(encoding="utf-8"))
-    return found
+    return read(_PRESETS, dict[str, dict[str, Any]])
 
 
 def preset_sizes(preset: str, tracks: int | None) -> Sizes:

@@ -275,19 +275,6 @@ class WongChemelliSettings:
         return "audio" in self.modalities
 
 
-__all__ = [
-    "AlnetSettings",
-    "BertSettings",
-    "HanCnnSettings",
-    "InceptionV4Settings",
-    "JiangMaeSettings",
-    "ModelSettings",
-    "PandeyaSettings",
-    "RuMgcSettings",
-    "SantanaSettings",
-    "WongChemelliSettings",
-]
-
 ModelSettings = (
     InceptionV4Settings
     | BertSettings

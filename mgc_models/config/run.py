@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from mgc_models.config.inputs import INPUTS, InputSettings
-from mgc_models.config.models import AlnetSettings, BertSettings, InceptionV4Settings, ModelSettings
+from mgc_models.config.models import ModelSettings
 from mgc_models.config.sections import (
     AudioSettings,
     EvaluateSettings,
     LossSettings,
-    PlateauSettings,
     PretrainSettings,
     TextSettings,
     TrainSettings,
@@ -115,34 +114,6 @@ def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model
         why = f"model {model.name} has batch normalisation, and a part's statistics are not those of the whole batch"
         raise SpecError(f"{key}.gradient_accumulation_steps", f"1 ({why})", section.gradient_accumulation_steps)
 
-
-__all__ = [
-    "AlnetSettings",
-    "AudioSettings",
-    "BertSettings",
-    "DataSpec",
-    "EvaluateSettings",
-    "FinetuneRun",
-    "InceptionV4Settings",
-    "JobSpec",
-    "LossSettings",
-    "ModelSettings",
-    "PlateauSettings",
-    "PretrainData",
-    "PretrainRun",
-    "PretrainSettings",
-    "Run",
-    "Settings",
-    "Source",
-    "SpecError",
-    "TextSettings",
-    "TrainSettings",
-    "VectorsSettings",
-    "WordsSettings",
-    "parse_run",
-    "parse_settings",
-    "required",
-]
 
 RunId = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a run id: letters, digits, '.', '_' and '-'")]
 StorePath = Annotated[str, Pattern(r"(?!/)(?!(.*/)?\.\.(/|$)).*", "a path below the store")]

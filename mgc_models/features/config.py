@@ -1,11 +1,12 @@
 """Settings of the features, as plain data that can be read without torch (specs.toml)."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from warehouse.parsing import read
 
 SPECS_FILE = Path(__file__).with_name("specs.toml")
 MIN_DURATION_S = 1.0  # shorter audio is no example
@@ -14,8 +15,7 @@ MIN_DURATION_S = 1.0  # shorter audio is no example
 @cache
 def load_specs() -> Mapping[str, Mapping[str, Any]]:
     """Settings of every named feature."""
-    specs: Mapping[str, Mapping[str, Any]] = tomllib.loads(SPECS_FILE.read_text(encoding="utf-8"))
-    return specs
+    return read(SPECS_FILE, dict[str, dict[str, Any]])
 
 
 def feature_settings(name: str) -> Mapping[str, Any]:

@@ -3,23 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mgc_models.config.inputs import INPUTS, InputFile
-from mgc_models.config.run import ModelSettings
+from mgc_models.config.models import ModelSettings
 from mgc_models.errors import RunError
 from mgc_models.features.config import feature_settings
 from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
 from warehouse.parsing import SpecError, parse
 from warehouse.shards.writer import FeatureSpec
 from warehouse.store import file_sha256
-
-
-@dataclass(frozen=True)
-class Model:
-    """The settings of a model, told apart by their names."""
-
-    model: ModelSettings
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
     """
     where = folder / "model.safetensors"
     try:
-        model = parse(Model, {"model": raw["model"]}, "").model
+        model: ModelSettings = parse(cast("type", ModelSettings), raw["model"], "model")
         inputs = {name: _input(raw, name) for name in model.inputs}
         metadata = Metadata(
             genres=tuple(raw["genres"]),

@@ -1,12 +1,12 @@
 """The order of runs where none is named: by what the works propose (proposed.toml), never by scores."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mgc_models.config.run import FinetuneRun
+from warehouse.parsing import read
 
 FILE = Path(__file__).with_name("proposed.toml")
 _PROFILES = ("paper", "sample")  # what is not named here comes last
@@ -24,13 +24,13 @@ class Work:
 
     name: str
     proposed: str
-    one_modality: Sequence[str]
+    one_modality: tuple[str, ...]
 
 
 @cache
 def works() -> tuple[Work, ...]:
     """The works, the preferred first."""
-    return tuple(Work(**entry) for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["work"])
+    return read(FILE, dict[str, tuple[Work, ...]])["work"]
 
 
 def preference(spec: FinetuneRun) -> tuple[int, int, int, str, int, int, str]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from mgc_models.artifacts.run_folder import RESULT, is_finished
 from mgc_models.config.inputs import INPUTS
-from mgc_models.config.run import FinetuneRun, ModelSettings, SpecError, parse_run
+from mgc_models.config.models import ModelSettings
+from mgc_models.config.run import FinetuneRun, parse_run
 from mgc_models.errors import RunError
 from mgc_models.predict.preference import preference
+from warehouse.parsing import SpecError
 from warehouse.store import Store
 
 AUDIO, LYRICS = frozenset({"audio"}), frozenset({"lyrics"})

@@ -66,10 +66,10 @@ def run_tables(training_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         except RunFileError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         trains = not set(training_keys).isdisjoint(context.job_def.asset_layer.executable_asset_keys)
-        keep_what_exists(context, store, tables.runs, plan, trains=trains)
-        changed = write_if_changed(store, tables.by_name())
+        keep_what_exists(context, store, tables["run.runs"], plan, trains=trains)
+        changed = write_if_changed(store, tables)
         own = selected_runs(planned, context.job_def.asset_layer.executable_asset_keys)
-        counts = finished_counts(plan, planned, own, tables.runs["run_id"].to_list())
+        counts = finished_counts(plan, planned, own, tables["run.runs"]["run_id"].to_list())
         context.log.info("Finished runs: %s", "; ".join(f"{name}: {count}" for name, count in counts.items()))
         for name in RUN_TABLES:
             yield table_result(store, name, metadata=counts if name == "run.runs" else None, skipped=not changed)

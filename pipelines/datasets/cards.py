@@ -1,9 +1,10 @@
 """What each dataset expects on disk, its licence and how to cite it: the `<dataset>.toml` beside its reader."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from warehouse.parsing import read
 
 FOLDER = Path(__file__).parent
 DATASETS = ("music4all", "msd", "genius", "fma")
@@ -50,7 +51,4 @@ class DatasetCard:
 @cache
 def load_card(dataset: str) -> DatasetCard:
     """Read `<dataset>.toml`, one of `DATASETS`."""
-    content = tomllib.loads((FOLDER / f"{dataset}.toml").read_text(encoding="utf-8"))
-    layout = tuple(Expected(**entry) for entry in content.pop("layout"))
-    variables = tuple(content.pop("variables"))
-    return DatasetCard(dataset=dataset, variables=variables, layout=layout, **content)
+    return read(FOLDER / f"{dataset}.toml", DatasetCard, dataset=dataset)

@@ -1,6 +1,5 @@
 """Which features are made of which dataset (features.toml)."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc_models.features.config import feature_settings
+from warehouse.parsing import parse, read
 from warehouse.shards.writer import FeatureSpec
 
 FILE = Path(__file__).with_name("features.toml")
@@ -34,7 +34,7 @@ class LyricFeature:
 
 @cache
 def _read() -> Mapping[str, Any]:
-    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return read(FILE, dict[str, Any])
 
 
 def audio_datasets() -> list[str]:
@@ -59,7 +59,7 @@ def spectrogram_names() -> list[str]:
 
 def vocabularies() -> list[Vocabulary]:
     """Vocabularies of word vectors."""
-    return [Vocabulary(name, **values) for name, values in _read()["word_vectors"].items()]
+    return list(parse(dict[str, Vocabulary], _read()["word_vectors"], "word_vectors").values())
 
 
 def lyric_lines() -> list[LyricFeature]:

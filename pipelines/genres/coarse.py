@@ -1,17 +1,26 @@
 """Coarse genres: each genre in scope to one of the 13 that Jiang 2024, Figure 6.1, shows."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipelines.corpora.config import CorpusError
+from warehouse.parsing import MISSING, SpecError, parse, read
 
 FILE = Path(__file__).with_name("coarse_genres.toml")
 MAPPED, UNMAPPED = "mapped", "unmapped"
 SCHEMA = dict.fromkeys(("corpus", "genre", "coarse_genre", "status"), pl.String)
+
+
+@dataclass(frozen=True)
+class CoarseGenre:
+    """Labels of a coarse genre, and the last words of labels of it."""
+
+    labels: tuple[str, ...]
+    endings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -41,17 +50,16 @@ def load_coarse_map(path: Path = FILE) -> CoarseMap:
     Raises:
         CorpusError: for a file that cannot be read, or a label or ending that two coarse genres list.
     """
+    content = read(path, dict[str, Any], CorpusError)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        datasets = tuple(content.pop("datasets"))
-        pairs = {
-            kind: [(label, coarse) for coarse, entry in content.items() for label in entry[kind]]
-            for kind in ("labels", "endings")
-        }
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(
-            f"{path}: expected `datasets`, and a table with lists `labels` and `endings` per coarse genre ({error})."
-        ) from error
+        datasets = parse(tuple[str, ...], content.pop("datasets", MISSING), "datasets")
+        entries = parse(dict[str, CoarseGenre], content)
+    except SpecError as error:
+        raise CorpusError(f"{path}: {error}.") from error
+    pairs = {
+        kind: [(label, coarse) for coarse, entry in entries.items() for label in getattr(entry, kind)]
+        for kind in ("labels", "endings")
+    }
     for listed in pairs.values():
         names = [label for label, _ in listed]
         if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -1,10 +1,11 @@
 """The word lists and thresholds of the matcher, as data."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from warehouse.parsing import read
 
 RULES_FILE = Path(__file__).with_name("rules.toml")
 
@@ -45,13 +46,26 @@ class Rules:
     pools: Mapping[str, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class RulesFile:
+    """rules.toml, with its lists of words."""
+
+    letters: Mapping[str, str]
+    credits: Mapping[str, tuple[str, ...]]
+    same_words: Mapping[str, tuple[str, ...]]
+    other_words: Mapping[str, tuple[str, ...]]
+    other_artist: Mapping[str, tuple[str, ...]]
+    fuzzy: Fuzzy
+    pools: Mapping[str, tuple[str, ...]]
+
+
 @cache
 def load_rules() -> Rules:
     """Read rules.toml; every list of words becomes one regular expression of alternatives."""
-    raw = tomllib.loads(RULES_FILE.read_text(encoding="utf-8"))
-    credits_, same = raw["credits"], raw["same_words"]
+    raw = read(RULES_FILE, RulesFile)
+    credits_, same = raw.credits, raw.same_words
     return Rules(
-        letters=raw["letters"],
+        letters=raw.letters,
         featuring=_any_of(credits_["featuring"]),
         featuring_in_brackets=_any_of(credits_["featuring"] + credits_["featuring_in_brackets"]),
         connectives=_any_of(credits_["connectives"]),
@@ -60,14 +74,14 @@ def load_rules() -> Rules:
         version_beginnings=_any_of(same["beginnings"]),
         version_beginnings_next=_any_of(same["beginnings_next"]),
         before_version=_any_of(same["before_version"]),
-        other_words=_any_of(raw["other_words"]["markers"]),
-        parts=_any_of(raw["other_words"]["parts"]),
-        other_artist=_any_of(raw["other_artist"]["words"]),
-        fuzzy=Fuzzy(**raw["fuzzy"]),
-        pools={name: tuple(sources) for name, sources in raw["pools"].items()},
+        other_words=_any_of(raw.other_words["markers"]),
+        parts=_any_of(raw.other_words["parts"]),
+        other_artist=_any_of(raw.other_artist["words"]),
+        fuzzy=raw.fuzzy,
+        pools=raw.pools,
     )
 
 
-def _any_of(words: list[str]) -> str:
+def _any_of(words: tuple[str, ...]) -> str:
     """Alternatives, the longest first, so that a word does not hide a longer one that it begins."""
     return "(?:" + "|".join(sorted(words, key=len, reverse=True)) + ")"

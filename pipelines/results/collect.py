@@ -77,29 +77,8 @@ class RunFileError(ValueError):
     """A file of a run that cannot be used; the message names it and says how to mend it."""
 
 
-@dataclass(frozen=True)
-class RunTables:
-    """The `run.*` tables of the finished runs."""
-
-    runs: pl.DataFrame
-    epochs: pl.DataFrame
-    fold_scores: pl.DataFrame
-    genre_ap: pl.DataFrame
-    timings: pl.DataFrame
-
-    def by_name(self) -> dict[str, pl.DataFrame]:
-        """Frames by table name, in the order of the contract."""
-        return {
-            "run.runs": self.runs,
-            "run.epochs": self.epochs,
-            "run.fold_scores": self.fold_scores,
-            "run.genre_ap": self.genre_ap,
-            "run.timings": self.timings,
-        }
-
-
-def gather_runs(store: Store, runs: Sequence[Run]) -> RunTables:
-    """Read the finished ones among `runs`; unfinished ones have no row.
+def gather_runs(store: Store, runs: Sequence[Run]) -> dict[str, pl.DataFrame]:
+    """The `run.*` tables of the finished ones among `runs`, in the order of the contract.
 
     Args:
         store: Where they lie.
@@ -111,10 +90,10 @@ def gather_runs(store: Store, runs: Sequence[Run]) -> RunTables:
     finished = [(run, read_result(store, run)) for run in runs if is_finished(store, run.run_id)]
     results = [result for _, result in finished]
     tested = [result for result in results if isinstance(result, TestedResult)]
-    return RunTables(
-        runs=typed_frame("run.runs", [run_row(run, result) for run, result in finished]),
-        epochs=_frame("run.epochs", ((result, vars(epoch)) for result in results for epoch in result.epochs)),
-        fold_scores=_frame(
+    return {
+        "run.runs": typed_frame("run.runs", [run_row(run, result) for run, result in finished]),
+        "run.epochs": _frame("run.epochs", ((result, vars(epoch)) for result in results for epoch in result.epochs)),
+        "run.fold_scores": _frame(
             "run.fold_scores",
             (
                 (result, {"metric": metric, "value": value, "classes_scored": result.classes_scored.get(metric)})
@@ -122,9 +101,11 @@ def gather_runs(store: Store, runs: Sequence[Run]) -> RunTables:
                 for metric, value in result.scores.items()
             ),
         ),
-        genre_ap=_frame("run.genre_ap", ((result, vars(genre)) for result in tested for genre in result.genre_ap)),
-        timings=_frame("run.timings", ((result, read_timing(store, result.run_id)) for result in results)),
-    )
+        "run.genre_ap": _frame(
+            "run.genre_ap", ((result, vars(genre)) for result in tested for genre in result.genre_ap)
+        ),
+        "run.timings": _frame("run.timings", ((result, read_timing(store, result.run_id)) for result in results)),
+    }
 
 
 def _frame(table: str, rows: Iterable[tuple[Result, Mapping[str, Any]]]) -> pl.DataFrame:

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from mgc_models.config.run import AlnetSettings, BertSettings, InceptionV4Settings, JobSpec, SpecError, parse_run
+from mgc_models.config.models import AlnetSettings, BertSettings, InceptionV4Settings
+from mgc_models.config.run import JobSpec, parse_run
 from tests.unit.mgc_models.tiny_job import ALNET, BERT, INCEPTION, make_pretrain_run, make_run
-from warehouse.parsing import parse, plain
+from warehouse.parsing import SpecError, parse, plain
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from mgc_models.config.run import AudioSettings, DataSpec
+from mgc_models.config.run import DataSpec
+from mgc_models.config.sections import AudioSettings
 from mgc_models.data.batches import Normalizer, TrackData
 from mgc_models.data.features import stored_feature
 from mgc_models.data.frames import frame_store

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgc_models.artifacts.weights import read_weights, save_weights
-from mgc_models.config.run import TrainSettings
+from mgc_models.config.sections import TrainSettings
 from mgc_models.data.batches import Batch
 from mgc_models.errors import StoppedError, TrainingError, WeightsError
 from mgc_models.training.loop import fit

@@ -7,7 +7,7 @@ import pytest
 
 from mgc_models import train as cli
 from mgc_models.artifacts.weights import read_weights
-from mgc_models.config.run import SpecError, parse_run
+from mgc_models.config.run import parse_run
 from tests.unit.mgc_models.tiny_job import (
     FBANK,
     MAE,
@@ -20,6 +20,7 @@ from tests.unit.mgc_models.tiny_job import (
     write_tokens,
     write_tracks,
 )
+from warehouse.parsing import SpecError
 from warehouse.shards.writer import write_shard
 
 SECOND = {"corpus": "msd_genius", "dataset": "msd", "tracks": "training_inputs/second.parquet", "corpus_hash": "x"}

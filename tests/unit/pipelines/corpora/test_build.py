@@ -82,11 +82,8 @@ def test_both_label_policies_and_ties_in_the_scope() -> None:
 
 
 def test_the_scope_can_be_counted_on_all_tracks() -> None:
-    assert select(replace(M4A, scope=replace(M4A.scope, counted_on="all")), sources(), k=3).genres == [
-        "pop",
-        "rock",
-        "jazz",
-    ]
+    on_all = replace(M4A, scope=replace(M4A.scope, counted_on="all"))
+    assert select(on_all, sources(), k=3).genres == ["pop", "rock", "jazz"]
     frequency = select(M4A, sources(), k=2).frequency
     counted = {(scope, genre): tracks for scope, genre, tracks in frequency.select("scope", "genre", "tracks").rows()}
     assert (counted["all", "pop"], counted["english", "pop"], counted["m4a", "pop"]) == (3, 2, 2)

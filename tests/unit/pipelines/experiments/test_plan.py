@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from mgc_models.config.run import FinetuneRun, Settings, SpecError, parse_run
+from mgc_models.config.run import FinetuneRun, Settings, parse_run
 from mgc_models.predict.preference import works
 from pipelines.config import PROFILES
 from pipelines.config import Settings as Configured
 from pipelines.experiments import Plan, Source, TrainingData, blocked, load_plan, pretrain_runs, row_status, runs_for
 from pipelines.experiments.runs import run_id_of
 from pipelines.plan import main
-from warehouse.parsing import parse, plain
+from warehouse.parsing import SpecError, parse, plain
 
 DATA = TrainingData(
     "m4a", "music4all", "random5", "c0ffee", "training_inputs/c0ffee.parquet", dict.fromkeys(range(5), 20)

@@ -107,9 +107,9 @@ def test_an_unmapped_label_has_a_row_without_a_coarse_genre() -> None:
             'datasets = ["x"]\n[a]\nlabels = ["r"]\nendings = []\n[b]\nlabels = ["r"]\nendings = []\n',
             "two coarse genres",
         ),
-        ("[a]\nlabels = []\n", "expected `datasets`"),
+        ("[a]\nlabels = []\n", "datasets: expected a list, found nothing"),
         ('datasets = ["x"]\n[a]\nlabels = []\n', "endings"),
-        ("[a", "expected"),
+        ("[a", "is not TOML"),
     ],
 )
 def test_a_faulty_coarse_map_is_named(tmp_path: Path, content: str, words: str) -> None:
