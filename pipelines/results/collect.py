@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,27 +90,18 @@ def gather_runs(store: Store, runs: Sequence[Run]) -> dict[str, pl.DataFrame]:
     finished = [(run, read_result(store, run)) for run in runs if is_finished(store, run.run_id)]
     results = [result for _, result in finished]
     tested = [result for result in results if isinstance(result, TestedResult)]
-    return {
-        "run.runs": typed_frame("run.runs", [run_row(run, result) for run, result in finished]),
-        "run.epochs": _frame("run.epochs", ((result, vars(epoch)) for result in results for epoch in result.epochs)),
-        "run.fold_scores": _frame(
-            "run.fold_scores",
-            (
-                (result, {"metric": metric, "value": value, "classes_scored": result.classes_scored.get(metric)})
-                for result in tested
-                for metric, value in result.scores.items()
-            ),
-        ),
-        "run.genre_ap": _frame(
-            "run.genre_ap", ((result, vars(genre)) for result in tested for genre in result.genre_ap)
-        ),
-        "run.timings": _frame("run.timings", ((result, read_timing(store, result.run_id)) for result in results)),
+    rows: dict[str, list[dict[str, Any]]] = {
+        "run.runs": [run_row(run, result) for run, result in finished],
+        "run.epochs": [{"run_id": result.run_id, **vars(epoch)} for result in results for epoch in result.epochs],
+        "run.fold_scores": [
+            {"run_id": result.run_id, "metric": name, "value": value, "classes_scored": result.classes_scored.get(name)}
+            for result in tested
+            for name, value in result.scores.items()
+        ],
+        "run.genre_ap": [{"run_id": result.run_id, **vars(genre)} for result in tested for genre in result.genre_ap],
+        "run.timings": [read_timing(store, result.run_id) for result in results],
     }
-
-
-def _frame(table: str, rows: Iterable[tuple[Result, Mapping[str, Any]]]) -> pl.DataFrame:
-    """A table of rows that belong to a run each."""
-    return typed_frame(table, [{"run_id": result.run_id, **row} for result, row in rows])
+    return {name: typed_frame(name, found) for name, found in rows.items()}
 
 
 def fewer_runs(before: pl.DataFrame, after: pl.DataFrame, planned: Collection[str]) -> list[str]:
@@ -156,7 +147,7 @@ def read_result(store: Store, run: Run) -> Result:
 
 
 def read_timing(store: Store, run_id: str) -> dict[str, Any]:
-    """Read a run's timing as a row of `run.timings`, without its id."""
+    """Read a run's timing as a row of `run.timings`."""
     path = store.run(run_id) / "timing.json"
     timing = read_file(path, Timing)
     try:
@@ -165,7 +156,7 @@ def read_timing(store: Store, run_id: str) -> dict[str, Any]:
         raise RunFileError(f"{path}: started_at is {timing.started_at!r}; expected a time. {remedy(path)}") from error
     if started_at.tzinfo is not None:
         started_at = started_at.astimezone(dt.UTC).replace(tzinfo=None)
-    return asdict(timing) | {"started_at": started_at}
+    return {"run_id": run_id, **vars(timing), "started_at": started_at}
 
 
 def read_file(path: Path, kind: type[_Kind]) -> _Kind:
