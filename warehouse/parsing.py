@@ -8,9 +8,9 @@ raises a `SpecError` with the name of one.
 import dataclasses
 import functools
 import json
-import math
 import operator
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 _Kind = TypeVar("_Kind")
+_LONGEST = 200  # characters of a value in a message
 
 
 class FileError(ValueError):
@@ -29,7 +30,9 @@ class SpecError(ValueError):
     """A value is unknown, missing, of the wrong type or out of range."""
 
     def __init__(self, key: str, expected: str, found: object) -> None:
-        super().__init__(f"{key or 'the top level'}: expected {expected}, found {found!r}")
+        shown = repr(found)
+        shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+        super().__init__(f"{key or 'the top level'}: expected {expected}, found {shown}")
         self.key, self.expected, self.found = key, expected, found
 
     def below(self, parent: str) -> "SpecError":
@@ -110,7 +113,7 @@ def read(
         raise error(f"{where}: cannot be read: {reason.strerror}.") from reason
     except SpecError as reason:
         raise error(f"{where}: {reason}.") from reason
-    except ValueError as reason:
+    except (ValueError, RecursionError) as reason:
         raise error(f"{where}: is not {language}: {reason}.") from reason
 
 
@@ -221,7 +224,7 @@ def _scalar(hint: Any, raw: Any, place: str) -> Any:
     # bool is a subclass of int in Python; a TOML or JSON integer is a fine float.
     accepted = (int, float) if hint is float else hint
     fits = isinstance(raw, accepted) and (hint is bool) == isinstance(raw, bool)
-    if not fits or (hint is str and not raw) or (hint is float and not math.isfinite(raw)):
+    if not fits or (hint is str and not raw) or (hint is float and not abs(raw) <= sys.float_info.max):
         raise SpecError(place, _NAMES[hint], raw)
     return hint(raw)
 

@@ -6,7 +6,7 @@ Imports no torch, so that a plan can check its settings anywhere. A new model ad
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from mgc_models.config.inputs import INPUTS, InputSettings
 from mgc_models.config.models import ModelSettings
@@ -23,6 +23,7 @@ from mgc_models.config.sections import (
 from warehouse.parsing import MISSING, Minimum, Pattern, SpecError, parse
 
 _Section = TypeVar("_Section")
+VALIDATED: Final = "train_validation_test"  # the split that has a validation part
 
 
 @dataclass(frozen=True)
@@ -68,27 +69,24 @@ def required(section: _Section | None, key: str) -> _Section:
     return section
 
 
-def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
+def parse_settings(raw: Mapping[str, Any], stage: str, split: str = VALIDATED) -> Settings:
     """Read settings, and check that they go together and suffice for a stage.
 
     Args:
         raw: The resolved settings.
         stage: `pretrain` or `finetune`.
+        split: Of the data, as in `DataSpec`.
 
     Raises:
         SpecError: for an unknown or missing key, a wrong type or a value out of range; names the dotted key.
     """
     settings = parse(Settings, raw)
-    check_settings(settings, stage)
+    check_settings(settings, stage, split)
     return settings
 
 
-def check_settings(settings: Settings, stage: str) -> None:
-    """Check that settings go together and suffice for a stage, `pretrain` or `finetune`.
-
-    Raises:
-        SpecError: if they do not.
-    """
+def check_settings(settings: Settings, stage: str, split: str = VALIDATED) -> None:
+    """Check that settings go together and suffice for a stage; arguments and errors as for `parse_settings`."""
     for name in settings.model.inputs:
         settings.input_section(name)
     if settings.audio and settings.audio.standardise == "fixed":
@@ -106,7 +104,14 @@ def check_settings(settings: Settings, stage: str) -> None:
     if train.plateau and train.lr_milestones:
         raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(train.lr_milestones))
     required(settings.loss, "loss")
-    required(settings.evaluate, "evaluate")
+    evaluate = required(settings.evaluate, "evaluate")
+    for key, wanted in (
+        ("train.checkpoint", train.checkpoint == "best"),
+        ("train.early_stopping_patience", train.early_stopping_patience > 0),
+        ("evaluate.tune_threshold", evaluate.tune_threshold),
+    ):
+        if wanted and split != VALIDATED:
+            raise SpecError(key, f"a validation part (data.split {VALIDATED})", f"split {split}")
 
 
 def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:
@@ -141,6 +146,11 @@ class DataSpec:
     tracks: StorePath
     corpus_hash: str
     split: Literal["folds", "train_validation_test"] = "folds"
+
+    def __post_init__(self) -> None:
+        """Refuse another fold than the test part."""
+        if self.split == VALIDATED and self.fold:
+            raise SpecError("fold", f"0 with split {VALIDATED}", self.fold)
 
 
 @dataclass(frozen=True)
@@ -190,20 +200,7 @@ class FinetuneRun:
 
     def __post_init__(self) -> None:
         """Refuse settings that do not suffice, or that ask for a validation part where the split has none."""
-        _check_of_run(self.settings, self.stage)
-        if self.data.split == "train_validation_test":
-            if self.data.fold:
-                raise SpecError("data.fold", "0 with split train_validation_test", self.data.fold)
-            return
-        train, evaluate = self.settings.train, self.settings.evaluate
-        for key, wanted in (
-            ("train.checkpoint", train and train.checkpoint == "best"),
-            ("train.early_stopping_patience", train and train.early_stopping_patience),
-            ("evaluate.tune_threshold", evaluate and evaluate.tune_threshold),
-        ):
-            if wanted:
-                what = "a validation part (data.split train_validation_test)"
-                raise SpecError(f"settings.{key}", what, self.data.split)
+        _check_of_run(self.settings, self.stage, self.data.split)
 
 
 @dataclass(frozen=True)
@@ -223,14 +220,14 @@ class PretrainRun:
 
     def __post_init__(self) -> None:
         """Refuse settings that do not suffice for a pretraining, and a pretraining of it."""
-        _check_of_run(self.settings, self.stage)
+        _check_of_run(self.settings, self.stage, VALIDATED)
         if self.pretrained is not None:
             raise SpecError("pretrained", "nothing in a pretraining", self.pretrained)
 
 
-def _check_of_run(settings: Settings, stage: str) -> None:
+def _check_of_run(settings: Settings, stage: str, split: str) -> None:
     try:
-        check_settings(settings, stage)
+        check_settings(settings, stage, split)
     except SpecError as error:
         raise error.below("settings") from error
 

@@ -189,7 +189,8 @@ def resolve(
         return None
     apply_profile(settings, overrides.get(model, {}), row, where)
     try:
-        checked, data = parse_settings(settings, table.stage), row_data(base, row)
+        data = row_data(base, row)
+        checked = parse_settings(settings, table.stage, data.split)
     except SpecError as error:
         raise PlanError(f"{where}: {error}.") from error
     for setting in known.values():

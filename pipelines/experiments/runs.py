@@ -170,7 +170,7 @@ def runs_for(
     for fold, seed in setting.repetitions:
         settings = replace(setting.settings, seed=seed)
         start = pretrained[min(fold, len(pretrained) - 1)] if pretrained else None
-        spec = DataSpec(data.corpus, data.dataset, data.scheme, fold, data.tracks, data.corpus_hash, setting.split)
+        spec = DataSpec(data.corpus, data.dataset, data.scheme, fold, data.tracks, data.corpus_hash, setting.data.split)
         named = {name: value for name, value in vars(spec).items() if name not in ("dataset", "tracks")}
         runs.append(
             FinetuneRun(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from mgc_models.config.run import Settings, required
+from mgc_models.config.run import VALIDATED, Settings, required
 from pipelines.config import DATASET_VARIABLES
 from warehouse.parsing import MISSING, UNKNOWN, Above, Below, Minimum, Pattern, SpecError
 
@@ -77,6 +77,11 @@ class Data:
             raise SpecError("", "either folds or seeds", "both" if self.folds else "neither")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             raise SpecError("seeds", "whole numbers from 0, each once", list(self.seeds))
+
+    @property
+    def split(self) -> Literal["folds", "train_validation_test"]:
+        """`folds`: each is tested once. `train_validation_test`: folds 0, 1 and 2 of the scheme are the parts."""
+        return "folds" if self.seeds is None else VALIDATED
 
 
 @dataclass(frozen=True)
@@ -283,11 +288,6 @@ class Setting:
         if self.data.seeds is not None:
             return tuple((0, seed) for seed in self.data.seeds)
         return tuple((fold, self.settings.seed) for fold in range(self.data.folds or 0))
-
-    @property
-    def split(self) -> Literal["folds", "train_validation_test"]:
-        """`folds`: each is tested once. `train_validation_test`: folds 0, 1 and 2 of the scheme are the parts."""
-        return "folds" if self.data.seeds is None else "train_validation_test"
 
     @property
     def classification(self) -> str | None:

@@ -18,7 +18,7 @@ from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.context import PipesMessageHandler
 from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
 
-from mgc_models.config.run import FinetuneRun, JobSpec, Run
+from mgc_models.config.run import VALIDATED, FinetuneRun, JobSpec, Run
 from pipelines.console.progress import FromRun, followed, tell
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.parallel import available_cores
@@ -36,7 +36,6 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 TINY_PROFILES = ("sample", "smoke")
 SMALL_RUNS = "small_runs"  # the job of all tiny runs together
 MOST_WORKERS = 8  # each holds the features of its run in memory
-SEEDED = "train_validation_test"  # the split of settings that are repeated by seed
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
 
@@ -72,7 +71,7 @@ def run_names(runs: Sequence[Run]) -> dict[str, str]:
         parts = [run.work, run.setting_id.removeprefix(f"{run.work}_")]
         parts += ["pretraining"] if run.stage == PRETRAIN else []
         if together[group] > 1:
-            what = "seed" if isinstance(run, FinetuneRun) and run.data.split == SEEDED else "fold"
+            what = "seed" if isinstance(run, FinetuneRun) and run.data.split == VALIDATED else "fold"
             parts.append(f"{what} {numbers[group]} of {together[group]}")
         names[run.run_id] = " · ".join(parts)
     return names

@@ -185,6 +185,11 @@ MISTAKES = {
         'reference_row = "ours"\nreference_rows = { stratified5 = "bert" }',
         ["'bert'", "stratified5", "random5"],
     ),
+    "validation without such a part": (
+        'base = "alnet"',
+        'base = "alnet"\nset = { "evaluate.tune_threshold" = true }',
+        ["row 'alnet'", "evaluate.tune_threshold", "validation part", "split folds"],
+    ),
     "seeds on folds": (
         'base = "bert"',
         'base = "bert"\ndata = { seeds = [0] }',
