@@ -8,10 +8,10 @@ from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.lyric_shards import LyricsTask, Made, lyric_outputs, save_vocabulary, write_lyric_shards
 from pipelines.features.word_vectors import TABLE, usable_lyrics
 from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, one_at_a_time
+from pipelines.parallel import Log
 from pipelines.tables import write_parts
 from warehouse.shards.writer import FeatureSpec, write_shard
-from warehouse.store import Store
+from warehouse.store import Store, locked
 
 VERSION = 1
 LINES, WORDS_PER_LINE = (feature_settings("lyric_lines")[name] for name in ("lines", "words_per_line"))
@@ -21,7 +21,7 @@ STEP = Step("lyric lines", VERSION, settings={"lines": LINES, "words_per_line": 
 def build_lyric_lines(store: Store, feature: LyricFeature, log: Log) -> bool:
     """Number the words of all usable lyrics if they or the vocabulary changed; returns whether anything was done."""
     part = lyric_outputs(feature)["feature.shards"]
-    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
+    with locked(store.root / "state" / f"{part}.lock", log):
         return _build(store, feature, part, log)
 
 

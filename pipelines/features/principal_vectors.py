@@ -28,10 +28,10 @@ from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.lyric_shards import Made, lyric_outputs, remove_other_shards, save_vocabulary
 from pipelines.features.word_vectors import TABLE, usable_lyrics
 from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, map_tasks, one_at_a_time
+from pipelines.parallel import Log, map_tasks
 from pipelines.tables import write_parts
 from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
-from warehouse.store import Store, file_sha256, replacing
+from warehouse.store import Store, file_sha256, locked, replacing
 from warehouse.tables import table_hash
 
 VERSION = 1
@@ -115,7 +115,7 @@ def build_principal_vectors(store: Store, feature: LyricFeature, weights: Mappin
         DatasetError: if the configured network cannot be used.
     """
     part = lyric_outputs(feature)["feature.shards"]
-    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
+    with locked(store.root / "state" / f"{part}.lock", log):
         return _build(store, feature, part, weights, log)
 
 

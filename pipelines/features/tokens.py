@@ -22,10 +22,10 @@ from pipelines.datasets.common import DatasetError
 from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.word_vectors import usable_lyrics
 from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, map_tasks, one_at_a_time
+from pipelines.parallel import Log, map_tasks
 from pipelines.tables import read_frame, write_parts
 from warehouse.shards.writer import FeatureSpec, ShardInfo, write_shard
-from warehouse.store import Store, file_sha256, replacing
+from warehouse.store import Store, file_sha256, locked, replacing
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -75,7 +75,7 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     Raises:
         DatasetError: if the checkpoint has no tokenizer that can be read.
     """
-    with one_at_a_time(store.root / "state" / f"{part_of(music4all.DATASET)}.lock", log):
+    with locked(store.root / "state" / f"{part_of(music4all.DATASET)}.lock", log):
         return _build(store, bert, log)
 
 
@@ -96,7 +96,7 @@ def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
     members, lyrics = f"corpus.{corpus.name}", corpus.matched_dataset
     sources = [part_hash(store, members), part_hash(store, "core.lyrics", lyrics), file_sha256(tokenizer)]
     inputs = STEP.inputs(sources)
-    with one_at_a_time(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
+    with locked(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
         if _is_current(store, corpus.dataset, inputs):
             return False
         songs = pl.DataFrame(usable_lyrics(store, lyrics), ["matched_track_id", "lyrics"], orient="row")
