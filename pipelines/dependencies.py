@@ -33,7 +33,6 @@ from pipelines.results import bootstrap
 from pipelines.results.published import published
 from pipelines.sample.planting import generator_version
 from pipelines.training.planned_table import STEP
-from warehouse.store import Store
 
 ROOT = Path(__file__).parent.parent
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
@@ -99,10 +98,6 @@ def _runs(work: str) -> Part:
     )
 
 
-def _page() -> str:
-    return build.report_inputs(Store(ROOT / "no store"), _plans()["sample"], "sample", [])
-
-
 READ = "files of the datasets"
 PARTS: Mapping[str, Part] = {
     "sample corpus": Part("pipelines.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
@@ -158,7 +153,9 @@ PARTS: Mapping[str, Part] = {
     "printed numbers": Part("", "nothing", also=lambda: published(_plans()["sample"]).write_ndjson()),
     "bootstrap": Part("pipelines.results.bootstrap.VERSION", "run.runs, predictions of the runs", bootstrap.STEP),
     "figures": Part("pipelines.report.figures.files.VERSION", "the numbers that they show", figures_files.STEP),
-    "report page": Part("", "report.*, corpus.steps, core.rejects, run.runs, figures", also=_page),
+    "report page": Part(
+        "", "report.*, corpus.steps, core.rejects, run.runs, figures", build.PAGE, lambda: repr(_plans()["sample"])
+    ),
     "catalogue": Part("", "every table", build.CATALOGUE),
     "planted experiments": Part(
         "pipelines.experiments.runs.TRAINING_VERSION",
@@ -205,7 +202,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/features/features.toml": ("spectrograms",),
     "pipelines/planted/page.md": "text of docs/planted.md",
     "pipelines/planted/*.toml": ("planted experiments",),
-    "pipelines/report/*": ("report page",),
+    "pipelines/report/templates/*": ("report page",),
     "pipelines/genres/coarse_genres.toml": ("genres",),
     "pipelines/matching/gold/README.md": "says where the gold pairs are from",
     "pipelines/matching/gold/*.tsv": ("match quality",),
