@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +15,6 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TextIO
 
-from rich.console import Console
-
-WIDE = 10_000  # a pipe has no width, and nothing is to be folded for it
 DIGITS = 4  # of the largest number of a column; the others get as many decimals
 MOST_DECIMALS = 10
 GAP = "  "
@@ -24,9 +22,9 @@ NARROWEST = 24  # A column is cut to no less than this; when that is not enough,
 NARROWEST_FOLD = 16
 
 
-def console_on(stream: TextIO) -> Console:
-    """A console that folds lines at the width of a terminal, and not at all elsewhere."""
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
+def width_of(stream: TextIO) -> int | None:
+    """Columns of a terminal; None for a pipe or file, which have no width: nothing is cut or folded for them."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from pipelines.console.terminal import Screen
 from pipelines.console.view import JobView
 from pipelines.experiments import load_plan
 from pipelines.report.screen import last_screen
-from warehouse.render import console_on
+from warehouse.printed import console_on
 from warehouse.store import Store
 
 GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report")
