@@ -51,7 +51,12 @@ def as_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
 
 
 def as_text(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None = None, *, fold_last: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    width: int | None = None,
+    *,
+    fold_last: bool = False,
+    ruled: bool = True,
 ) -> Iterator[str]:
     """Give aligned lines.
 
@@ -60,6 +65,7 @@ def as_text(
         rows: Values; NULL is shown as such.
         width: Columns of the terminal; long text is cut and wide tables come in blocks, to fit. None: as wide as it is.
         fold_last: Wrap the text of the last column instead of cutting it.
+        ruled: Draw a line below the headers.
     """
     table = [list(row) for row in rows]
     numeric = [_is_numeric([row[i] for row in table]) for i in range(len(columns))]
@@ -76,7 +82,7 @@ def as_text(
         blocks = list(_blocks(widths, width))
     for number, block in enumerate(blocks):
         yield from [""] if number else []
-        yield from _block(cells, block, widths, numeric)
+        yield from _block(cells, block, widths, numeric, ruled=ruled)
 
 
 def display_width(text: str) -> int:
@@ -183,10 +189,12 @@ def _blocks(widths: list[int], width: int) -> Iterator[list[int]]:
     yield block
 
 
-def _block(cells: list[list[str]], block: list[int], widths: list[int], numeric: list[bool]) -> Iterator[str]:
+def _block(
+    cells: list[list[str]], block: list[int], widths: list[int], numeric: list[bool], *, ruled: bool
+) -> Iterator[str]:
     for number, line in enumerate(cells):
         yield GAP.join(_padded(line[i], widths[i], right=numeric[i]) for i in block).rstrip()
-        if number == 0:
+        if ruled and number == 0:
             yield GAP.join("-" * widths[i] for i in block)
 
 

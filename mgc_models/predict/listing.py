@@ -18,7 +18,7 @@ def run_rows(runs: Sequence[FinishedRun], width: int | None) -> Iterator[str]:
         )
         for run in runs
     ]  # fmt: skip
-    return as_text(head, rows, width)
+    return as_text(head, rows, width, ruled=False)
 
 
 def run_content(run: FinishedRun) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def as_text(
         )
         for row in rows
     ]
-    lines = table_lines(header, cells, width, fold_last=True)
+    lines = table_lines(header, cells, width, fold_last=True, ruled=False)
     totals = [total_line(TITLES[name], count) for name, count in counts.items() if count["settings"]]
     return "\n".join([*lines, "", *totals])
 
