@@ -13,7 +13,6 @@ from mgc_models.predict.preference import preference
 from warehouse.store import Store
 
 AUDIO, LYRICS = frozenset({"audio"}), frozenset({"lyrics"})
-BOTH = AUDIO | LYRICS
 HOW_TO_FILL = (
     "Run `make repro` (or `dagster job execute -j full_repro`) to train some, or name another store with --store."
 )
