@@ -6,7 +6,7 @@ and holds the fingerprints that change against `DATA_FILES`, so that the page st
 
 import fnmatch
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ from pipelines.results import bootstrap
 from pipelines.results.published import published
 from pipelines.sample.planting import generator_version
 from pipelines.training.planned_table import STEP
+from warehouse.render import as_markdown
 
 ROOT = Path(__file__).parent.parent
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
@@ -273,11 +274,11 @@ def page() -> str:
     reasons = [[f"`{pattern}`", what] for pattern, what in DATA_FILES.items() if isinstance(what, str)]
     parts = [
         PAGE_TOP,
-        _table(["numbers", "steps", "last digits vary with"], numbers),
+        as_markdown(["numbers", "steps", "last digits vary with"], numbers) + "\n",
         "## Steps\n",
-        _table(["step", "reads", "data files", "settings", "libraries", "version of its code"], steps),
+        as_markdown(["step", "reads", "data files", "settings", "libraries", "version of its code"], steps) + "\n",
         "## Data files that decide nothing\n",
-        _table(["file", "why"], reasons),
+        as_markdown(["file", "why"], reasons) + "\n",
     ]
     return "\n".join(parts)
 
@@ -298,11 +299,6 @@ def _libraries_of(part: Part) -> str:
 
 def _code(part: Part) -> str:
     return f"`{part.constant}`" if part.constant else "its content"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
-    return "\n".join(lines) + "\n"
 
 
 def fingerprints() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Rows as lines of text for people, of CSV and of JSON; only text needs all rows before its first line.
+"""Rows as lines of text for people, of CSV, JSON and Markdown; only text needs all rows before its first line.
 
 Text rounds numbers, each column to one number of decimals; CSV and JSON keep every digit.
 """
@@ -48,6 +48,13 @@ def as_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
         held = json.dumps(values, ensure_ascii=False, default=str)
     yield "[]" if held == "[" else held
     yield from [] if held == "[" else ["]"]
+
+
+def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Give a table in Markdown; whole numbers get their thousands parted."""
+    shown = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in chain([columns], rows)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], ["---"] * len(columns), *cells[1:]])
 
 
 def as_text(
