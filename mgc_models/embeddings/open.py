@@ -24,7 +24,7 @@ BACKENDS = ("elmo", "bert", "static")  # in the order in which they are preferre
 
 @dataclass(frozen=True)
 class EmbedderOptions:
-    """How a network is read.
+    """Options by which vectors are read off a network.
 
     Attributes:
         bert_layers: Hidden states that are kept, as indices into the embeddings and all layers; empty: all.
@@ -144,7 +144,7 @@ def embedder_identity(backend: str, source: str) -> str:
 
 
 def embedder_label(backend: str, identity: str) -> str:
-    """What stands in a feature's settings for the network: its kind and the beginning of its identity."""
+    """Name the network in a feature's settings: its kind and the beginning of its identity."""
     return f"{backend}(sha256:{identity[:8]})" if identity else backend
 
 

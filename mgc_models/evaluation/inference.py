@@ -72,7 +72,7 @@ def predict_logits(
 
 
 def _crop_list(data: TrackData, rows: Tensor, crops: str) -> tuple[Tensor, Tensor | None]:
-    """Which place in `rows` each crop belongs to, and its first frame; crops of one track are neighbours."""
+    """Give the place in `rows` that each crop belongs to, and its first frame; crops of one track are neighbours."""
     places = torch.arange(len(rows))
     if data.audio is None or crops == "centre":
         return places, data.centre_starts(rows)
@@ -101,7 +101,7 @@ def scores_of(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits
 
 
 def validation(run: FinetuneRun, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
-    """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
+    """Give a function that scores a model on the validation part: the F-measure; 0 where no track can be scored."""
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
 
     def f_measure(model: nn.Module) -> float:

@@ -26,7 +26,7 @@ _CROPS_AT_A_TIME = 16
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of a song.
+    """The logits of a model for a song.
 
     Attributes:
         read: The song as the model was given it.

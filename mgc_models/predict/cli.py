@@ -155,7 +155,7 @@ def _predict(songs: Sequence[Song], store: Store, options: argparse.Namespace) -
 
 
 def _answers(songs: Sequence[Song], choice: Choice, options: argparse.Namespace) -> Iterator[Failure | str]:
-    """What is printed of each song; first of all, what is used of what is given."""
+    """Give what is printed of each song; first of all, what is used of what is given."""
     from mgc_models.predict.classify import classify  # noqa: PLC0415
     from mgc_models.predict.explain import explain  # noqa: PLC0415
     from mgc_models.predict.output import answer, as_row, heading, in_detail  # noqa: PLC0415 - torch

@@ -1,4 +1,4 @@
-"""What stored weights say of the inputs that they were trained on, checked against what this code makes."""
+"""Checks what stored weights say of the inputs that they were trained on against what this code makes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -39,7 +39,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What stored weights say of themselves.
+    """The metadata of stored weights.
 
     Attributes:
         genres: Names, in the order of the logits.

@@ -38,7 +38,7 @@ from warehouse.store import Store
 
 @dataclass(frozen=True)
 class Worker:
-    """What all runs of a job share."""
+    """The store, job, device and log that all runs of a job share."""
 
     store: Store
     job: JobSpec
@@ -50,7 +50,7 @@ class Worker:
 
     @property
     def shelf(self) -> DataContext:
-        """Where features come from and go to."""
+        """The store and device that features are loaded from and to."""
         return DataContext(self.store, self.device, self.cache)
 
 

@@ -31,7 +31,7 @@ class _Worker:
 
 @dataclass
 class _Schedule:
-    """What is still to do, what is being done, and what failed."""
+    """The runs that are still to do, finished and failed."""
 
     runs: Sequence[FinetuneRun | PretrainRun]
     waiting: list[int]

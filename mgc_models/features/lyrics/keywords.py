@@ -1,4 +1,4 @@
-"""The principal words of lyrics: content words that tell a song from others (Wong and Chemelli 2023, section 2)."""
+"""Keywords of lyrics: content words that distinguish a song from others (Wong and Chemelli 2023, section 2)."""
 
 import math
 from collections import Counter
