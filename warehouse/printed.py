@@ -140,7 +140,7 @@ def _wide(table: PrintedTable) -> Table:
 
 
 def _narrow(table: PrintedTable, console: Console) -> Iterator[Table]:
-    """As many metrics beside each other as fit, and the others in tables of their own."""
+    """Show as many metrics beside each other as fit, and the others in tables of their own."""
     left = list(table.metrics)
     while left:
         fitting = [n for n in range(1, len(left) + 1) if _fits(_stacked(table, left[:n]), console)]

@@ -1,4 +1,4 @@
-"""Where things lie in a store, files that are replaced in one step, and locks against other processes."""
+"""Paths in a store, files that are replaced in one step, and locks against other processes."""
 
 import hashlib
 import os
