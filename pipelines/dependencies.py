@@ -1,4 +1,4 @@
-"""What each number depends on: every step with its data files, settings and libraries, as hashes and as a page.
+"""Lists what each number depends on: every step with its data files, settings and libraries, as hashes and as a page.
 
 `python -m pipelines.dependencies` prints docs/dependencies.md. A test changes every data file of the repository in turn
 and holds the fingerprints that change against `DATA_FILES`, so that the page stays true.
@@ -260,7 +260,7 @@ behind one row differ in them ([what is made again](decisions/data-formats.md#wh
 
 
 def declared(name: str) -> tuple[str, ...] | str | None:
-    """What `DATA_FILES` says of a file; None where it says nothing."""
+    """Look a file up in `DATA_FILES`; None where no pattern fits."""
     return next((what for pattern, what in DATA_FILES.items() if fnmatch.fnmatch(name, pattern)), None)
 
 

@@ -1,4 +1,4 @@
-"""Work on all cores; whoever watches hears how far it is, and the log gets a line now and then."""
+"""Work on all cores; a watcher is told how far it is, and the log gets a line every 15 s."""
 
 import logging
 import multiprocessing

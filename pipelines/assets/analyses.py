@@ -50,7 +50,7 @@ def analyses_assets() -> list[dg.AssetsDefinition]:
 
 
 def finished_of(store: Store, plan: Plan, planned: PlannedRuns) -> dict[str, FinishedRuns]:
-    """What the finished runs behind each setting came to, from the tables."""
+    """Read from the tables what the finished runs behind each setting came to."""
     return finished_runs(plan, planned, *(frame_of(store, name) for name in FINISHED_FROM))
 
 
@@ -150,5 +150,5 @@ def bar_figures() -> dg.AssetsDefinition:
 
 
 def figure_path(store: Store, key: dg.AssetKey) -> Path:
-    """Where the picture of an asset lies."""
+    """Give the path of an asset's picture."""
     return store.figures / f"{key.path[-1]}.png"

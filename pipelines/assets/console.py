@@ -179,6 +179,6 @@ class JobHandler(logging.Handler):
 
 
 def headline(job: str, settings: Mapping[str, Any]) -> str:
-    """What runs, with which data, and where it goes."""
+    """Give the first line of a job: what runs, with which data, and where it goes."""
     data = "SAMPLE DATA (no dataset variable is set)" if settings["data_kind"] == "sample" else "the user's data"
     return f"Job {job} · profile {settings['profile']} · {data} · store {settings['store']}"

@@ -77,7 +77,7 @@ def inpainted(
     run: Run,
     ratios: tuple[float, ...],
 ) -> pl.DataFrame:
-    """What the worker wrote beside the run's weights; it is started if that is not of these weights and ratios.
+    """Read what the worker wrote beside the run's weights; start it first if that is not of these weights and ratios.
 
     The run's id stands for the corpus, its spectrograms and the settings of the masking.
     """

@@ -1,4 +1,4 @@
-"""What a user sees of a job while it goes on: phases, finished runs, warnings. Knows nothing of Dagster."""
+"""Shows a user the phases, finished runs and warnings of a job while it goes on. Knows nothing of Dagster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

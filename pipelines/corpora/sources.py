@@ -1,4 +1,4 @@
-"""What a corpus is selected from: the tables of its datasets, as its filters and labels want them."""
+"""Reads the tables that a corpus is selected from, as its filters and labels want them."""
 
 from collections.abc import Mapping
 

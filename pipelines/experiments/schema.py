@@ -1,4 +1,4 @@
-"""What an experiment plan consists of: tables of printed rows, and the settings that stand behind them."""
+"""The parts of an experiment plan: tables of printed rows, and the settings that stand behind them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +83,7 @@ class Row:
     mask_ratio: float | None = None
 
     def printed_number(self, metric: Metric) -> Printed:
-        """What the source prints for a metric; nothing for one of ours."""
+        """Give what the source prints for a metric; nothing for one of ours."""
         return self.printed.get(metric.name, Printed())
 
     def score_name(self, metric: Metric) -> str:
@@ -229,7 +229,7 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every printed table with the settings behind its rows.
+    """All printed tables with the settings behind their rows.
 
     Attributes:
         profile: Name of the profile that the settings were resolved with.

@@ -1,4 +1,4 @@
-"""Every audio file of a dataset decoded once: all its spectrogram shards, core.audio_files, and the rejects of audio.
+"""Decodes every audio file of a dataset once, into its spectrogram shards, core.audio_files and the rejects of audio.
 
 Works shard by shard on all cores. Shards that are there and were made from the same files are not made again, so a
 killed extraction goes on where it stopped.
@@ -127,7 +127,7 @@ def _audio_file(source: AudioSource, track_id: str) -> AudioFile:
 
 
 def _make_shards(task: ShardTask) -> ShardOutcome:
-    """Runs in a worker; torch is loaded there and nowhere else."""
+    """Make the shards of a task in a worker; torch is loaded there and nowhere else."""
     from pipelines.features.audio_worker import make_shards  # noqa: PLC0415
 
     return make_shards(task)

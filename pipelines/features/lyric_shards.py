@@ -1,4 +1,4 @@
-"""What the features of lyrics share: their outputs and when these are current, the vocabulary, and the shards."""
+"""Shared by the features of lyrics: their outputs and when these are current, the vocabulary, and the shards."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def save_vocabulary(store: Store, vocabulary: Vocabulary, path: Path, *, vectors
 
 
 def document_counts(texts: Sequence[str], names: Sequence[str]) -> list[int]:
-    """How many texts hold each word."""
+    """Count for each word the texts that hold it."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(set(words(text)))

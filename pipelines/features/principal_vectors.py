@@ -56,7 +56,7 @@ SONGS_AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class Backend:
-    """Where vectors come from: name, path or hub name, and the text and hash that stand for it on every machine."""
+    """A source of vectors: name, path or hub name, and the text and hash that stand for it on every machine."""
 
     name: str
     source: str | None
@@ -182,7 +182,7 @@ def _make_shard(backend: Backend, notes: Path, task: LyricsTask) -> Made:
 
 
 def _noted(note: Path, fingerprint: str, shard: Path) -> Made | None:
-    """What a shard holds that is there and was made from the same; None if it has to be made."""
+    """Read the note on a shard that is there and was made from the same; None if it has to be made."""
     try:
         content = json.loads(note.read_text())
         info = ShardInfo(**content["info"])

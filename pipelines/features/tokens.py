@@ -116,7 +116,7 @@ def _tokenise(store: Store, dataset: str, texts: list[tuple[str, str]], inputs: 
 
 
 def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
-    """What training must know of the tokenizer; the special tokens are not in the shards."""
+    """Give what training must know of the tokenizer; the special tokens are not in the shards."""
     from mgc_models.features.lyrics.tokens import load_tokenizer, special_ids  # noqa: PLC0415
 
     tokenizer = load_tokenizer(tokenizer_file)
@@ -158,7 +158,7 @@ def _checkpoint_tokenizer(bert: str) -> "Tokenizer":
 
 
 def _checkpoint_identity(bert: str) -> list[str]:
-    """What stands for a checkpoint's tokenizer: the checksums of its files, or its hub name."""
+    """Identify a checkpoint's tokenizer by the checksums of its files, or by its hub name."""
     files = [Path(bert).expanduser() / name for name in (TOKENIZER_FILE, "vocab.txt", "tokenizer_config.json")]
     return [file_sha256(file) for file in files if file.is_file()] or [bert]
 

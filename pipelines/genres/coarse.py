@@ -16,7 +16,7 @@ SCHEMA = dict.fromkeys(("corpus", "genre", "coarse_genre", "status"), pl.String)
 
 @dataclass(frozen=True)
 class CoarseMap:
-    """Which coarse genre a label belongs to.
+    """The coarse genre that each label belongs to.
 
     Attributes:
         path: File it was read from.

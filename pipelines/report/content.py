@@ -1,4 +1,4 @@
-"""What the templates of the report show, as plain values: the cells of printed tables, the rows of all others."""
+"""Prepares what the templates of the report show as plain values: cells of printed tables, rows of all others."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ class NumberCell:
 
 @dataclass(frozen=True)
 class StatusCell:
-    """How far a row is, and what is to be said of its numbers."""
+    """The status of a row, and notes on its numbers."""
 
     status: str
     done: bool
@@ -141,7 +141,7 @@ def percent(value: float | None) -> str:
 
 
 def step_rows(steps: Iterable[Line]) -> Rows:
-    """What each filter of a corpus left."""
+    """One row per filter of a corpus, with what it left."""
     return [
         [f"{line['corpus']} {line['step_order']}. {line['step']}", line["rows_in"], line["rows_out"], line["reason"]]
         for line in sorted(steps, key=lambda line: (line["corpus"], line["step_order"]))
@@ -149,13 +149,13 @@ def step_rows(steps: Iterable[Line]) -> Rows:
 
 
 def refused_rows(rejects: Iterable[Line]) -> Rows:
-    """How many files, rows and ids each stage of reading a dataset refused, for each reason."""
+    """Count the files, rows and ids that each stage of reading a dataset refused, for each reason."""
     counts = Counter((line["dataset"], line["stage"], line["reason"]) for line in rejects)
     return [[*key, count] for key, count in sorted(counts.items())]
 
 
 def run_rows(runs: Iterable[Line]) -> Rows:
-    """What each setting started from and how large it is, pretrainings first."""
+    """One row per setting with what it started from and how large it is, pretrainings first."""
     ordered = sorted(runs, key=lambda line: (line["stage"] != PRETRAIN, line["setting_id"], line["fold"] or 0))
     return [
         [

@@ -67,7 +67,7 @@ def _metadata(song: Song) -> str:
 
 
 def _plays(songs: Sequence[Song]) -> list[str]:
-    """Who heard what, when; drawn from the ids, so equal corpora have equal histories."""
+    """Draw the listening history from the ids, so that equal corpora have equal histories."""
     rng = np.random.default_rng(len(songs))
     minutes = np.sort(rng.integers(0, 60 * 24 * 28, PLAYS_PER_SONG * len(songs)))
     start = np.datetime64("2019-01-01T00:00")

@@ -1,4 +1,4 @@
-"""Plans songs: who sings what, of which genres, and which of them can be told by ear or by word.
+"""Plans songs: artists, genres, and which of the genres show in the audio and which in the lyrics.
 
 A plan is free of any dataset's layout, so that several layouts can hold the same songs.
 """

@@ -1,4 +1,4 @@
-"""What was planted, as data: for tests and for whoever wants to know how far a result is from the right answer.
+"""The ground truth as data: for tests and for whoever wants to know how far a result is from the right answer.
 
 It lies beside the dataset folders, never inside, so that no reader sees it.
 """
@@ -31,7 +31,7 @@ NO_VOCALS = "INTRUMENTAL"  # Music4All's spelling
 
 @dataclass(frozen=True)
 class PlantedTrack:
-    """What is true of one track, and what a pipeline should find.
+    """The ground truth of one track, and what a pipeline should find.
 
     Attributes:
         track_id: Its id in the dataset.
@@ -75,7 +75,7 @@ class PlantedTrack:
 
 @dataclass(frozen=True)
 class PlantedClip:
-    """What FMA says of one track.
+    """Facts that FMA alone states of one track.
 
     Attributes:
         track_id: Its id.
@@ -148,7 +148,7 @@ def truth_of(
     damage: Sequence[PlantedRow],
     fma: Sequence[FmaTrack],
 ) -> Truth:
-    """What is true of planned songs."""
+    """Give the ground truth of planned songs."""
     matched = {pair.msd_id for pair in catalogues.pairs if pair.kind}
     return Truth(
         tracks=tuple(sorted((_planted_track(song) for song in songs), key=lambda track: track.track_id)),
