@@ -77,7 +77,7 @@ def locked(
 
     Args:
         path: The file; made if missing, and left there.
-        log: Told `busy`, once, if another process holds it.
+        log: Gets `busy`, once, if another process holds it.
         busy: What to say then; empty: that this process waits for the lock.
         still_wanted: Called twice a second while waiting; raises what ends it.
     """

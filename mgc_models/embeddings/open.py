@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mgc_models.embeddings.base import ContextualWordEmbedder, Embedded, mask_of
 from mgc_models.embeddings.elmo_files import elmo_files, read_options
-from mgc_models.features.lyrics.keywords import principal_words
+from mgc_models.features.lyrics.keywords import keywords
 from mgc_models.features.lyrics.vocabulary import Vocabulary
 from mgc_models.features.lyrics.word_vectors import WordVectors
 from warehouse.store import file_sha256
@@ -77,7 +77,7 @@ def lyric_vectors(
         For each text float16 `[words, layers * D]`.
     """
     counts, total = vocabulary.document_counts, vocabulary.total
-    songs = [principal_words(text, counts, total, words_kept or None) for text in texts]
+    songs = [keywords(text, counts, total, words_kept or None) for text in texts]
     vectors, _ = embedder.embed(songs)
     width = embedder.layers * embedder.dimension
     return [

@@ -37,8 +37,8 @@ def predict_logits(
         model: On the device.
         data: Their inputs.
         rows: Which tracks, [n].
-        crops: `centre` hears the middle crop; `all` takes the mean of the logits over the crops that follow each other
-            without overlap from the start of the clip (a rest shorter than a crop is heard only in a clip that is
+        crops: `centre` takes the middle crop; `all` takes the mean of the logits over the crops that follow each other
+            without overlap from the start of the clip (a rest shorter than a crop is used only in a clip that is
             itself shorter).
         batch_size: Crops at a time.
         runtime: Device, precision and reason to stop.

@@ -45,7 +45,7 @@ def classify(songs: Sequence[Song], trained: TrainedModel, crops: str) -> Iterat
     Args:
         songs: The songs.
         trained: The model.
-        crops: What is heard of a clip: `centre`, or the mean over `all`.
+        crops: The part of a clip that is used: `centre`, or the mean over `all`.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(songs), SONGS_AT_A_TIME):

@@ -1,6 +1,6 @@
 """The command line: `python -m mgc_models.predict song.mp3 --lyrics song.txt`.
 
-Files that are missing are told first; torch is loaded only when there is something to classify.
+Files that are missing are named first; torch is loaded only when there is something to classify.
 """
 
 import argparse
@@ -142,15 +142,15 @@ def _predict(songs: Sequence[Song], store: Store, options: argparse.Namespace) -
     answers = _answers(there, choice, options) if choice else iter(())
     failed = 0
     for song in songs:
-        told = missing.get(song) or next(answers)
-        if isinstance(told, str):
-            print(told)
+        outcome = missing.get(song) or next(answers)
+        if isinstance(outcome, str):
+            print(outcome)
             continue
         failed += 1
         if options.json:
-            print(json.dumps(failure_content(told, choice.run if choice else None), ensure_ascii=False))
+            print(json.dumps(failure_content(outcome, choice.run if choice else None), ensure_ascii=False))
         if song not in missing:
-            print(f"failed: {told.reason}", file=sys.stderr)
+            print(f"failed: {outcome.reason}", file=sys.stderr)
     return _SOME_FAILED if failed else _DONE
 
 
@@ -172,13 +172,13 @@ def _answers(songs: Sequence[Song], choice: Choice, options: argparse.Namespace)
         if isinstance(found, Failure):
             yield found
             continue
-        told = answer(found, trained, explain(found, trained, crops) if options.explain else {})
+        answered = answer(found, trained, explain(found, trained, crops) if options.explain else {})
         if options.json:
-            yield json.dumps(told.content, ensure_ascii=False)
+            yield json.dumps(answered.content, ensure_ascii=False)
         elif len(songs) == 1 or options.explain:
-            yield "\n".join(in_detail(told, options.top))
+            yield "\n".join(in_detail(answered, options.top))
         else:
-            yield as_row(told, f"{names[found.read.song]:<{width}}", options.top)
+            yield as_row(answered, f"{names[found.read.song]:<{width}}", options.top)
 
 
 def _choice(songs: Sequence[Song], store: Store, options: argparse.Namespace) -> Choice:

@@ -45,7 +45,7 @@ class Metadata:
         genres: Names, in the order of the logits.
         model: Its settings.
         threshold_logit: A genre is predicted when its logit is greater.
-        crops: What was heard of a clip in evaluation, `centre` or `all`.
+        crops: The part of a clip that evaluation used, `centre` or `all`.
         single_label: Whether a track has one genre, the most probable.
         inputs: What the model takes, by name of the input.
     """

@@ -49,7 +49,7 @@ class Worker:
     group: Group = field(default_factory=Group)
 
     @property
-    def shelf(self) -> DataContext:
+    def context(self) -> DataContext:
         """The store and device that features are loaded from and to."""
         return DataContext(self.store, self.device, self.cache)
 
@@ -123,7 +123,7 @@ def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) 
     sources = run.data.sources
     parts = [_unlabelled_part(source, run.data.exclude_fold, worker.store) for source in sources]
     rows = np.arange(sum(len(part.tracks.ids) for part in parts))
-    data = load_data(run.settings, parts, rows, worker.shelf)
+    data = load_data(run.settings, parts, rows, worker.context)
     seed = seed_of(run)
     _seed_everything(seed, worker)
     model = build_model(_pretrained_form(run), data_sizes(data))
@@ -155,7 +155,7 @@ def _train_and_evaluate(run: FinetuneRun, folder: Path, worker: Worker, runtime:
     tracks = read_tracks(path)
     fold = split_rows(tracks, run.data, settings.label_scope_policy, single_label=single_label)
     tracks = tracks.single_label() if single_label else tracks
-    data = load_data(settings, [CorpusSlice(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
+    data = load_data(settings, [CorpusSlice(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.context)
     seed = seed_of(run)
     _seed_everything(seed, worker)
     model, init = _build(run, path, data, worker)

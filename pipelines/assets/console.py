@@ -43,7 +43,7 @@ def console(context: dg.InitLoggerContext) -> logging.Logger:
     shares = multiprocessing.parent_process() is not None
     screen = Screen(console_on(own_stream(sys.stderr)), draws=not shares)
     handler = JobHandler(context.job_def, screen)
-    watch(handler.view.heard)
+    watch(handler.view.receive)
     atexit.register(screen.close)
     logger = logging.getLogger("mgc.console")
     logger.setLevel(logging.DEBUG)

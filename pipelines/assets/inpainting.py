@@ -29,7 +29,7 @@ OUTPUT = "inpainting.parquet"  # beside the weights that it was made with
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
-    """The settings that are judged by inpainting, each with its masking ratios."""
+    """The settings that are scored by inpainting, each with its masking ratios."""
     ratios: dict[str, list[float]] = {}
     for table in plan.tables:
         for row in table.rows:

@@ -67,7 +67,7 @@ class Row:
         quoted: The work a quoted figure comes from.
         data: Entries of [data] that differ from the base.
         init: `random` where the row starts from random weights even if pretrained ones are configured.
-        mask_ratio: Share of patches hidden from a model that is judged by how it fills them in; None for all others.
+        mask_ratio: Share of patches hidden from a model that is scored by how it fills them in; None for all others.
     """
 
     row_id: str

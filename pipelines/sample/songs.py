@@ -144,15 +144,15 @@ def _with_companions(rng: np.random.Generator, first_genre: str) -> tuple[str, .
 def _tells(rng: np.random.Generator, genres: tuple[str, ...], modality: str) -> tuple[str, ...]:
     """Genres that this modality gives away: most of the song's own, seldom another."""
     cues = planted("planting")["cues"]
-    told = []
+    chosen = []
     for genre, entry in planted("genres").items():
         if entry["told_by"] not in (modality, "both"):
             continue
         own = cues["tell_both"][modality] if entry["told_by"] == "both" else cues["tell_single"]
         other = cues["false_sound"] if modality == "sound" else 0.0
         if rng.random() < (own if genre in genres else other):
-            told.append(genre)
-    return tuple(told)
+            chosen.append(genre)
+    return tuple(chosen)
 
 
 def _file_format(rng: np.random.Generator) -> tuple[int, int]:

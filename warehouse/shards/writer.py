@@ -35,7 +35,7 @@ FIELDS = [
 
 
 class ShardError(RuntimeError):
-    """A shard or a feature that cannot be used; the message names the file or track, what was found and the mend."""
+    """A shard or a feature that cannot be used; the message names the file or track, what was found and the remedy."""
 
 
 @dataclass(frozen=True)
