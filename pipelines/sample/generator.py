@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.parallel import available_cores
 from pipelines.sample.catalogues import plan_catalogues
-from pipelines.sample.dirt import REFERENCE_TRACKS, malformed_rows, plant_dirt
+from pipelines.sample.corruptions import REFERENCE_TRACKS, corrupt_songs, malformed_rows
 from pipelines.sample.fma import write_fma, write_fma_lyrics
 from pipelines.sample.fma_tracks import plan_fma
 from pipelines.sample.genius import damaged_rows, write_genius
@@ -52,9 +52,9 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
         What was planted.
 
     Raises:
-        ValueError: for so few tracks that not all dirt fits.
+        ValueError: for so few tracks that not all corruptions fit.
     """
-    songs = plant_dirt(plan_songs(seed, tracks), seed)
+    songs = corrupt_songs(plan_songs(seed, tracks), seed)
     rows, damage = malformed_rows(songs, seed), damaged_rows()
     catalogues, fma = plan_catalogues(songs, seed), plan_fma(songs, seed)
     threads = threads or available_cores()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.sample.dirt import PlantedRow
+from pipelines.sample.corruptions import PlantedRow
 from pipelines.sample.files import audio_bytes, lyrics_bytes
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song
@@ -25,7 +25,7 @@ def write_music4all(folder: Path, songs: Sequence[Song], rows: Iterable[PlantedR
 
     Args:
         folder: The dataset's root.
-        songs: Every song, with its dirt.
+        songs: Every song, with its corruption.
         rows: Malformed rows of id_information.csv, put in order of their ids.
         threads: Songs made at once; coding MP3, most of the work, leaves Python's lock to the others.
     """

@@ -40,7 +40,7 @@ class Song:
         language_label: What the dataset says it is; empty: no row.
         lyrics_file: `utf-8`, `latin-1`, `bom-crlf`, `empty`, `whitespace` or `missing`.
         audio_file: `ok`, `truncated`, `short`, `silent`, `random-bytes`, `zero-bytes` or `missing`.
-        cases: Names of the dirt planted on it.
+        cases: Names of the corruptions of it.
         copy_of: Track that a planted duplicate repeats.
     """
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.sample.catalogues import Catalogues, PlantedPair
-from pipelines.sample.dirt import PlantedRow
+from pipelines.sample.corruptions import PlantedRow
 from pipelines.sample.fma_tracks import FmaTrack
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song
@@ -45,7 +45,7 @@ class PlantedTrack:
         language_label: The dataset's own label; empty: no row.
         valence: Spotify valence as written, None where missing.
         energy: Spotify energy as written, None where missing.
-        cases: What was planted on it (names in dirt.toml, catalogues.toml, fma.toml).
+        cases: What was planted on it (names in corruptions.toml, catalogues.toml, fma.toml).
         copy_of: Track that it repeats, empty for all but planted duplicates.
         excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels; `Truth` for the other corpora) where the
             dataset's label decides on the language; empty: kept.
@@ -118,13 +118,15 @@ class Truth:
     clips: tuple[PlantedClip, ...]
 
     def with_case(self, case: str) -> tuple[PlantedTrack, ...]:
-        """Tracks on which this dirt was planted.
+        """Tracks with this corruption.
 
         Raises:
-            KeyError: for a case that dirt.toml does not name.
+            KeyError: for a case that corruptions.toml does not name.
         """
-        if case not in planted("dirt")["cases"]:
-            raise KeyError(f"{case!r} is not a case of dirt.toml; known: {', '.join(planted('dirt')['cases'])}")
+        if case not in planted("corruptions")["cases"]:
+            raise KeyError(
+                f"{case!r} is not a case of corruptions.toml; known: {', '.join(planted('corruptions')['cases'])}"
+            )
         return tuple(track for track in self.tracks if case in track.cases)
 
 
