@@ -12,6 +12,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import (
     OWNERS,
     figure_result,
+    figure_spec,
     frame_of,
     table_assets,
     table_key,
@@ -123,13 +124,11 @@ def bar_figures() -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         specs=[
-            dg.AssetSpec(
+            figure_spec(
                 dg.AssetKey(["figures", name]),
+                f"Objective evaluation of Ru 2023, printed beside ours: {metric}.",
+                group="report",
                 deps=[table_key("report.results")],
-                group_name="report",
-                kinds={"matplotlib"},
-                owners=OWNERS,
-                description=f"Objective evaluation of Ru 2023, printed beside ours: {metric}.",
             )
             for metric, name in BAR_FIGURES.items()
         ],

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
+from pipelines.assets.tables import CONTRACT_CHECK, figure_spec, picture, table_key, table_result, table_spec
 from pipelines.corpora.config import Corpus, load_corpus
 from pipelines.genres import build as genres_build
 from pipelines.genres.coarse import FILE as COARSE_FILE
@@ -31,20 +31,9 @@ FIGURES = {
     "jiang2024_figure_5_2": "Words of the lyrics before and after repetitions were removed, all usable lyrics of the "
     "dataset (Jiang 2024, Figure 5.2).",
 }
+FIGURE_DEPS = [table_key("core.lyrics"), table_key(f"corpus.{THESIS}")]
 MAPS = {"genre.cooccurrence": "conditional_probability", "genre.correlation": "correlation"}
 TITLES = {"conditional_probability": "P(column | row)", "correlation": "correlation of row with column"}
-
-
-def figure_spec(name: str) -> dg.AssetSpec:
-    """Specification of a figure of the thesis."""
-    return dg.AssetSpec(
-        dg.AssetKey(["figures", name]),
-        deps=[table_key("core.lyrics"), table_key(f"corpus.{THESIS}")],
-        description=FIGURES[name],
-        group_name=GROUP,
-        kinds={"matplotlib"},
-        owners=OWNERS,
-    )
 
 
 @dg.multi_asset(
@@ -58,7 +47,10 @@ def figure_spec(name: str) -> dg.AssetSpec:
             )
             for name in genres_build.TABLES
         ),
-        *(figure_spec(name) for name in FIGURES),
+        *(
+            figure_spec(dg.AssetKey(["figures", name]), description, group=GROUP, deps=FIGURE_DEPS)
+            for name, description in FIGURES.items()
+        ),
     ],
     check_specs=[
         dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in genres_build.TABLES
