@@ -139,6 +139,8 @@ def test_models_use_only_paths_and_shards_of_the_warehouse() -> None:
     [
         ("pipelines.definitions", TENSOR_LIBRARIES),
         ("mgc_models.train", {"dagster", "duckdb", "polars", "sklearn"}),
+        ("mgc_models.predict.cli", TENSOR_LIBRARIES | {"dagster", "duckdb", "polars", "rich"}),
+        ("mgc_models.predict.listing", TENSOR_LIBRARIES | {"dagster", "duckdb", "polars", "rich"}),
         ("mgc_models.config.run", TENSOR_LIBRARIES | {"duckdb", "polars"}),
         ("warehouse.shards.reader", TENSOR_LIBRARIES | {"duckdb", "polars"}),
     ],
