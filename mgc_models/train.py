@@ -111,7 +111,7 @@ def _execute_together(
 
 
 def _processes() -> int:
-    """How many processes `torchrun` started."""
+    """Give the number of processes that `torchrun` started."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 

@@ -1,4 +1,4 @@
-"""What the user configured, from `MGC_*` variables or Dagster config: folders, pretrained weights, profile, store."""
+"""The user's configuration, from `MGC_*` variables or Dagster config: folders, pretrained weights, profile, store."""
 
 import os
 import re

@@ -46,7 +46,7 @@ def work_selection(work: str) -> dg.AssetSelection:
 
 
 def extra_selection() -> dg.AssetSelection:
-    """What goes beyond the sources, and is left to jobs of its own."""
+    """Select what goes beyond the sources and is left to jobs of its own."""
     first, *others = (dg.AssetSelection.tag(WORK, name) for name in EXTRAS)
     return functools.reduce(operator.or_, others, first)
 
@@ -83,7 +83,7 @@ def extra_job_selection(name: str) -> dg.AssetSelection:
 
 
 def job_descriptions() -> dict[str, str]:
-    """What each job does, for the web UI and the README, by name."""
+    """Describe each job by name, for the web UI and the README."""
     works = load_works().values()
     return {
         "full_repro": "Everything that the works print: data, features, all trainings, tables, figures, the report.",
@@ -98,7 +98,7 @@ def job_descriptions() -> dict[str, str]:
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
-    """Every asset, in the order of the data; training and results follow the plan of the configured profile."""
+    """Build every asset, in the order of the data; training and results follow the plan of the configured profile."""
     profile = os.environ.get("MGC_PROFILE") or "sample"
     plan = load_plan(profile if profile in PROFILES else "sample")  # preflight refuses an unknown one with a message
     modules = [preflight, raw, raw_assets, tracks, corpora, genres, features_assets, features]

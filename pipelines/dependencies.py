@@ -1,4 +1,4 @@
-"""What each number depends on: every step with its data files, settings and libraries, as hashes and as a page.
+"""Lists what each number depends on: every step with its data files, settings and libraries, as hashes and as a page.
 
 `python -m pipelines.dependencies` prints docs/dependencies.md. A test changes every data file of the repository in turn
 and holds the fingerprints that change against `DATA_FILES`, so that the page stays true.
@@ -6,7 +6,7 @@ and holds the fingerprints that change against `DATA_FILES`, so that the page st
 
 import fnmatch
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,7 @@ from pipelines.results import bootstrap
 from pipelines.results.published import published
 from pipelines.sample.planting import generator_version
 from pipelines.training.planned_table import STEP
-from warehouse.store import Store
+from warehouse.render import as_markdown
 
 ROOT = Path(__file__).parent.parent
 WORKS = ("jiang2024", "ru2023", "nandy2021", "wongchemelli2023")
@@ -99,10 +99,6 @@ def _runs(work: str) -> Part:
     )
 
 
-def _page() -> str:
-    return build.report_inputs(Store(ROOT / "no store"), _plans()["sample"], "sample", [])
-
-
 READ = "files of the datasets"
 PARTS: Mapping[str, Part] = {
     "sample corpus": Part("pipelines.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
@@ -158,7 +154,9 @@ PARTS: Mapping[str, Part] = {
     "printed numbers": Part("", "nothing", also=lambda: published(_plans()["sample"]).write_ndjson()),
     "bootstrap": Part("pipelines.results.bootstrap.VERSION", "run.runs, predictions of the runs", bootstrap.STEP),
     "figures": Part("pipelines.report.figures.files.VERSION", "the numbers that they show", figures_files.STEP),
-    "report page": Part("", "report.*, corpus.steps, core.rejects, run.runs, figures", also=_page),
+    "report page": Part(
+        "", "report.*, corpus.steps, core.rejects, run.runs, figures", build.PAGE, lambda: repr(_plans()["sample"])
+    ),
     "catalogue": Part("", "every table", build.CATALOGUE),
     "planted experiments": Part(
         "pipelines.experiments.runs.TRAINING_VERSION",
@@ -205,7 +203,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/features/features.toml": ("spectrograms",),
     "pipelines/planted/page.md": "text of docs/planted.md",
     "pipelines/planted/*.toml": ("planted experiments",),
-    "pipelines/report/*": ("report page",),
+    "pipelines/report/templates/*": ("report page",),
     "pipelines/genres/coarse_genres.toml": ("genres",),
     "pipelines/matching/gold/README.md": "says where the gold pairs are from",
     "pipelines/matching/gold/*.tsv": ("match quality",),
@@ -262,7 +260,7 @@ behind one row differ in them ([what is made again](decisions/data-formats.md#wh
 
 
 def declared(name: str) -> tuple[str, ...] | str | None:
-    """What `DATA_FILES` says of a file; None where it says nothing."""
+    """Look a file up in `DATA_FILES`; None where no pattern fits."""
     return next((what for pattern, what in DATA_FILES.items() if fnmatch.fnmatch(name, pattern)), None)
 
 
@@ -276,11 +274,11 @@ def page() -> str:
     reasons = [[f"`{pattern}`", what] for pattern, what in DATA_FILES.items() if isinstance(what, str)]
     parts = [
         PAGE_TOP,
-        _table(["numbers", "steps", "last digits vary with"], numbers),
+        as_markdown(["numbers", "steps", "last digits vary with"], numbers) + "\n",
         "## Steps\n",
-        _table(["step", "reads", "data files", "settings", "libraries", "version of its code"], steps),
+        as_markdown(["step", "reads", "data files", "settings", "libraries", "version of its code"], steps) + "\n",
         "## Data files that decide nothing\n",
-        _table(["file", "why"], reasons),
+        as_markdown(["file", "why"], reasons) + "\n",
     ]
     return "\n".join(parts)
 
@@ -301,11 +299,6 @@ def _libraries_of(part: Part) -> str:
 
 def _code(part: Part) -> str:
     return f"`{part.constant}`" if part.constant else "its content"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
-    return "\n".join(lines) + "\n"
 
 
 def fingerprints() -> dict[str, str]:

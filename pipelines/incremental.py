@@ -1,4 +1,4 @@
-"""Whether a stage has anything to do: what it made remembers a hash of what it was made from.
+"""Tells whether a stage has anything to do: what it made remembers a hash of what it was made from.
 
 That hash is `Step.inputs`: the stage's own code, data files, settings and libraries, and whatever it reads. A part of a
 table keeps it in its footer; of any other file a note in `state` keeps it (`make_file`).
@@ -29,7 +29,7 @@ def content_hash(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """What a step depends on beside the tables and raw files that it reads; docs/dependencies.md lists all of them.
+    """All that a step depends on beside the tables and raw files it reads; docs/dependencies.md lists the steps.
 
     Attributes:
         name: Of the step.

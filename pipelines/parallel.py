@@ -1,6 +1,5 @@
-"""Work on all cores; whoever watches hears how far it is, and the log gets a line now and then."""
+"""Work on all cores; a watcher is told how far it is, and the log gets a line every 15 s."""
 
-import fcntl
 import logging
 import multiprocessing
 import os
@@ -9,9 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import connection
-from pathlib import Path
 from typing import TypeVar
 
 from pipelines.console.progress import followed
@@ -31,19 +28,6 @@ class WorkerError(RuntimeError):
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def one_at_a_time(lock: Path, log: Log) -> Iterator[None]:
-    """Hold `lock` against other processes, waiting for it if need be; the system frees it however this process ends."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log(f"Another process holds {lock}; waiting until it is done.")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def map_tasks(

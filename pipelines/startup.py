@@ -1,4 +1,4 @@
-"""What happens when a Dagster command is started in the repository root, before Dagster itself is imported.
+"""Runs when a Dagster command is started in the repository root, before Dagster itself is imported.
 
 `mgc_dagster_default.pth` calls `prepare` (docs/decisions/running-jobs.md). Standard library only: it runs at the start
 of every process of Dagster, the children of `dagster dev` included, which find everything done.

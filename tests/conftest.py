@@ -14,7 +14,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # set before transformers is imported: an un
 # A shell ignores Ctrl-C for what it starts in the background; Dagster then ignores SIGTERM too, and children of a test
 # would inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-SAMPLE_TRACKS = 48  # few, and still every kind of dirt
+SAMPLE_TRACKS = 48  # few, and still every kind of corruption
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -128,7 +128,7 @@ def _beside(store: Store, table: Table, files: list[Path]) -> str:
 
 
 def _where(store: Store, table: Table) -> str:
-    """Where the rows of a large table are, in one sentence."""
+    """Say in one sentence where the rows of a large table are."""
     folder = store.table(table.name).relative_to(store.root).as_posix()
     return (
         f"Its rows are in {folder} of the store: open {store.catalogue.name} inside its store, or say where that is "

@@ -1,4 +1,4 @@
-"""Whom a store belongs to: one kind of data and one profile, written down when it is first used."""
+"""Marks a store, when it is first used, as that of one kind of data and one profile."""
 
 import json
 from typing import Any

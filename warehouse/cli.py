@@ -4,7 +4,6 @@ import argparse
 import difflib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -17,8 +16,8 @@ from warehouse.catalogue import connect
 from warehouse.checks import check_shards, check_store
 from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
-from warehouse.printed import for_people, printed_table
-from warehouse.render import as_csv, as_json, as_text, console_on
+from warehouse.printed import console_on, for_people, printed_table
+from warehouse.render import as_csv, as_json, as_text, width_of
 from warehouse.shards.writer import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
@@ -184,9 +183,7 @@ def _write(form: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any
     if form:
         lines = {"csv": as_csv, "json": as_json}[form](columns, rows)
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        rows = list(rows)
-        lines = as_text(columns, rows, width, fold_last=fold_last)
+        lines = as_text(columns, rows, width_of(sys.stdout), fold_last=fold_last)
     for line in lines:
         print(line)
 

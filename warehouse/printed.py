@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 from rich import box
@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from warehouse.contract import ContractError, nearest
-from warehouse.render import WIDE
 from warehouse.report_views import ordered_metrics, view_name
 
 DONE = "done"
 SIDES = ("printed", "ours")
 MARKS = "Against the reference row, by a signed-rank test: * p < .05, ** p < .01, *** p < .001, - none of these."
+WIDE = 10_000  # a pipe has no width, and nothing is to be folded for it
 DIGITS = 4  # of a mean; a standard deviation gets as many decimals as its mean
 
 Line = Mapping[str, Any]
@@ -42,6 +42,11 @@ class PrintedTable:
     def lines(self) -> list[Line]:
         """All lines of report.results behind the table."""
         return [line for row in self.rows.values() for line in row.values()]
+
+
+def console_on(stream: TextIO) -> Console:
+    """A console that folds lines at the width of a terminal, and not at all elsewhere."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def printed_table(connection: duckdb.DuckDBPyConnection, name: str) -> PrintedTable:
@@ -135,7 +140,7 @@ def _wide(table: PrintedTable) -> Table:
 
 
 def _narrow(table: PrintedTable, console: Console) -> Iterator[Table]:
-    """As many metrics beside each other as fit, and the others in tables of their own."""
+    """Show as many metrics beside each other as fit, and the others in tables of their own."""
     left = list(table.metrics)
     while left:
         fitting = [n for n in range(1, len(left) + 1) if _fits(_stacked(table, left[:n]), console)]

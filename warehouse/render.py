@@ -1,4 +1,4 @@
-"""Rows as lines of text for people, of CSV and of JSON; only text needs all rows before its first line.
+"""Rows as lines of text for people, of CSV, JSON and Markdown; only text needs all rows before its first line.
 
 Text rounds numbers, each column to one number of decimals; CSV and JSON keep every digit.
 """
@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +15,6 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TextIO
 
-from rich.console import Console
-
-WIDE = 10_000  # a pipe has no width, and nothing is to be folded for it
 DIGITS = 4  # of the largest number of a column; the others get as many decimals
 MOST_DECIMALS = 10
 GAP = "  "
@@ -24,9 +22,9 @@ NARROWEST = 24  # A column is cut to no less than this; when that is not enough,
 NARROWEST_FOLD = 16
 
 
-def console_on(stream: TextIO) -> Console:
-    """A console that folds lines at the width of a terminal, and not at all elsewhere."""
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
+def width_of(stream: TextIO) -> int | None:
+    """Columns of a terminal; None for a pipe or file, which have no width: nothing is cut or folded for them."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -52,8 +50,20 @@ def as_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
     yield from [] if held == "[" else ["]"]
 
 
+def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Give a table in Markdown; whole numbers get their thousands parted."""
+    shown = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in chain([columns], rows)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], ["---"] * len(columns), *cells[1:]])
+
+
 def as_text(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None = None, *, fold_last: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    width: int | None = None,
+    *,
+    fold_last: bool = False,
+    ruled: bool = True,
 ) -> Iterator[str]:
     """Give aligned lines.
 
@@ -62,6 +72,7 @@ def as_text(
         rows: Values; NULL is shown as such.
         width: Columns of the terminal; long text is cut and wide tables come in blocks, to fit. None: as wide as it is.
         fold_last: Wrap the text of the last column instead of cutting it.
+        ruled: Draw a line below the headers.
     """
     table = [list(row) for row in rows]
     numeric = [_is_numeric([row[i] for row in table]) for i in range(len(columns))]
@@ -78,7 +89,7 @@ def as_text(
         blocks = list(_blocks(widths, width))
     for number, block in enumerate(blocks):
         yield from [""] if number else []
-        yield from _block(cells, block, widths, numeric)
+        yield from _block(cells, block, widths, numeric, ruled=ruled)
 
 
 def display_width(text: str) -> int:
@@ -185,10 +196,12 @@ def _blocks(widths: list[int], width: int) -> Iterator[list[int]]:
     yield block
 
 
-def _block(cells: list[list[str]], block: list[int], widths: list[int], numeric: list[bool]) -> Iterator[str]:
+def _block(
+    cells: list[list[str]], block: list[int], widths: list[int], numeric: list[bool], *, ruled: bool
+) -> Iterator[str]:
     for number, line in enumerate(cells):
         yield GAP.join(_padded(line[i], widths[i], right=numeric[i]) for i in block).rstrip()
-        if number == 0:
+        if ruled and number == 0:
             yield GAP.join("-" * widths[i] for i in block)
 
 

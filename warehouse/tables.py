@@ -86,7 +86,7 @@ def require_schema(path: Path, name: str) -> None:
     """Refuse a part whose footer does not follow the contract of table `name`.
 
     Raises:
-        ContractError: naming file, column, what was expected, what was found, and the mend.
+        ContractError: naming file, column, what was expected, what was found, and the remedy.
     """
     try:
         violations = _schema_violations(pq.read_schema(path), arrow_schema(name))

@@ -1,1 +1,1 @@
-"""What is looked at beside the scores: inpainting, genre embeddings."""
+"""Analyses beside the scores: inpainting, genre embeddings."""

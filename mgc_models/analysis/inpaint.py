@@ -37,7 +37,7 @@ _IMAGES = ("original", "hidden", "filled")
 
 @dataclass(frozen=True)
 class InpaintJob:
-    """What to fill in.
+    """A job of inpainting: which run, tracks and masking ratios.
 
     Attributes:
         store: Absolute path of the store.

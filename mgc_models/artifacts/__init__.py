@@ -1,1 +1,1 @@
-"""What the folder of a run holds."""
+"""Reads and writes what the folder of a run holds."""

@@ -1,4 +1,4 @@
-"""What inputs must go through before stored weights may see them."""
+"""The preprocessing of inputs, as it is stored with the weights that were trained on them."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def preprocessing(run: FinetuneRun | PretrainRun, data: TrackData) -> dict[str, 
 
 
 def _fitted(table: Table, normalizer: Normalizer | None) -> dict[str, Any]:
-    """What the data say of an input: size of the vocabulary, or width; and of every band the mean and deviation."""
+    """Give what the data say of an input: size of the vocabulary, or width; mean and deviation of every band."""
     if isinstance(table, TokenTable):
         return {"tokenizer_file": TOKENIZER_FILE, "vocab_size": table.vocab_size}
     said: dict[str, Any] = {"width": table.spec.width}

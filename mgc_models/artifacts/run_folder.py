@@ -1,8 +1,6 @@
 """The folder of one run: whether it is finished, whose turn it is, and its small files."""
 
-import fcntl
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from logging import Logger
@@ -10,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc_models.errors import StoppedError
-from warehouse.store import replacing
+from warehouse.store import locked, replacing
 
 if TYPE_CHECKING:  # needs torch, which takes seconds to load
     from mgc_models.execution.distributed import Group
 
 RESULT = "result.json"
 RESUME = "resume.pt"
-_LOCK_POLL_S = 0.5
 
 
 def is_finished(folder: Path) -> bool:
@@ -39,9 +36,13 @@ def only_one(folder: Path, log: Logger, stop: Callable[[], str | None], group: "
         group.from_first(None)
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as file:
-        _wait_for_turn(file.fileno(), folder.name, log, stop)
+
+    def still_wanted() -> None:
+        if reason := stop():
+            raise StoppedError(f"run {folder.name}: stopped waiting because {reason}")
+
+    busy = f"run {folder.name}: another process works on it; waiting for its end"
+    with locked(folder / "lock", log.info, busy, still_wanted):
         for leftover in folder.glob(".*.tmp"):
             leftover.unlink()
         if group is not None:
@@ -49,22 +50,6 @@ def only_one(folder: Path, log: Logger, stop: Callable[[], str | None], group: "
         yield
         if is_finished(folder):
             (folder / RESUME).unlink(missing_ok=True)
-
-
-def _wait_for_turn(file: int, run_id: str, log: Logger, stop: Callable[[], str | None]) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not told:
-                log.info("run %s: another process works on it; waiting for its end", run_id)
-            told = True
-        else:
-            return
-        if reason := stop():
-            raise StoppedError(f"run {run_id}: stopped waiting because {reason}")
-        time.sleep(_LOCK_POLL_S)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""How fast the models train, measured with what a bare accelerator machine has: torch, pyarrow, numpy, transformers."""
+"""Measures how fast the models train, with what a bare accelerator machine has: torch, pyarrow, numpy, transformers."""

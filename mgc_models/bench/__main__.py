@@ -103,7 +103,7 @@ def _measure_all(options: argparse.Namespace, device: torch.device, store: Store
 
 
 def _enough_tracks(options: argparse.Namespace) -> int:
-    """So many that no end of an epoch, with its resume state, falls into the timed steps."""
+    """Give so many tracks that no end of an epoch, with its resume state, falls into the timed steps."""
     preset = presets()[options.preset]
     batch = options.batch_size or max(preset[section]["batch_size"] for section in ("pretrain", "train"))
     return max(preset["sizes"]["tracks"], (options.warmup + options.steps + 1) * batch)

@@ -1,4 +1,4 @@
-"""What is timed: the loop of a real run, on features of a synthetic store."""
+"""Builds what is timed: the loop of a real run, on features of a synthetic store."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace

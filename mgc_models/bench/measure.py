@@ -30,7 +30,7 @@ _PEAK_TFLOPS: Mapping[str, float] = {"H200": 989.0, "H100": 989.0, "A100": 312.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What one stage came to.
+    """Measurements of one stage.
 
     Attributes:
         samples_per_s: Tracks trained on a second.

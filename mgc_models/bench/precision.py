@@ -1,4 +1,4 @@
-"""Whether bf16 trains like float32: gradients of one step, and the losses of equal runs in both."""
+"""Compares bf16 with float32: gradients of one step, and the losses of equal runs in both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

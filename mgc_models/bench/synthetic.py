@@ -29,7 +29,7 @@ _LOG_SD = 0.5
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is generated.
+    """Sizes of the generated data.
 
     Attributes:
         tracks: Number of tracks.

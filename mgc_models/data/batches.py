@@ -46,7 +46,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Normalizer:
-    """What spectrograms are shifted and scaled by after padding: numbers, or one per band, [bands]."""
+    """Shift and scale of spectrograms after padding: numbers, or one per band, `[bands]`."""
 
     mean: float | Tensor
     std: float | Tensor

@@ -14,15 +14,15 @@ from warehouse.shards.writer import FeatureSpec
 
 
 class Reader(Protocol):
-    """What gives the arrays of tracks: `FeatureReader`, or songs in memory."""
+    """A source of the arrays of tracks: `FeatureReader`, or songs in memory."""
 
     @property
     def folder(self) -> Path:
-        """Where the tokenizer or vocabulary of the feature lies."""
+        """Folder of the feature's tokenizer or vocabulary."""
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the arrays are."""
+        """Specification of the arrays."""
 
     def read(self, track_id: str, start: int = 0, length: int | None = None) -> NDArray:
         """Part of a track, [length, width]."""

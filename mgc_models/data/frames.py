@@ -43,7 +43,7 @@ class FrameStore:
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the frames are."""
+        """Specification of the frames."""
         return self.stored.spec
 
     def statistics(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

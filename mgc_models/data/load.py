@@ -1,4 +1,4 @@
-"""From a run's settings and tracks to what batches are made of; what the last run used is kept for the next."""
+"""Loads what the batches of a run are made of; what the last run used is kept for the next."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,12 +34,12 @@ class CorpusSlice:
 
 @dataclass
 class Cache:
-    """What the last run read, one thing per kind, kept on the device for the next one that reads the same."""
+    """Keeps what the last run read, one thing per kind, on the device for the next one that reads the same."""
 
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def get(self, kind: str, key: Any, make: Callable[[], _Kept]) -> _Kept:
-        """What was made for the same key before, or what `make` gives."""
+        """Give what was made for the same key before, else what `make` gives."""
         if kind not in self.kept or self.kept[kind][0] != key:
             self.kept.pop(kind, None)  # first makes room for what follows
             self.kept[kind] = key, make()
@@ -49,7 +49,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class DataContext:
-    """Where features come from and go to."""
+    """The store and the device that features are loaded from and to."""
 
     store: Store
     device: torch.device
@@ -128,7 +128,7 @@ def required_number(section: AudioSettings, name: str) -> float:
 
 
 def data_sizes(data: TrackData) -> DataShape:
-    """What the data say about the shape of a model; 0 genres for a pretraining."""
+    """Give what the data say about the shape of a model; 0 genres for a pretraining."""
     return DataShape(
         n_genres=data.labels.shape[1],
         n_bands=data.audio.spec.width if data.audio else None,

@@ -82,7 +82,7 @@ class WordVectorTable:
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the vectors are."""
+        """Specification of the vectors."""
         return self.frames.spec
 
     @property

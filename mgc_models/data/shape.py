@@ -1,4 +1,4 @@
-"""What the stored features and genres say about the shape of a model."""
+"""The shape of a model as far as the stored features and genres decide it."""
 
 from dataclasses import dataclass
 

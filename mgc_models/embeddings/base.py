@@ -25,7 +25,7 @@ class ContextualWordEmbedder(Protocol):
 
 
 def mask_of(songs: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
-    """Where the words of songs are, `[B, T]`."""
+    """Give a mask `[B, T]` that is true where songs have words."""
     lengths = np.array([len(song) for song in songs], np.int64)
     mask: NDArray[np.bool_] = np.arange(lengths.max(initial=0)) < lengths[:, None]
     return mask

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mgc_models.embeddings.base import ContextualWordEmbedder, Embedded, mask_of
 from mgc_models.embeddings.elmo_files import elmo_files, read_options
-from mgc_models.features.lyrics.keywords import principal_words
+from mgc_models.features.lyrics.keywords import keywords
 from mgc_models.features.lyrics.vocabulary import Vocabulary
 from mgc_models.features.lyrics.word_vectors import WordVectors
 from warehouse.store import file_sha256
@@ -24,7 +24,7 @@ BACKENDS = ("elmo", "bert", "static")  # in the order in which they are preferre
 
 @dataclass(frozen=True)
 class EmbedderOptions:
-    """How a network is read.
+    """Options by which vectors are read off a network.
 
     Attributes:
         bert_layers: Hidden states that are kept, as indices into the embeddings and all layers; empty: all.
@@ -77,7 +77,7 @@ def lyric_vectors(
         For each text float16 `[words, layers * D]`.
     """
     counts, total = vocabulary.document_counts, vocabulary.total
-    songs = [principal_words(text, counts, total, words_kept or None) for text in texts]
+    songs = [keywords(text, counts, total, words_kept or None) for text in texts]
     vectors, _ = embedder.embed(songs)
     width = embedder.layers * embedder.dimension
     return [
@@ -144,7 +144,7 @@ def embedder_identity(backend: str, source: str) -> str:
 
 
 def embedder_label(backend: str, identity: str) -> str:
-    """What stands in a feature's settings for the network: its kind and the beginning of its identity."""
+    """Name the network in a feature's settings: its kind and the beginning of its identity."""
     return f"{backend}(sha256:{identity[:8]})" if identity else backend
 
 

@@ -37,8 +37,8 @@ def predict_logits(
         model: On the device.
         data: Their inputs.
         rows: Which tracks, [n].
-        crops: `centre` hears the middle crop; `all` takes the mean of the logits over the crops that follow each other
-            without overlap from the start of the clip (a rest shorter than a crop is heard only in a clip that is
+        crops: `centre` takes the middle crop; `all` takes the mean of the logits over the crops that follow each other
+            without overlap from the start of the clip (a rest shorter than a crop is used only in a clip that is
             itself shorter).
         batch_size: Crops at a time.
         runtime: Device, precision and reason to stop.
@@ -72,7 +72,7 @@ def predict_logits(
 
 
 def _crop_list(data: TrackData, rows: Tensor, crops: str) -> tuple[Tensor, Tensor | None]:
-    """Which place in `rows` each crop belongs to, and its first frame; crops of one track are neighbours."""
+    """Give the place in `rows` that each crop belongs to, and its first frame; crops of one track are neighbours."""
     places = torch.arange(len(rows))
     if data.audio is None or crops == "centre":
         return places, data.centre_starts(rows)
@@ -101,7 +101,7 @@ def scores_of(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits
 
 
 def validation(run: FinetuneRun, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
-    """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
+    """Give a function that scores a model on the validation part: the F-measure; 0 where no track can be scored."""
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
 
     def f_measure(model: nn.Module) -> float:

@@ -1,1 +1,1 @@
-"""How a run is executed: device, processes, logging."""
+"""Execution of a run: device, processes, logging."""

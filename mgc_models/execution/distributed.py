@@ -23,7 +23,7 @@ class BatchShard(NamedTuple):
 
     @property
     def computed(self) -> slice:
-        """What is computed: the share, or the batch's first sample."""
+        """Give what is computed: the share, or the batch's first sample."""
         return slice(self.first, self.last) if self.last > self.first else slice(0, 1)
 
 
@@ -92,7 +92,7 @@ class Group:
         return found
 
     def from_first(self, value: Any) -> Any:
-        """What the first process holds; the others wait for it."""
+        """Give every process what the first one holds; the others wait for it."""
         if self.size == 1:
             return value
         box = [value]

@@ -1,4 +1,4 @@
-"""How a run is followed from outside, and how it learns that it should stop."""
+"""The log, events and scalars by which a run is followed from outside, and how it learns that it should stop."""
 
 import importlib.util
 import json
@@ -38,7 +38,7 @@ class EventLog:
         tell_dagster({"run_id": self.path.parent.name, **record})
 
     def records(self, event: str) -> list[dict[str, Any]]:
-        """Every event of a kind, oldest first; a line that a kill cut short is skipped."""
+        """Read every event of a kind, oldest first; a line that a kill cut short is skipped."""
         if not self.path.exists():
             return []
         found = []
@@ -119,7 +119,7 @@ Scalars = Callable[[int, Mapping[str, float]], None]
 
 
 def scalar_writer(folder: Path, log: Logger) -> Scalars:
-    """What takes the scalars of a run: (samples seen so far, value by name); they go to event files in its folder.
+    """Give what takes the scalars of a run, (samples seen so far, value by name), into event files in its folder.
 
     Without the package nothing is written, and the log says so once per process.
     """

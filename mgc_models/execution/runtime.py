@@ -1,4 +1,4 @@
-"""How a run is executed, as opposed to what it computes."""
+"""Settings by which a run is executed, as opposed to what it computes."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from mgc_models.execution.run_log import EventLog, Scalars
 
 @dataclass(frozen=True)
 class Runtime:
-    """How a run is executed; nothing here changes what is computed on a CPU.
+    """Settings of the execution of a run; nothing here changes what is computed on a CPU.
 
     Attributes:
         device: Where the model lies.
@@ -62,7 +62,7 @@ _WORTH_STEPS = 5_000
 
 
 def compiles(runtime: Runtime, steps: int) -> bool:
-    """Whether a run of so many steps goes through torch.compile: as told, else on a CUDA device if it is long."""
+    """Whether a run of so many steps goes through torch.compile: as set, else on a CUDA device if it is long."""
     if runtime.compile is not None:
         return runtime.compile
     return runtime.device.type == "cuda" and steps >= _WORTH_STEPS

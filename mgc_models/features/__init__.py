@@ -1,1 +1,1 @@
-"""What models read: spectrograms of audio, WordPiece tokens and word vectors of lyrics; settings in specs.toml."""
+"""Inputs of models: spectrograms of audio, WordPiece tokens and word vectors of lyrics; settings in specs.toml."""

@@ -31,7 +31,7 @@ def feature_settings(name: str) -> Mapping[str, Any]:
 
 
 def padding_value(settings: Mapping[str, Any]) -> float:
-    """What stands behind the end of a clip in a crop of a spectrogram, before it is normalised.
+    """Give the value behind the end of a clip in a crop of a spectrogram, before it is normalised.
 
     Args:
         settings: Of a spectrogram. `padding` is a number, or `floor`: the logarithm of its `floor`, which is silence.

@@ -1,4 +1,4 @@
-"""What every model returns, and the checks of what it is given."""
+"""The output that every model returns, and the checks of its inputs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -53,7 +53,7 @@ class SymmetricCrossAttention(nn.Module):
         """Exchange information between the modalities.
 
         Args:
-            audio: `[B, T, width]`, all of it heard.
+            audio: `[B, T, width]`, without padding.
             lyrics: `[B, L, width]`.
             mask: `[B, L]` bool, true for real tokens, of which every row has one. The others change nothing in audio',
                 and their own states in lyrics' mean nothing.

@@ -18,7 +18,7 @@ _SAME = 1e-6  # spread of name vectors that do not differ
 
 
 def node_features(graph: GenreGraph, kind: str) -> tuple[Tensor, str]:
-    """What the network knows of each genre before it looks at their correlations.
+    """Give the features of each genre that the graph network starts from.
 
     Args:
         graph: Its `node_features` are vectors of the genres' names, or None.
@@ -108,7 +108,7 @@ class GraphClassifier(nn.Module):
 
 
 class LabelAttention(nn.Module):
-    """The alternative use: each genre asks the sequence for what concerns it, and is judged on that alone."""
+    """Alternative classifier: each genre queries the sequence, and is scored on what it attends to alone."""
 
     def __init__(self, gcn: GenreGCN, width: int, n_genres: int) -> None:
         super().__init__()

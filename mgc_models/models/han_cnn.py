@@ -124,21 +124,25 @@ class HanCnn(nn.Module):
         Raises:
             ModelError: if an input that the model needs is missing or too small.
         """
-        heard = read = None
+        audio_features = text_features = None
         if self.audio is not None:
-            heard = self.audio(required_audio(audio, 1))
+            audio_features = self.audio(required_audio(audio, 1))
         if self.lyrics is not None and self.lyrics_or_none is not None:
             if words is None:
                 raise ModelError("this model reads lyrics, and the batch has none; expected words [B, lines, words]")
             there = (words != PAD).flatten(1).any(1)
-            read = self.lyrics_or_none(self.lyrics(words)[0], there if has_lyrics is None else there & has_lyrics)
-        logits = self.classifier(torch.cat([vector for vector in (heard, read) if vector is not None], 1))
-        return ModelOutput(logits, heard, read)
+            text_features = self.lyrics_or_none(
+                self.lyrics(words)[0], there if has_lyrics is None else there & has_lyrics
+            )
+        logits = self.classifier(
+            torch.cat([vector for vector in (audio_features, text_features) if vector is not None], 1)
+        )
+        return ModelOutput(logits, audio_features, text_features)
 
 
 def _cnn(settings: HanCnnSettings, shape: DataShape) -> TimeCnn:
     if shape.n_bands is None:
-        raise ModelError("model.name = 'han_cnn' hears audio: expected the number of bands of a spectrogram")
+        raise ModelError("model.name = 'han_cnn' takes audio: expected the number of bands of a spectrogram")
     return TimeCnn(
         shape.n_bands,
         settings.input_pool,

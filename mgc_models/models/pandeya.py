@@ -58,8 +58,8 @@ class Pandeya(nn.Module):
         if words is None:
             raise ModelError("this model reads lyrics, and the batch has none; expected words [B, lines, words]")
         image = required_audio(audio, SMALLEST_SIDE).transpose(1, 2).unsqueeze(1)
-        heard = self.resnet(image).mean((2, 3))
-        read, _, _ = self.han(words)
-        joint = self.joint(torch.cat((heard, read), 1))
+        audio_features = self.resnet(image).mean((2, 3))
+        text_features, _, _ = self.han(words)
+        joint = self.joint(torch.cat((audio_features, text_features), 1))
         emotion = None if self.emotion is None else torch.sigmoid(self.emotion(joint))
-        return ModelOutput(self.genres(joint), heard, read, emotion)
+        return ModelOutput(self.genres(joint), audio_features, text_features, emotion)

@@ -147,15 +147,17 @@ class WongChemelli(nn.Module):
         Raises:
             ModelError: if an input that the model needs is missing or does not fit.
         """
-        heard = read = None
+        audio_features = text_features = None
         if self.audio is not None:
-            heard = self.audio(required_audio(audio, self.audio.smallest))
+            audio_features = self.audio(required_audio(audio, self.audio.smallest))
         if self.lyrics is not None and self.lyrics_or_none is not None:
             vectors, mask = _required_vectors(word_vectors, word_mask)
             there = mask.any(1)
-            read = self.lyrics_or_none(self.lyrics(vectors, mask), there if has_lyrics is None else there & has_lyrics)
-        logits = self.head(torch.cat([vector for vector in (heard, read) if vector is not None], 1))
-        return ModelOutput(logits, heard, read)
+            text_features = self.lyrics_or_none(
+                self.lyrics(vectors, mask), there if has_lyrics is None else there & has_lyrics
+            )
+        logits = self.head(torch.cat([vector for vector in (audio_features, text_features) if vector is not None], 1))
+        return ModelOutput(logits, audio_features, text_features)
 
 
 def _lstm(settings: WongChemelliSettings, shape: DataShape) -> WordLstm:

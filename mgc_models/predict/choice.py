@@ -1,4 +1,4 @@
-"""Which run is used for what is given. Imports no torch."""
+"""Chooses the run that is used for what is given. Imports no torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

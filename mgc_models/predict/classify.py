@@ -26,7 +26,7 @@ _CROPS_AT_A_TIME = 16
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of a song.
+    """The logits of a model for a song.
 
     Attributes:
         read: The song as the model was given it.
@@ -45,7 +45,7 @@ def classify(songs: Sequence[Song], trained: TrainedModel, crops: str) -> Iterat
     Args:
         songs: The songs.
         trained: The model.
-        crops: What is heard of a clip: `centre`, or the mean over `all`.
+        crops: The part of a clip that is used: `centre`, or the mean over `all`.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(songs), SONGS_AT_A_TIME):

@@ -1,6 +1,6 @@
 """The command line: `python -m mgc_models.predict song.mp3 --lyrics song.txt`.
 
-Files that are missing are told first; torch is loaded only when there is something to classify.
+Files that are missing are named first; torch is loaded only when there is something to classify.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from mgc_models.predict.listing import run_content, run_rows
 from mgc_models.predict.problems import Failure, failure_content, missing_files
 from mgc_models.predict.runs import HOW_TO_FILL, find_run, finished_runs
 from mgc_models.predict.songs import Song, given_parts, pair_songs, short_names
+from warehouse.render import width_of
 from warehouse.store import Store
 from warehouse.variables import mistyped
 
@@ -124,7 +125,7 @@ def _list(store: Store, *, as_json: bool) -> int:
         print(f"left out: {reason}", file=sys.stderr)
     if not runs:
         raise RunError(f"no finished run in {store.root}. {HOW_TO_FILL}")
-    for line in (json.dumps(run_content(run)) for run in runs) if as_json else run_rows(runs):
+    for line in (json.dumps(run_content(run)) for run in runs) if as_json else run_rows(runs, width_of(sys.stdout)):
         print(line)
     if any(run.demonstration for run in runs):
         print("These runs were trained on the sample corpus, which is made up: a demonstration.", file=sys.stderr)
@@ -141,20 +142,20 @@ def _predict(songs: Sequence[Song], store: Store, options: argparse.Namespace) -
     answers = _answers(there, choice, options) if choice else iter(())
     failed = 0
     for song in songs:
-        told = missing.get(song) or next(answers)
-        if isinstance(told, str):
-            print(told)
+        outcome = missing.get(song) or next(answers)
+        if isinstance(outcome, str):
+            print(outcome)
             continue
         failed += 1
         if options.json:
-            print(json.dumps(failure_content(told, choice.run if choice else None), ensure_ascii=False))
+            print(json.dumps(failure_content(outcome, choice.run if choice else None), ensure_ascii=False))
         if song not in missing:
-            print(f"failed: {told.reason}", file=sys.stderr)
+            print(f"failed: {outcome.reason}", file=sys.stderr)
     return _SOME_FAILED if failed else _DONE
 
 
 def _answers(songs: Sequence[Song], choice: Choice, options: argparse.Namespace) -> Iterator[Failure | str]:
-    """What is printed of each song; first of all, what is used of what is given."""
+    """Give what is printed of each song; first of all, what is used of what is given."""
     from mgc_models.predict.classify import classify  # noqa: PLC0415
     from mgc_models.predict.explain import explain  # noqa: PLC0415
     from mgc_models.predict.output import answer, as_row, heading, in_detail  # noqa: PLC0415 - torch
@@ -171,13 +172,13 @@ def _answers(songs: Sequence[Song], choice: Choice, options: argparse.Namespace)
         if isinstance(found, Failure):
             yield found
             continue
-        told = answer(found, trained, explain(found, trained, crops) if options.explain else {})
+        answered = answer(found, trained, explain(found, trained, crops) if options.explain else {})
         if options.json:
-            yield json.dumps(told.content, ensure_ascii=False)
+            yield json.dumps(answered.content, ensure_ascii=False)
         elif len(songs) == 1 or options.explain:
-            yield "\n".join(in_detail(told, options.top))
+            yield "\n".join(in_detail(answered, options.top))
         else:
-            yield as_row(told, f"{names[found.read.song]:<{width}}", options.top)
+            yield as_row(answered, f"{names[found.read.song]:<{width}}", options.top)
 
 
 def _choice(songs: Sequence[Song], store: Store, options: argparse.Namespace) -> Choice:

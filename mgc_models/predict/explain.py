@@ -37,10 +37,10 @@ def explain(prediction: Prediction, trained: TrainedModel, crops: str) -> dict[s
 
 @torch.no_grad()
 def _attention(song: ReadSong, trained: TrainedModel, network: HierarchicalAttention) -> list[dict[str, Any]]:
-    bank = track_data([song], trained).words
-    if bank is None or song.lyrics is None:
+    table = track_data([song], trained).words
+    if table is None or song.lyrics is None:
         return []
-    _, word_weights, line_weights = network(bank.indices.long())
+    _, word_weights, line_weights = network(table.indices.long())
     section = trained.metadata.inputs["words"].section
     lines = [line for line in song.lyrics.splitlines() if words(line)][: section.lines]
     return [
@@ -53,7 +53,7 @@ def _attention(song: ReadSong, trained: TrainedModel, network: HierarchicalAtten
             ],
         }
         for line, weight, shares, rows in zip(
-            lines, line_weights[0].tolist(), word_weights[0].tolist(), bank.indices[0].tolist(), strict=False
+            lines, line_weights[0].tolist(), word_weights[0].tolist(), table.indices[0].tolist(), strict=False
         )
     ]
 

@@ -1,4 +1,4 @@
-"""From the files of songs to the batches of a model: the features of training, in memory."""
+"""Turns the files of songs into batches of a model: the features of training, in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class ReadSong:
 
     @property
     def parts(self) -> frozenset[str]:
-        """What of it was read: `audio`, `lyrics` or both."""
+        """The parts that were read: `audio`, `lyrics` or both."""
         return frozenset(INPUTS[name].modality for name in self.features)
 
     def only(self, parts: frozenset[str]) -> "ReadSong":
@@ -100,7 +100,7 @@ class _Arrays:
 
 
 def track_data(songs: Sequence[ReadSong], trained: TrainedModel) -> TrackData:
-    """What batches of some songs are made of; either all or none of them have audio, or tokens.
+    """Give what batches of some songs are made of; either all or none of them have audio, or tokens.
 
     The tables are those of training, so that crops, normalisation and special tokens are too.
     """

@@ -1,13 +1,14 @@
 """The runs that can be used, as people and programs read them. Imports no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mgc_models.predict.runs import FinishedRun
+from warehouse.render import as_text
 
 
-def run_rows(runs: Sequence[FinishedRun]) -> list[str]:
-    """A table of runs, the preferred first."""
+def run_rows(runs: Sequence[FinishedRun], width: int | None) -> Iterator[str]:
+    """A table of runs, the preferred first, to the width of a terminal or as wide as it is."""
     head = ("run", "model", "work", "setting", "takes", "corpus", "fold", "profile", "accuracy")
     rows = [
         (
@@ -17,10 +18,7 @@ def run_rows(runs: Sequence[FinishedRun]) -> list[str]:
         )
         for run in runs
     ]  # fmt: skip
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
-    ]
+    return as_text(head, rows, width, ruled=False)
 
 
 def run_content(run: FinishedRun) -> dict[str, Any]:

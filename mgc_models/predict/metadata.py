@@ -1,4 +1,4 @@
-"""What stored weights say of the inputs that they were trained on, checked against what this code makes."""
+"""Checks what stored weights say of the inputs that they were trained on against what this code makes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -32,13 +32,13 @@ class Input:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What stored weights say of themselves.
+    """The metadata of stored weights.
 
     Attributes:
         genres: Names, in the order of the logits.
         model: Its settings.
         threshold_logit: A genre is predicted when its logit is greater.
-        crops: What was heard of a clip in evaluation, `centre` or `all`.
+        crops: The part of a clip that evaluation used, `centre` or `all`.
         single_label: Whether a track has one genre, the most probable.
         inputs: What the model takes, by name of the input.
     """

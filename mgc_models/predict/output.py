@@ -67,7 +67,7 @@ def answer(prediction: Prediction, trained: TrainedModel, explanation: Mapping[s
 
 
 def heading(trained: TrainedModel, choice: Choice, given: frozenset[str]) -> list[str]:
-    """What is used of what is given and why, and how the answers are to be read."""
+    """Say what is used of what is given and why, and how the answers are to be read."""
     run, metadata = trained.run, trained.metadata
     threshold = f"above the run's threshold of {1 / (1 + math.exp(-metadata.threshold_logit)):.1%}"
     lines = [

@@ -34,7 +34,7 @@ def works() -> tuple[Work, ...]:
 
 
 def preference(spec: FinetuneRun) -> tuple[int, int, int, str, int, int, str]:
-    """What runs are sorted by, the preferred first: profile, proposed or not, work, setting, fold, seed, run id."""
+    """Sorting key of runs, the preferred first: profile, proposed or not, work, setting, fold, seed, run id."""
     names = [work.name for work in works()]
     return (
         _place(_PROFILES, spec.profile), _rank(spec), _place(names, spec.work), spec.setting_id, spec.data.fold,
@@ -43,7 +43,7 @@ def preference(spec: FinetuneRun) -> tuple[int, int, int, str, int, int, str]:
 
 
 def role(spec: FinetuneRun) -> str:
-    """In words, what the model of a run is to its work."""
+    """Say in words what the model of a run is to its work."""
     return (
         f"the model that {spec.work} proposes",
         f"the model that {spec.work} proposes, trained on one modality",

@@ -15,7 +15,6 @@ from warehouse.parsing import SpecError
 from warehouse.store import Store
 
 AUDIO, LYRICS = frozenset({"audio"}), frozenset({"lyrics"})
-BOTH = AUDIO | LYRICS
 HOW_TO_FILL = (
     "Run `make repro` (or `dagster job execute -j full_repro`) to train some, or name another store with --store."
 )
@@ -42,12 +41,12 @@ class FinishedRun:
 
     @property
     def parts(self) -> frozenset[str]:
-        """What its model was trained on: `audio`, `lyrics` or both."""
+        """The parts that its model was trained on: `audio`, `lyrics` or both."""
         return parts_of(self.spec.settings.model)
 
     @property
     def takes(self) -> tuple[frozenset[str], ...]:
-        """What its model can be given: all its parts, or those that it can do with."""
+        """The sets of parts that its model can be given: all its parts, or those that it can do with."""
         spared = [part for part in _spared(self.spec.settings.model) if part in self.parts]
         return self.parts, *(self.parts - {part} for part in spared if self.parts - {part})
 
@@ -58,7 +57,7 @@ class FinishedRun:
 
     @property
     def description(self) -> str:
-        """In words, without its id."""
+        """The run in words, without its id."""
         spec = self.spec
         return (
             f"{spec.settings.model.name} ({spec.setting_id}, {spec.data.corpus}, fold {spec.data.fold}, "
@@ -67,7 +66,7 @@ class FinishedRun:
 
 
 def parts_of(model: ModelSettings) -> frozenset[str]:
-    """What a model is trained on: `audio`, `lyrics` or both."""
+    """Give the parts that a model is trained on: `audio`, `lyrics` or both."""
     return frozenset(INPUTS[name].modality for name in model.inputs)
 
 

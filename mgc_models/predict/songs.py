@@ -25,7 +25,7 @@ class Song:
 
     @property
     def name(self) -> str:
-        """What it is called: its audio, else its lyrics."""
+        """The name of its audio file, else of its lyrics."""
         return str(self.audio or self.lyrics)
 
     @property
@@ -59,7 +59,7 @@ def pair_songs(audio: Sequence[Path], lyrics: Sequence[Path], lyrics_folder: Pat
 
 
 def given_parts(songs: Iterable[Song]) -> frozenset[str]:
-    """What there is of any of the songs."""
+    """Give the parts that are there of any of the songs."""
     return frozenset(part for song in songs for part in song.parts)
 
 

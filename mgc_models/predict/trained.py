@@ -42,7 +42,7 @@ class TrainedModel:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """Of a model that reads tokens."""
+        """The tokenizer of a model that reads tokens."""
         try:
             return load_tokenizer(self.run.folder / "tokenizer.json")
         except TokenizerError as error:
@@ -50,13 +50,13 @@ class TrainedModel:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Of a model that reads words or their vectors."""
+        """The vocabulary of a model that reads words or their vectors."""
         inputs = self.metadata.inputs
         return read_vocabulary(self.run.folder, inputs["words" if "words" in inputs else "word_vectors"].spec)
 
     @cached_property
     def embedder(self) -> ContextualWordEmbedder:
-        """What gives words their vectors, of a model that reads those.
+        """The network that gives words their vectors, for a model that reads those.
 
         Raises:
             RunError: if the network that gave them in training is not configured or not the same.
@@ -81,7 +81,7 @@ class TrainedModel:
 
     @cached_property
     def normalizer(self) -> Normalizer:
-        """Of a model that hears audio."""
+        """The normalizer of a model that takes audio."""
         raw = self.metadata.inputs["audio"].raw
         if raw["standardise"] == "bands":
             mean, std = (torch.tensor(raw[name], device=self.device) for name in ("band_mean", "band_std"))

@@ -1,4 +1,4 @@
-"""Where a BERT checkpoint lies: a local folder, or a model of the Hugging Face hub by name. Imports no torch."""
+"""Finds a BERT checkpoint: a local folder, or a model of the Hugging Face hub by name. Imports no torch."""
 
 import json
 import os

@@ -181,7 +181,7 @@ def _train_step(state: LoopState, context: StepContext, batch: Batch, share: Bat
 
 
 def _generator(state: LoopState, runtime: Runtime) -> torch.Generator:
-    """Of what is drawn at this step, so that a resumed run draws the same."""
+    """Seed a generator for what is drawn at this step, so that a resumed run draws the same."""
     seed = (state.seed + (state.epoch << 40) + (state.step << 8) + 1) % (1 << 63)
     return torch.Generator(runtime.device).manual_seed(seed)
 

@@ -1,4 +1,4 @@
-"""What the loop learns: the classification of genres, and the self-supervised pretraining on audio and lyrics."""
+"""The objectives of training: the classification of genres, and the self-supervised pretraining on audio and lyrics."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from mgc_models.training.losses import emotion_error, multi_label_losses, single
 
 @dataclass(frozen=True)
 class LossTerms:
-    """What a forward pass gives for some samples.
+    """The terms of the loss that a forward pass gives for some samples.
 
     Attributes:
         sums: Named sums over the samples, scalars with gradients.
@@ -64,7 +64,7 @@ class StepRandom:
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt.
+    """An objective of training.
 
     Attributes:
         samples: Training samples, numbered from 0.

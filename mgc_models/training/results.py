@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: predictions, weights, scores."""
+"""Writes what a finished run leaves behind: predictions, weights, scores."""
 
 import importlib.metadata
 import platform
@@ -117,7 +117,7 @@ def _covered(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits:
 
 
 def _classes(prefix: str, scores: Scores) -> dict[str, int]:
-    """By metric that is a mean over genres, how many genres it is the mean of."""
+    """Give, for each metric that is a mean over genres, how many genres it is the mean of."""
     return {f"{prefix}{name}": scores.classes_scored for name in scores.class_means}
 
 

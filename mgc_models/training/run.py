@@ -38,7 +38,7 @@ from warehouse.store import Store
 
 @dataclass(frozen=True)
 class Worker:
-    """What all runs of a job share."""
+    """The store, job, device and log that all runs of a job share."""
 
     store: Store
     job: JobSpec
@@ -49,8 +49,8 @@ class Worker:
     group: Group = field(default_factory=Group)
 
     @property
-    def shelf(self) -> DataContext:
-        """Where features come from and go to."""
+    def context(self) -> DataContext:
+        """The store and device that features are loaded from and to."""
         return DataContext(self.store, self.device, self.cache)
 
 
@@ -122,7 +122,7 @@ def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) 
     sources = run.data.sources
     parts = [_unlabelled_part(source, run.data.exclude_fold, worker.store) for source in sources]
     rows = np.arange(sum(len(part.tracks.ids) for part in parts))
-    data = load_data(run.settings, parts, rows, worker.shelf)
+    data = load_data(run.settings, parts, rows, worker.context)
     seed = seed_of(run)
     _seed_everything(seed, worker)
     model = build_model(_pretrained_form(run), data_sizes(data))
@@ -154,7 +154,7 @@ def _train_and_evaluate(run: FinetuneRun, folder: Path, worker: Worker, runtime:
     tracks = read_tracks(path)
     fold = split_rows(tracks, run.data, settings.label_scope_policy, single_label=single_label)
     tracks = tracks.single_label() if single_label else tracks
-    data = load_data(settings, [CorpusSlice(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.shelf)
+    data = load_data(settings, [CorpusSlice(run.data.dataset, tracks, run.data.tracks)], fold.train, worker.context)
     seed = seed_of(run)
     _seed_everything(seed, worker)
     model, init = _build(run, path, data, worker)

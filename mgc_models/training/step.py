@@ -25,7 +25,7 @@ TEMPERATURE = "log_temperature"
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a step works with.
+    """The model, optimiser and state that a step works with.
 
     Attributes:
         model: On the device.
@@ -53,7 +53,7 @@ class StepContext:
 
 @dataclass
 class GlobalBatch:
-    """What a micro-batch needs to know of all others: counts, and embeddings without gradients."""
+    """Facts of the whole batch that a micro-batch needs: counts, and embeddings without gradients."""
 
     total: int
     counts: dict[str, Tensor]

@@ -31,7 +31,7 @@ class _Worker:
 
 @dataclass
 class _Schedule:
-    """What is still to do, what is being done, and what failed."""
+    """The runs that are still to do, finished and failed."""
 
     runs: Sequence[FinetuneRun | PretrainRun]
     waiting: list[int]
@@ -78,7 +78,7 @@ def work_side_by_side(
         run_ids of the runs that are not finished.
     """
     ours = {runs[number].run_id for number in todo}
-    before = {run.pretrained for run in runs if run.pretrained} - ours  # trained by another job, or missing: told there
+    before = {run.pretrained for run in runs if run.pretrained} - ours  # of another job, or missing: logged there
     schedule = _Schedule(runs, list(todo), {run.run_id for run in runs} - ours | before)
     workers = [_spawn(prepare) for _ in range(min(size, len(todo)))]
     log.info("%d processes train side by side", len(workers))

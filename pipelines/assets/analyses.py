@@ -12,6 +12,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import (
     OWNERS,
     figure_result,
+    figure_spec,
     frame_of,
     table_assets,
     table_key,
@@ -50,7 +51,7 @@ def analyses_assets() -> list[dg.AssetsDefinition]:
 
 
 def finished_of(store: Store, plan: Plan, planned: PlannedRuns) -> dict[str, FinishedRuns]:
-    """What the finished runs behind each setting came to, from the tables."""
+    """Read from the tables what the finished runs behind each setting came to."""
     return finished_runs(plan, planned, *(frame_of(store, name) for name in FINISHED_FROM))
 
 
@@ -123,13 +124,11 @@ def bar_figures() -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         specs=[
-            dg.AssetSpec(
+            figure_spec(
                 dg.AssetKey(["figures", name]),
+                f"Objective evaluation of Ru 2023, printed beside ours: {metric}.",
+                group="report",
                 deps=[table_key("report.results")],
-                group_name="report",
-                kinds={"matplotlib"},
-                owners=OWNERS,
-                description=f"Objective evaluation of Ru 2023, printed beside ours: {metric}.",
             )
             for metric, name in BAR_FIGURES.items()
         ],
@@ -150,5 +149,5 @@ def bar_figures() -> dg.AssetsDefinition:
 
 
 def figure_path(store: Store, key: dg.AssetKey) -> Path:
-    """Where the picture of an asset lies."""
+    """Give the path of an asset's picture."""
     return store.figures / f"{key.path[-1]}.png"

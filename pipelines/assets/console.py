@@ -22,7 +22,7 @@ from pipelines.console.terminal import Screen
 from pipelines.console.view import JobView
 from pipelines.experiments import load_plan
 from pipelines.report.screen import last_screen
-from warehouse.render import console_on
+from warehouse.printed import console_on
 from warehouse.store import Store
 
 GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report")
@@ -43,7 +43,7 @@ def console(context: dg.InitLoggerContext) -> logging.Logger:
     shares = multiprocessing.parent_process() is not None
     screen = Screen(console_on(own_stream(sys.stderr)), draws=not shares)
     handler = JobHandler(context.job_def, screen)
-    watch(handler.view.heard)
+    watch(handler.view.receive)
     atexit.register(screen.close)
     logger = logging.getLogger("mgc.console")
     logger.setLevel(logging.DEBUG)
@@ -179,6 +179,6 @@ class JobHandler(logging.Handler):
 
 
 def headline(job: str, settings: Mapping[str, Any]) -> str:
-    """What runs, with which data, and where it goes."""
+    """Give the first line of a job: what runs, with which data, and where it goes."""
     data = "SAMPLE DATA (no dataset variable is set)" if settings["data_kind"] == "sample" else "the user's data"
     return f"Job {job} · profile {settings['profile']} · {data} · store {settings['store']}"

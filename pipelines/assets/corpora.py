@@ -11,6 +11,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import table_assets, table_key, table_result
 from pipelines.corpora import build as corpora_build
 from pipelines.tables import read_frame
+from warehouse.render import as_markdown
 from warehouse.store import Store
 
 DEPS = [
@@ -92,6 +93,4 @@ def preview(store: Store, table: str) -> str:
     """Give the columns of a table that tell most as a Markdown table."""
     order, columns = PREVIEWS[table]
     rows = read_frame(store, table).sort(order).select(columns)
-    shown = rows.select(pl.all().cast(pl.String).fill_null("").str.replace_all("|", "/", literal=True))
-    lines = [f"| {' | '.join(row)} |" for row in [tuple(columns), ("---",) * len(columns), *shown.rows()]]
-    return "\n".join(lines)
+    return as_markdown(columns, rows.select(pl.all().cast(pl.String).fill_null("")).rows())

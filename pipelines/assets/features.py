@@ -256,7 +256,7 @@ def word_features(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
 
 
 def _word_feature(feature: LyricFeature, log: Log) -> Build:
-    """What fills one feature of lyrics."""
+    """Give the pass that fills one feature of lyrics."""
     if feature == PRINCIPAL:
         return lambda store, settings: build_principal_vectors(store, feature, settings.weights, log)
     return lambda store, _: build_lyric_lines(store, feature, log)

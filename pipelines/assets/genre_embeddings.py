@@ -63,7 +63,7 @@ def trained_folder(store: Store, planned: PlannedRuns) -> Path | None:
 def embedded(
     context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, store: Store, folder: Path
 ) -> pl.DataFrame:
-    """What the worker wrote beside the run's weights; it is started if that is not of these weights."""
+    """Read what the worker wrote beside the run's weights; start it first if that is not of these weights."""
     output = folder / OUTPUT
     command = [sys.executable, "-m", WORKER, str(folder), str(output)]
     inputs = STEP.inputs(file_sha256(folder / WEIGHTS))

@@ -1,7 +1,7 @@
 """Group genres: how often the genres of every corpus occur, how often together, how they are related; figures."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -9,14 +9,17 @@ import polars as pl
 
 from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
-from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, picture, table_key, table_result, table_spec
+from pipelines.assets.tables import CONTRACT_CHECK, figure_spec, picture, table_key, table_result, table_spec
 from pipelines.corpora.config import Corpus, load_corpus
 from pipelines.genres import build as genres_build
 from pipelines.genres.coarse import FILE as COARSE_FILE
 from pipelines.incremental import make_file
 from pipelines.report.figures.files import STEP as DRAWN
+from pipelines.report.figures.genres import frequency_chart, genre_map
+from pipelines.report.figures.lyrics import lyrics_lengths
 from pipelines.tables import read_columns, read_frame
 from pipelines.training.inputs import scope_genres
+from warehouse.render import as_markdown
 from warehouse.store import Store
 
 GROUP = "genres"
@@ -28,20 +31,9 @@ FIGURES = {
     "jiang2024_figure_5_2": "Words of the lyrics before and after repetitions were removed, all usable lyrics of the "
     "dataset (Jiang 2024, Figure 5.2).",
 }
+FIGURE_DEPS = [table_key("core.lyrics"), table_key(f"corpus.{THESIS}")]
 MAPS = {"genre.cooccurrence": "conditional_probability", "genre.correlation": "correlation"}
 TITLES = {"conditional_probability": "P(column | row)", "correlation": "correlation of row with column"}
-
-
-def figure_spec(name: str) -> dg.AssetSpec:
-    """Specification of a figure of the thesis."""
-    return dg.AssetSpec(
-        dg.AssetKey(["figures", name]),
-        deps=[table_key("core.lyrics"), table_key(f"corpus.{THESIS}")],
-        description=FIGURES[name],
-        group_name=GROUP,
-        kinds={"matplotlib"},
-        owners=OWNERS,
-    )
 
 
 @dg.multi_asset(
@@ -55,7 +47,10 @@ def figure_spec(name: str) -> dg.AssetSpec:
             )
             for name in genres_build.TABLES
         ),
-        *(figure_spec(name) for name in FIGURES),
+        *(
+            figure_spec(dg.AssetKey(["figures", name]), description, group=GROUP, deps=FIGURE_DEPS)
+            for name, description in FIGURES.items()
+        ),
     ],
     check_specs=[
         dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(name), blocking=True) for name in genres_build.TABLES
@@ -105,12 +100,7 @@ def _pictures(store: Store, table: str, corpora: list[Corpus]) -> dict[str, Any]
 
 
 def _bars(store: Store, name: str, frequency: pl.DataFrame, title: str) -> dg.MetadataValue:
-    def bars(path: Path) -> None:
-        from pipelines.report.figures.genres import frequency_chart  # noqa: PLC0415
-
-        frequency_chart(frequency, path, title)
-
-    return _picture(store, name, [frequency, title], bars)
+    return _picture(store, name, [frequency, title], partial(frequency_chart, frequency, title=title))
 
 
 def _heat_map(store: Store, table: str, corpus: Corpus) -> dg.MetadataValue:
@@ -119,13 +109,8 @@ def _heat_map(store: Store, table: str, corpus: Corpus) -> dg.MetadataValue:
         pairs = pairs.filter(pl.col("scheme") == "")
     value, genres_shown = MAPS[table], scope_genres(store, corpus)
     title = f"{corpus.name}: {TITLES[value]}"
-
-    def heat_map(path: Path) -> None:
-        from pipelines.report.figures.genres import genre_map  # noqa: PLC0415
-
-        genre_map(pairs, genres_shown, path, title, value)
-
-    return _picture(store, f"{table.replace('.', '_')}_{corpus.name}", [pairs, genres_shown, title], heat_map)
+    draw = partial(genre_map, pairs, genres_shown, title=title, value=value)
+    return _picture(store, f"{table.replace('.', '_')}_{corpus.name}", [pairs, genres_shown, title], draw)
 
 
 def _figure(store: Store, name: str) -> dg.MetadataValue:
@@ -135,20 +120,15 @@ def _figure(store: Store, name: str) -> dg.MetadataValue:
     columns = ("lyrics_status", "words_before", "words_after")
     read = read_columns(store, "core.lyrics", load_corpus(THESIS).dataset, columns)
     lyrics = read.filter(pl.col("lyrics_status") == "ok")
-
-    def lengths(path: Path) -> None:
-        from pipelines.report.figures.lyrics import lyrics_lengths  # noqa: PLC0415
-
-        lyrics_lengths(lyrics, path, "Words of the lyrics before and after repetitions were removed")
-
-    return _picture(store, name, [lyrics], lengths)
+    title = "Words of the lyrics before and after repetitions were removed"
+    return _picture(store, name, [lyrics], partial(lyrics_lengths, lyrics, title=title))
 
 
-def _picture(store: Store, name: str, shown: list[Any], draw: Callable[[Path], None]) -> dg.MetadataValue:
+def _picture(store: Store, name: str, shown: list[Any], draw: Callable[..., None]) -> dg.MetadataValue:
     """The picture of some frames and words, drawn unless it shows these already."""
     path = store.figures / f"{name}.png"
     inputs = DRAWN.inputs(*(part.write_csv() if isinstance(part, pl.DataFrame) else part for part in shown))
-    make_file(store, path, inputs, lambda: draw(path))
+    make_file(store, path, inputs, partial(draw, path=path))
     return picture(path)
 
 
@@ -157,6 +137,5 @@ def _frequency(store: Store, corpus: str, scope: str) -> pl.DataFrame:
 
 
 def _top(frequency: pl.DataFrame) -> str:
-    rows = frequency.sort("rank").head(TOP).select("rank", "genre", "tracks").rows()
-    lines = [f"| {rank} | {genre.replace('|', '/')} | {tracks:,} |" for rank, genre, tracks in rows]
-    return "\n".join(["| rank | genre | tracks |", "|---:|---|---:|", *lines])
+    shown = frequency.sort("rank").head(TOP).select("rank", "genre", "tracks")
+    return as_markdown(shown.columns, shown.rows())

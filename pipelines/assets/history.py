@@ -1,4 +1,4 @@
-"""What Dagster's run history tells of a run: its settings and code as tags, and the job that it belongs to."""
+"""Writes into Dagster's run history the settings and code of a run, as tags, and the job that it belongs to."""
 
 import contextlib
 import functools
@@ -63,6 +63,6 @@ def record_start(instance: dg.DagsterInstance, run_id: str, tags: Mapping[str, s
 
 
 def code_location() -> RemoteRepositoryOrigin:
-    """Where `dagster dev` says that the jobs of this project come from."""
+    """Give the code location that `dagster dev` says the jobs of this project come from."""
     target = LoadableTargetOrigin(module_name=MODULE, working_directory=str(CHECKOUT))
     return RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=MODULE), REPOSITORY)

@@ -29,7 +29,7 @@ WORKER = "mgc_models.analysis.inpaint"
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
-    """The settings that are judged by inpainting, each with its masking ratios."""
+    """The settings that are scored by inpainting, each with its masking ratios."""
     ratios: dict[str, list[float]] = {}
     for table in plan.tables:
         for row in table.rows:
@@ -77,7 +77,7 @@ def inpainted(
     run: PretrainRun,
     ratios: tuple[float, ...],
 ) -> pl.DataFrame:
-    """What the worker wrote beside the run's weights; it is started if that is not of these weights and ratios.
+    """Read what the worker wrote beside the run's weights; start it first if that is not of these weights and ratios.
 
     The run's id stands for the corpus, its spectrograms and the settings of the masking.
     """

@@ -60,5 +60,5 @@ def pass_results(
 
 
 def music4all_layout(store: Store, settings: Settings) -> music4all.Layout:
-    """Where the configured (or generated) Music4All lies."""
+    """Locate the configured (or generated) Music4All."""
     return music4all.locate(dataset_root(store, settings, music4all.DATASET))

@@ -12,7 +12,7 @@ CONFIGURATION = dg.AssetKey(["raw", "configuration"])
 
 
 def describe(settings: Settings) -> dict[str, str]:
-    """What is used for each dataset and each pretrained source, in words."""
+    """Say in words what is used for each dataset and each pretrained source."""
     stand_in = "sample corpus" if settings.data_kind == "sample" else "not run: {} is not set"
     datasets = {
         name: "configured" if name in settings.datasets else stand_in.format(variable)

@@ -24,6 +24,7 @@ from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
 from warehouse.printed import with_spread
+from warehouse.render import as_markdown
 from warehouse.store import Store
 from warehouse.tables import table_files, table_hash
 
@@ -140,14 +141,13 @@ def result_tables() -> dg.AssetsDefinition:
 
 def comparison_table(frame: pl.DataFrame) -> str:
     """Markdown: the rows that are done, printed beside ours."""
-    lines = ["| table | row | metric | printed | ours | status |", "|---|---|---|---|---|---|"]
+    rows = []
     for line in frame.filter(status="done").sort("work", "table_id", "row_order", "metric").iter_rows(named=True):
         sides = [with_spread(line[f"{side}_mean"], line[f"{side}_sd"]) for side in ("printed", "ours")]
         name = " ".join(part for part in (line["work"], line["table_id"]) if part)
-        label = line["row_label"].replace("|", "\\|")
         state = "; ".join(words for words in (line["status"], line["note"]) if words)
-        lines.append(f"| {name} | {label} | {line['metric']} | {sides[0]} | {sides[1]} | {state} |")
-    return "\n".join(lines)
+        rows.append((name, line["row_label"], line["metric"], *sides, state))
+    return as_markdown(["table", "row", "metric", "printed", "ours", "status"], rows)
 
 
 def learning_curve_pictures() -> dg.AssetsDefinition:

@@ -156,6 +156,21 @@ def picture(path: Path) -> dg.MetadataValue:
     return dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{encoded})")
 
 
+def figure_spec(
+    key: dg.AssetKey, description: str, *, group: str, deps: Sequence[Any], tags: Mapping[str, str] | None = None
+) -> dg.AssetSpec:
+    """Specification of the asset that draws a figure."""
+    return dg.AssetSpec(
+        key,
+        deps=list(deps),
+        description=description,
+        group_name=group,
+        kinds={"matplotlib"},
+        owners=OWNERS,
+        tags=dict(tags or {}),
+    )
+
+
 def figure_result(
     store: Store, path: Path, inputs: str, draw: Callable[[], None], key: dg.AssetKey | None = None, **more: Any
 ) -> dg.MaterializeResult:
@@ -175,15 +190,7 @@ def table_and_figure(
     return dg.multi_asset(
         specs=[
             table_spec(table, group="results", deps=deps, kinds={"pytorch"}).merge_attributes(tags=kept),
-            dg.AssetSpec(
-                figure,
-                deps=list(deps),
-                group_name="results",
-                kinds={"matplotlib"},
-                owners=OWNERS,
-                tags=kept,
-                description=description,
-            ),
+            figure_spec(figure, description, group="results", deps=deps, tags=kept),
         ],
         check_specs=[dg.AssetCheckSpec(CONTRACT_CHECK, asset=table_key(table), blocking=True)],
         name=table.split(".")[1],

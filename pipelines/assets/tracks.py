@@ -17,6 +17,7 @@ from pipelines.lyrics import genius, language
 from pipelines.lyrics import music4all as music4all_lyrics
 from pipelines.matching import quality
 from pipelines.tables import not_there, read_frame
+from warehouse.render import as_markdown
 
 GROUP = "tracks"
 TRACKS = ["core.raw_files", "core.tracks", "core.track_genres"]
@@ -91,8 +92,7 @@ def rejects_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     """Sum up what reading, lyrics and audio put on record, each in its own part of the table."""
     store = mgc.open_store()
     reasons = read_frame(store, "core.rejects").group_by("stage", "reason").agg(pl.len().alias("rows"))
-    lines = [f"| {stage} | {reason} | {rows:,} |" for stage, reason, rows in reasons.sort("stage", "reason").rows()]
-    counts = "\n".join(["| stage | reason | rows |", "|---|---|---|", *lines])
+    counts = as_markdown(reasons.columns, reasons.sort("stage", "reason").rows())
     yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)}, skipped=True)
 
 

@@ -20,6 +20,7 @@ from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import NAME as PLANNED
 from pipelines.training.planned_table import READ, PlannedError, read_planned, write_planned
 from warehouse.contract import ContractError
+from warehouse.render import as_markdown
 from warehouse.store import Store
 
 INPUTS = dg.AssetKey(["training", "inputs"])
@@ -59,13 +60,13 @@ def printed_in(plan: Plan, setting: Setting) -> str:
 def scores_table(store: Store, run_ids: list[str]) -> str:
     """Mean and standard deviation of each metric over the runs, as Markdown."""
     scores = [json.loads((store.run(run_id) / "result.json").read_text())["scores"] for run_id in run_ids]
-    lines = ["| metric | mean | sd |", "|---|---|---|"]
+    rows = []
     for metric, by_run in scores_of(scores).items():
         values = [value for value in by_run if value is not None]
         if values:
             spread = f"{stdev(values):.4f}" if len(values) > 1 else ""
-            lines.append(f"| {metric} | {mean(values):.4f} | {spread} |")
-    return "\n".join(lines)
+            rows.append((metric, f"{mean(values):.4f}", spread))
+    return as_markdown(["metric", "mean", "sd"], rows)
 
 
 def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.MaterializeResult:

@@ -29,7 +29,7 @@ DATASETS = ("music4all", "msd", "fma")
 
 @dataclass(frozen=True)
 class Speed:
-    """What one dataset's spectrograms cost on so many cores.
+    """The cost of one dataset's spectrograms on so many cores.
 
     Attributes:
         dataset: Whose spectrograms, see pipelines/features/features.toml.

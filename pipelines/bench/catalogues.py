@@ -21,7 +21,7 @@ SYLLABLES = tuple(consonant + vowel for consonant in CONSONANTS for vowel in VOW
 
 @dataclass(frozen=True)
 class Catalogues:
-    """Where the two are, and how many pairs of each kind join them. MSD track k and Genius id k are a planted pair."""
+    """Paths of both, and how many pairs of each kind join them. MSD track k and Genius id k are a planted pair."""
 
     msd: Path
     genius: Path

@@ -1,4 +1,4 @@
-"""What a step costs: measured in a fresh process, so that its peak memory and core-seconds are its own."""
+"""Measures a step in a fresh process, so that its peak memory and core-seconds are its own."""
 
 import resource
 import time
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step took; core-seconds say more than seconds on a machine that others use.
+    """Time and memory of one step; core-seconds say more than seconds on a machine that others use.
 
     Attributes:
         duration_s: Seconds on the clock.

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LanguageBench:
-    """What was measured, in one process on one core; ours and langdetect take turns.
+    """Measurements of one process on one core; ours and langdetect take turns.
 
     Attributes:
         texts: Lyrics generated.

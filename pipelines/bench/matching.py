@@ -21,7 +21,7 @@ log = logging.getLogger(__name__).info
 
 @dataclass(frozen=True)
 class MatchingBench:
-    """What was measured; each step in a process of its own.
+    """Measurements of the steps, each in a process of its own.
 
     Attributes:
         csv_bytes: Size of the generated song_lyrics.csv.
@@ -49,7 +49,7 @@ class MatchingBench:
 
     @property
     def exact(self) -> Cost:
-        """From the files to the exact pairs and their clean lyrics."""
+        """Sum up the cost from the files to the exact pairs and their clean lyrics."""
         return self.read_genius + self.read_msd + self.match_exact + self.lyrics
 
     @property
@@ -59,7 +59,7 @@ class MatchingBench:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """As multiples of the scan; core-seconds are disturbed less by others on the machine."""
+        """Give costs as multiples of the scan; core-seconds are disturbed less by others on the machine."""
         costs = {"exact": self.exact, "all_kinds": self.all_kinds}
         return {
             **{f"{name}_core": cost.core_s / self.scan.core_s for name, cost in costs.items()},

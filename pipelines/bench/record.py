@@ -1,4 +1,4 @@
-"""What a part of the benchmark measured, as plain values and as a table."""
+"""Turns what a part of the benchmark measured into plain values and a table."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass

@@ -1,1 +1,1 @@
-"""What a job shows while it runs: progress, phases, finished runs."""
+"""Shows a job while it runs: progress, phases, finished runs."""

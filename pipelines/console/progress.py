@@ -1,4 +1,4 @@
-"""How far long work is, for whoever watches while it goes on: the console of a job. Nothing of it is stored."""
+"""Tells the console of a job how far long work is, while it goes on. Nothing of it is stored."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +41,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class FromRun:
-    """What a training run says of itself: an event of its events.jsonl.
+    """News that a training run gives: an event of its events.jsonl.
 
     Attributes:
         run_id: Which run.

@@ -1,4 +1,4 @@
-"""What a user sees of a job while it goes on: phases, finished runs, warnings. Knows nothing of Dagster."""
+"""Shows a user the phases, finished runs and warnings of a job while it goes on. Knows nothing of Dagster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,8 +115,8 @@ class JobView:
         """Something that the user must read, whole."""
         self.screen.line(f"{level.lower()}: {message}", STYLES.get(level, ""))
 
-    def heard(self, news: News) -> None:
-        """Follow long work."""
+    def receive(self, news: News) -> None:
+        """Show how far long work is."""
         match news:
             case Begun(label, total, unit, runs):
                 self.screen.begin(label, total, unit)

@@ -41,7 +41,7 @@ def outputs_of(corpus: Corpus) -> Outputs:
 
 
 def tables() -> list[str]:
-    """Every table that the corpora write."""
+    """List every table that the corpora write."""
     return [*(table_of(name) for name in corpus_names()), *SHARED]
 
 

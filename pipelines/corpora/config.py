@@ -1,4 +1,4 @@
-"""What a corpus is: the rules that its TOML file states."""
+"""The rules of a corpus, as its TOML file states them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Folds:
-    """How tracks are split.
+    """Rules by which tracks are split.
 
     Attributes:
         seed: Seed of every draw.
@@ -84,7 +84,7 @@ class Folds:
 
 @dataclass(frozen=True)
 class Correlation:
-    """How the genre correlation matrix is made (Ru 2023; ML-GCN, Chen et al. 2019): `pipelines.genres.correlation`.
+    """Rules of the genre correlation matrix (Ru 2023; ML-GCN, Chen et al. 2019): see `pipelines.genres.correlation`.
 
     Attributes:
         probability_weight: w of A = w P + (1 - w) S.

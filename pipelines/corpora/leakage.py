@@ -1,4 +1,4 @@
-"""What the sides of a split have in common: artists, songs and files. Rows of corpus.leakage."""
+"""Counts what the sides of a split have in common - artists, songs and files - as rows of corpus.leakage."""
 
 from itertools import combinations
 

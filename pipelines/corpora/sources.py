@@ -1,4 +1,4 @@
-"""What a corpus is selected from: the tables of its datasets, as its filters and labels want them."""
+"""Reads the tables that a corpus is selected from, as its filters and labels want them."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ TRACK_FILES: Mapping[str, tuple[str, ...]] = {
 }
 DETAILS = {fma.DATASET: "core.fma_tracks", msd.DATASET: "core.msd_tracks"}
 KEY = ["dataset", "track_id"]
-# The surest first.
+# The most certain first.
 KIND_ORDER = pl.Enum(["exact", "normalised", "fuzzy"])
 
 
@@ -74,8 +74,8 @@ def corpus_sources(store: Store, corpus: Corpus) -> Sources | None:
 def best_matches(store: Store, corpus: Corpus) -> pl.DataFrame:
     """The one match of each track that a corpus takes: track_id, matched_dataset, matched_track_id, kind, score.
 
-    Of several, the surest; then the likest; then a song rather than another text; then the most viewed; then the
-    lowest id.
+    Of several, the most certain; then the most similar; then a song rather than another text; then the most viewed;
+    then the lowest id.
     """
     matches = read_frame(store, "corpus.matches", corpus.dataset).filter(
         pl.col("matched_dataset") == corpus.match.dataset, pl.col("kind").is_in(corpus.match.kinds)

@@ -188,7 +188,7 @@ def label_counts(genres: pl.Series, groups: np.ndarray, examples: int) -> np.nda
 
 
 def _shipped(corpus: str, scheme: str, members: pl.DataFrame) -> pl.DataFrame:
-    """What the dataset states; tracks of which it states nothing are in no part."""
+    """Take the split that the dataset states; tracks of which it states nothing are in no part."""
     shipped = members.filter(pl.col("split").is_in(list(SHIPPED)))
     fold = shipped["split"].replace_strict(SHIPPED, return_dtype=pl.Int32).to_numpy()
     return _frame(corpus, scheme, shipped["track_id"].to_list(), fold)

@@ -9,6 +9,7 @@ from pipelines.definitions import job_descriptions
 from pipelines.docs.disk import feature_sizes
 from pipelines.experiments import Plan, PrintedTable, Row, load_plan
 from pipelines.experiments.works import Work, load_works
+from warehouse.render import as_markdown
 from warehouse.variables import VARIABLES
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
@@ -20,25 +21,25 @@ def works_block() -> str:
     """Each work, and how many rows of its tables can be trained here."""
     plan = load_plan("paper")
     header = ("work", "", "rows", "with a model", "quoted from others", "rows of ours")
-    return _table(header, (_work_line(plan, work) for work in load_works().values()))
+    return as_markdown(header, (_work_line(plan, work) for work in load_works().values()))
 
 
 def jobs_block() -> str:
     """Each job of the code location in the words that the web UI shows."""
-    return _table(
+    return as_markdown(
         ("job", "what it makes"), ((_code(name), _escaped(text)) for name, text in job_descriptions().items())
     )
 
 
 def variables_block() -> str:
     """Each environment variable in the words of its one declaration."""
-    return _table(("variable", "meaning"), ((_code(name), _escaped(text)) for name, text in VARIABLES.items()))
+    return as_markdown(("variable", "meaning"), ((_code(name), _escaped(text)) for name, text in VARIABLES.items()))
 
 
 def make_block() -> str:
     """Each target of make in the words of `make help`."""
     targets = TARGET.findall(MAKEFILE.read_text(encoding="utf-8"))
-    return _table(("command", "what it does"), ((_code(f"make {name}"), _escaped(text)) for name, text in targets))
+    return as_markdown(("command", "what it does"), ((_code(f"make {name}"), _escaped(text)) for name, text in targets))
 
 
 def datasets_block() -> str:
@@ -47,7 +48,7 @@ def datasets_block() -> str:
         (f"[{about.name}]({about.url})", ", ".join(map(_code, about.variables)), _escaped(about.licence))
         for about in map(load_card, DATASETS)
     )
-    return _table(("dataset", "variables", "licence"), lines)
+    return as_markdown(("dataset", "variables", "licence"), lines)
 
 
 def disk_block() -> str:
@@ -62,7 +63,7 @@ def disk_block() -> str:
         )
         for size in feature_sizes()
     )
-    return _table(("feature", "of", "tracks", "of one track", "of all"), lines)
+    return as_markdown(("feature", "of", "tracks", "of one track", "of all"), lines)
 
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
@@ -93,15 +94,10 @@ def _gigabytes(size: int) -> str:
     return f"{size / GIGA:,.0f} GB"
 
 
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    shown = [header, ["---"] * len(header), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
-
-
 def _code(text: str) -> str:
     return f"`{text}`"
 
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, in a cell of a table."""
-    return text.replace("<", "&lt;").replace("|", "\\|").replace("*", "\\*")
+    return text.replace("<", "&lt;").replace("*", "\\*")

@@ -1,4 +1,4 @@
-"""How many bytes the features take at the full size of the datasets: counts of the sources, shapes of the settings."""
+"""Bytes of the features at the full size of the datasets, from counts of the sources and shapes of the settings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class FeatureSize:
 
     @property
     def bytes(self) -> int:
-        """Of all tracks."""
+        """Bytes of all tracks together."""
         return self.tracks * self.track_bytes
 
 
 def feature_sizes() -> Iterator[FeatureSize]:
-    """Every feature above a gigabyte, in the order in which they are made."""
+    """List every feature above a gigabyte, in the order in which they are made."""
     for dataset in audio_datasets():
         for spec in spectrogram_specs(dataset):
             size = clip_frames(spec.settings) * spec.width * VALUE_BYTES

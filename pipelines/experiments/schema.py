@@ -1,4 +1,4 @@
-"""What an experiment plan consists of: tables of printed rows, and the settings that stand behind them."""
+"""The parts of an experiment plan: tables of printed rows, and the settings that stand behind them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -107,7 +107,7 @@ class Row:
         quoted: The work a quoted figure comes from.
         data: Entries of [data] that differ from the base.
         init: `random` where the row starts from random weights even if pretrained ones are configured.
-        mask_ratio: Share of patches hidden from a model that is judged by how it fills them in; None for all others.
+        mask_ratio: Share of patches hidden from a model that is scored by how it fills them in; None for all others.
     """
 
     row_id: Identifier = field(metadata={"key": "id"})
@@ -128,7 +128,7 @@ class Row:
             raise SpecError("", "either base or quoted", "both" if self.base else "neither")
 
     def printed_number(self, metric: Metric) -> Printed:
-        """What the source prints for a metric; nothing for one of ours."""
+        """Give what the source prints for a metric; nothing for one of ours."""
         return self.printed.get(metric.name, Printed())
 
     def score_name(self, metric: Metric) -> str:
@@ -328,7 +328,7 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every printed table with the settings behind its rows.
+    """All printed tables with the settings behind their rows.
 
     Attributes:
         profile: Name of the profile that the settings were resolved with.

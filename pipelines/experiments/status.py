@@ -1,4 +1,4 @@
-"""How a row stands: done, not run (and why), or not implemented."""
+"""Says how far a row is: done, not run (and why), or not implemented."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Every audio file of a dataset decoded once: all its spectrogram shards, core.audio_files, and the rejects of audio.
+"""Decodes every audio file of a dataset once, into its spectrogram shards, core.audio_files and the rejects of audio.
 
 Works shard by shard on all cores. Shards that are there and were made from the same files are not made again, so a
 killed extraction goes on where it stopped.
@@ -17,10 +17,10 @@ from pipelines.features.audio_tasks import AudioFile, AuditRow, ShardOutcome, Sh
 from pipelines.features.config import spectrogram_specs
 from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.incremental import Outputs, Step, note_inputs, raw_is_current
-from pipelines.parallel import Log, map_tasks, one_at_a_time
+from pipelines.parallel import Log, map_tasks
 from pipelines.tables import write_parts
 from warehouse.shards.writer import FeatureSpec
-from warehouse.store import Store
+from warehouse.store import Store, locked
 
 VERSION = 3
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
@@ -63,7 +63,7 @@ def build_audio(store: Store, source: AudioSource, log: Log) -> bool:
     Raises:
         DatasetError: if there is audio and not one file of it decodes, which is the decoder's fault.
     """
-    with one_at_a_time(store.root / "state" / f"{source.dataset}-audio.lock", log):
+    with locked(store.root / "state" / f"{source.dataset}-audio.lock", log):
         return _build(store, source, log)
 
 
@@ -127,7 +127,7 @@ def _audio_file(source: AudioSource, track_id: str) -> AudioFile:
 
 
 def _make_shards(task: ShardTask) -> ShardOutcome:
-    """Runs in a worker; torch is loaded there and nowhere else."""
+    """Make the shards of a task in a worker; torch is loaded there and nowhere else."""
     from pipelines.features.audio_worker import make_shards  # noqa: PLC0415
 
     return make_shards(task)

@@ -1,4 +1,4 @@
-"""What an extraction worker is given and gives back, and the notes that let a killed extraction go on."""
+"""Tasks and outcomes of an extraction worker, and the notes that let a killed extraction go on."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -58,7 +58,7 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """What a worker found while it made the shards of a task.
+    """Findings of a worker while it made the shards of a task.
 
     Attributes:
         number: Of the shards.

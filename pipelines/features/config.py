@@ -1,4 +1,4 @@
-"""Which features are made of which dataset (features.toml)."""
+"""Reads which features are made of which dataset (features.toml)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def datasets_of(feature: str) -> list[str]:
 
 
 def spectrogram_names() -> list[str]:
-    """Every spectrogram that is made, each once."""
+    """List every spectrogram that is made, each once."""
     return list(dict.fromkeys(name for dataset in audio_datasets() for name in _read()["audio"][dataset]))
 
 

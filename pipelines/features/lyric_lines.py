@@ -4,14 +4,19 @@ from mgc_models.features.config import feature_settings
 from mgc_models.features.lyrics.vocabulary import FILE, read_vocabulary
 from mgc_models.features.lyrics.word_vectors import line_rows
 from pipelines.features.config import LyricFeature
-from pipelines.features.index import feature_frames, shards_are_whole
-from pipelines.features.lyric_shards import LyricsTask, Made, lyric_outputs, save_vocabulary, write_lyric_shards
+from pipelines.features.lyric_shards import (
+    LyricsTask,
+    Made,
+    lyric_outputs,
+    save_vocabulary,
+    shards_are_current,
+    write_lyric_feature,
+)
 from pipelines.features.word_vectors import TABLE, usable_lyrics
-from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, one_at_a_time
-from pipelines.tables import write_parts
+from pipelines.incremental import Step, part_hash
+from pipelines.parallel import Log
 from warehouse.shards.writer import FeatureSpec, write_shard
-from warehouse.store import Store
+from warehouse.store import Store, locked
 
 VERSION = 1
 LINES, WORDS_PER_LINE = (feature_settings("lyric_lines")[name] for name in ("lines", "words_per_line"))
@@ -21,29 +26,35 @@ STEP = Step("lyric lines", VERSION, settings={"lines": LINES, "words_per_line": 
 def build_lyric_lines(store: Store, feature: LyricFeature, log: Log) -> bool:
     """Number the words of all usable lyrics if they or the vocabulary changed; returns whether anything was done."""
     part = lyric_outputs(feature)["feature.shards"]
-    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
-        return _build(store, feature, part, log)
+    with locked(store.root / "state" / f"{part}.lock", log):
+        return _build(store, feature, log)
 
 
-def _build(store: Store, feature: LyricFeature, part: str, log: Log) -> bool:
+def _build(store: Store, feature: LyricFeature, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", feature.lyrics)
     vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
     inputs = STEP.inputs(lyrics, vocabulary)
-    folder = store.feature(feature.name, feature.lyrics)
-    there = (folder / FILE).is_file() and shards_are_whole(store, part)
-    if there and is_current(store, lyric_outputs(feature), inputs):
+    vocabulary_file = store.feature(feature.name, feature.lyrics) / FILE
+    if shards_are_current(store, lyric_outputs(feature), vocabulary_file, inputs):
         return False
-    sha256, source = save_vocabulary(store, feature.vocabulary, folder / FILE)
+    sha256, source = save_vocabulary(store, feature.vocabulary, vocabulary_file)
     spec = FeatureSpec(
         feature.name,
         "int32",
         WORDS_PER_LINE,
         {"lines": LINES, "vocabulary": feature.vocabulary.name, "vocabulary_sha256": sha256, "vector_source": source},
     )
-    texts = usable_lyrics(store, feature.lyrics)
-    done = write_lyric_shards(folder, spec, texts, _make_shard, f"Lines of {feature.lyrics}", log)
-    shards, index = feature_frames(store, spec, feature.lyrics, done)
-    return write_parts(store, lyric_outputs(feature), {"feature.shards": shards, "feature.index": index}, inputs)
+    return write_lyric_feature(
+        store,
+        feature.lyrics,
+        spec,
+        usable_lyrics(store, feature.lyrics),
+        _make_shard,
+        beside=vocabulary_file,
+        inputs=inputs,
+        label=f"Lines of {feature.lyrics}",
+        log=log,
+    )
 
 
 def _make_shard(task: LyricsTask) -> Made:

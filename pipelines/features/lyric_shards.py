@@ -1,4 +1,4 @@
-"""What the features of lyrics share: the lyrics themselves, the vocabulary beside the shards, and shards in parts."""
+"""Shared by the features of lyrics: their outputs and when these are current, the vocabulary, and the shards."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,10 +10,11 @@ import numpy as np
 from mgc_models.features.lyrics.text import words
 from mgc_models.features.lyrics.vocabulary import write_vocabulary
 from pipelines.features.config import LyricFeature, Vocabulary
+from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.features.word_vectors import SETTINGS, TABLE, usable_lyrics
-from pipelines.incremental import Outputs
+from pipelines.incremental import Outputs, is_current
 from pipelines.parallel import Log, map_tasks
-from pipelines.tables import read_columns
+from pipelines.tables import read_columns, write_parts
 from warehouse.shards.writer import FeatureSpec, ShardInfo
 from warehouse.store import Store
 
@@ -31,10 +32,22 @@ class LyricsTask:
     texts: list[tuple[str, str]]
 
 
+def feature_outputs(name: str, dataset: str) -> Outputs:
+    """Table -> part that a feature of one dataset's lyrics fills."""
+    part = f"{name}-{dataset}"
+    return {"feature.shards": part, "feature.index": part}
+
+
 def lyric_outputs(feature: LyricFeature) -> Outputs:
     """Table -> part that a feature fills."""
-    part = f"{feature.name}-{feature.lyrics}"
-    return {"feature.shards": part, "feature.index": part}
+    return feature_outputs(feature.name, feature.lyrics)
+
+
+def shards_are_current(store: Store, outputs: Outputs, beside: Path, inputs: str) -> bool:
+    """Whether the file beside the shards is there, every shard is whole, and all were made from `inputs`."""
+    return (
+        beside.is_file() and shards_are_whole(store, outputs["feature.shards"]) and is_current(store, outputs, inputs)
+    )
 
 
 def save_vocabulary(store: Store, vocabulary: Vocabulary, path: Path, *, vectors: bool = True) -> tuple[str, str]:
@@ -64,35 +77,53 @@ def save_vocabulary(store: Store, vocabulary: Vocabulary, path: Path, *, vectors
 
 
 def document_counts(texts: Sequence[str], names: Sequence[str]) -> list[int]:
-    """How many texts hold each word."""
+    """Count for each word the texts that hold it."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(set(words(text)))
     return [counts[name] for name in names]
 
 
-def write_lyric_shards(
-    folder: Path,
+def write_lyric_feature(
+    store: Store,
+    dataset: str,
     spec: FeatureSpec,
     texts: Sequence[tuple[str, str]],
     make: Callable[[LyricsTask], Made],
+    *,
+    beside: Path,
+    inputs: str,
     label: str,
     log: Log,
-) -> list[tuple[int, ShardInfo, list[tuple[str, int]]]]:
-    """Write every shard on all cores with `make`, a module-level function, and remove other shards of the folder."""
+    tracks_per_shard: int = TRACKS_PER_SHARD,
+    workers: int | None = None,
+) -> bool:
+    """Write the shards of a feature on all cores, remove what else lies in its folder, and write its tables.
+
+    Args:
+        store: The store.
+        dataset: Whose lyrics.
+        spec: The feature.
+        texts: (track_id, lyrics), in the order of the shards.
+        make: Makes one shard; a module-level function, or a partial of one.
+        beside: The file in the folder that the shards are read with.
+        inputs: Hash of what all this is made from.
+        label: Names the work.
+        log: Gets progress.
+        tracks_per_shard: At most.
+        workers: Worker processes; None: one per core.
+
+    Returns:
+        True, for `something was done`.
+    """
     tasks = [
-        LyricsTask(number, folder / f"shard-{number:05}.parquet", spec, list(texts[start : start + TRACKS_PER_SHARD]))
-        for number, start in enumerate(range(0, max(len(texts), 1), TRACKS_PER_SHARD))
+        LyricsTask(number, beside.with_name(f"shard-{number:05}.parquet"), spec, list(texts[i : i + tracks_per_shard]))
+        for number, i in enumerate(range(0, max(len(texts), 1), tracks_per_shard))
     ]
-    done = {
-        task.number: result
-        for task, result in map_tasks(make, tasks, label=label, size=lambda task: len(task.texts), log=log)
-    }
-    remove_other_shards(folder, {task.shard for task in tasks})
-    return [(number, *done[number]) for number in sorted(done)]
-
-
-def remove_other_shards(folder: Path, wanted: set[Path]) -> None:
-    """Remove shards that are no longer planned and what killed workers left half written."""
-    for path in set(folder.glob("*shard-*")) - wanted:
+    results = map_tasks(make, tasks, label=label, size=lambda task: len(task.texts), log=log, workers=workers)
+    done = {task.number: result for task, result in results}
+    for path in set(beside.parent.iterdir()) - {task.shard for task in tasks} - {beside}:
         path.unlink(missing_ok=True)
+    shards, index = feature_frames(store, spec, dataset, [(number, *done[number]) for number in sorted(done)])
+    frames = {"feature.shards": shards, "feature.index": index}
+    return write_parts(store, feature_outputs(spec.name, dataset), frames, inputs)

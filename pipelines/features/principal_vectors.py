@@ -6,6 +6,7 @@ MGC_ELMO_DIR or MGC_BERT decide which network gives the vectors; without either 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from mgc_models.embeddings.open import (
@@ -24,14 +25,19 @@ from mgc_models.features.lyrics.keywords import STOP_WORDS_FILE
 from mgc_models.features.lyrics.vocabulary import FILE, read_vocabulary
 from pipelines.datasets.common import DatasetError
 from pipelines.features.config import LyricFeature
-from pipelines.features.index import feature_frames, shards_are_whole
-from pipelines.features.lyric_shards import Made, lyric_outputs, remove_other_shards, save_vocabulary
+from pipelines.features.lyric_shards import (
+    LyricsTask,
+    Made,
+    lyric_outputs,
+    save_vocabulary,
+    shards_are_current,
+    write_lyric_feature,
+)
 from pipelines.features.word_vectors import TABLE, usable_lyrics
-from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, map_tasks, one_at_a_time
-from pipelines.tables import write_parts
+from pipelines.incremental import Step, part_hash
+from pipelines.parallel import Log
 from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
-from warehouse.store import Store, file_sha256, replacing
+from warehouse.store import Store, file_sha256, locked, replacing
 from warehouse.tables import table_hash
 
 VERSION = 1
@@ -50,35 +56,12 @@ SONGS_AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class Backend:
-    """Where vectors come from: name, path or hub name, and the text and hash that stand for it on every machine."""
+    """A source of vectors: name, path or hub name, and the text and hash that stand for it on every machine."""
 
     name: str
     source: str | None
     label: str
     identity: str
-
-
-@dataclass(frozen=True)
-class VectorsTask:
-    """One shard to make.
-
-    Attributes:
-        number: Of the shard.
-        shard: Its place.
-        note: Place of the note that it was made.
-        spec: What it holds.
-        backend: What gives the vectors.
-        texts: (track_id, lyrics).
-        fingerprint: Hash of what decides the content.
-    """
-
-    number: int
-    shard: Path
-    note: Path
-    spec: FeatureSpec
-    backend: Backend
-    texts: list[tuple[str, str]]
-    fingerprint: str
 
 
 def choose_backend(weights: Mapping[str, str]) -> Backend:
@@ -115,36 +98,39 @@ def build_principal_vectors(store: Store, feature: LyricFeature, weights: Mappin
         DatasetError: if the configured network cannot be used.
     """
     part = lyric_outputs(feature)["feature.shards"]
-    with one_at_a_time(store.root / "state" / f"{part}.lock", log):
-        return _build(store, feature, part, weights, log)
+    with locked(store.root / "state" / f"{part}.lock", log):
+        return _build(store, feature, weights, log)
 
 
-def _build(store: Store, feature: LyricFeature, part: str, weights: Mapping[str, str], log: Log) -> bool:
+def _build(store: Store, feature: LyricFeature, weights: Mapping[str, str], log: Log) -> bool:
     backend = choose_backend(weights)
     lyrics = part_hash(store, "core.lyrics", feature.lyrics)
     members = table_hash(store, feature.members) if feature.members else ""
     vocabulary = part_hash(store, TABLE, feature.vocabulary.name)
     inputs = STEP.inputs(lyrics, members, vocabulary, backend.name, backend.identity)
-    folder = store.feature(feature.name, feature.lyrics)
-    there = (folder / FILE).is_file() and shards_are_whole(store, part)
-    if there and is_current(store, lyric_outputs(feature), inputs):
+    vocabulary_file = store.feature(feature.name, feature.lyrics) / FILE
+    if shards_are_current(store, lyric_outputs(feature), vocabulary_file, inputs):
         return False
-    sha256, _ = save_vocabulary(store, feature.vocabulary, folder / FILE, vectors=backend.name == "static")
-    spec = _spec(folder, feature, backend, sha256)
+    sha256, _ = save_vocabulary(store, feature.vocabulary, vocabulary_file, vectors=backend.name == "static")
+    spec = _spec(vocabulary_file.parent, feature, backend, sha256)
     texts = usable_lyrics(store, feature.lyrics, feature.members)
-    tasks = _tasks(store, folder, spec, backend, texts)
     log(f"Principal words of {len(texts):,} lyrics, vectors from {backend.label}: at most {_most_bytes(spec, texts)}.")
-    workers = None if backend.name == "static" else 1  # a network takes the device, or all cores, for itself
     try:
-        results = map_tasks(
-            _make_shard, tasks, label="Embedding words", size=lambda task: len(task.texts), log=log, workers=workers
+        return write_lyric_feature(
+            store,
+            feature.lyrics,
+            spec,
+            texts,
+            partial(_make_shard, backend, store.root / "state" / spec.name),
+            beside=vocabulary_file,
+            inputs=inputs,
+            label="Embedding words",
+            log=log,
+            tracks_per_shard=TRACKS_PER_SHARD,
+            workers=None if backend.name == "static" else 1,  # a network takes the device, or all cores, for itself
         )
-        done = {task.number: result for task, result in results}
     except (WeightsError, TokenizerError) as error:
         raise DatasetError(str(error)) from error
-    remove_other_shards(folder, {task.shard for task in tasks})
-    shards, index = feature_frames(store, spec, feature.lyrics, [(number, *done[number]) for number in sorted(done)])
-    return write_parts(store, lyric_outputs(feature), {"feature.shards": shards, "feature.index": index}, inputs)
 
 
 def _spec(folder: Path, feature: LyricFeature, backend: Backend, vocabulary_sha256: str) -> FeatureSpec:
@@ -167,19 +153,6 @@ def _spec(folder: Path, feature: LyricFeature, backend: Backend, vocabulary_sha2
     return FeatureSpec(feature.name, "float16", layers * dimension, settings | shape)
 
 
-def _tasks(
-    store: Store, folder: Path, spec: FeatureSpec, backend: Backend, texts: list[tuple[str, str]]
-) -> list[VectorsTask]:
-    tasks = []
-    for number, start in enumerate(range(0, max(len(texts), 1), TRACKS_PER_SHARD)):
-        chunk = texts[start : start + TRACKS_PER_SHARD]
-        name = f"shard-{number:05}"
-        note = store.root / "state" / spec.name / f"{name}.json"
-        fingerprint = STEP.inputs(spec.json, chunk)
-        tasks.append(VectorsTask(number, folder / f"{name}.parquet", note, spec, backend, chunk, fingerprint))
-    return tasks
-
-
 def _most_bytes(spec: FeatureSpec, texts: list[tuple[str, str]]) -> str:
     """A bound of what the vectors take on the disk, in words."""
     kept = SETTINGS["words_kept"]
@@ -187,13 +160,13 @@ def _most_bytes(spec: FeatureSpec, texts: list[tuple[str, str]]) -> str:
     return f"{words * spec.frame_bytes / 1e9:.1f} GB"
 
 
-def _make_shard(task: VectorsTask) -> Made:
-    """Runs in a worker, which alone loads the network."""
-    made = _noted(task)
-    if made:
+def _make_shard(backend: Backend, notes: Path, task: LyricsTask) -> Made:
+    """Make a shard, unless a note in the folder `notes` says that it is there; a worker alone loads the network."""
+    note, fingerprint = notes / f"{task.shard.stem}.json", STEP.inputs(task.spec.json, task.texts)
+    if made := _noted(note, fingerprint, task.shard):
         return made
     vocabulary = read_vocabulary(task.shard.parent, task.spec)
-    embedder = open_embedder(task.backend.name, task.backend.source, vocabulary.word_vectors, OPTIONS)
+    embedder = open_embedder(backend.name, backend.source, vocabulary.word_vectors, OPTIONS)
     lengths = []
     with open_shard(task.shard, task.spec) as shard:
         for start in range(0, len(task.texts), SONGS_AT_A_TIME):
@@ -202,18 +175,18 @@ def _make_shard(task: VectorsTask) -> Made:
             for (track_id, _), array in zip(some, arrays, strict=True):
                 shard.add(track_id, array)
                 lengths.append((track_id, len(array)))
-    with replacing(task.note) as temporary:
-        note = {"fingerprint": task.fingerprint, "info": asdict(shard.info), "lengths": lengths}
-        temporary.write_text(json.dumps(note) + "\n")
+    with replacing(note) as temporary:
+        content = {"fingerprint": fingerprint, "info": asdict(shard.info), "lengths": lengths}
+        temporary.write_text(json.dumps(content) + "\n")
     return shard.info, lengths
 
 
-def _noted(task: VectorsTask) -> Made | None:
-    """What a shard holds that is there and was made from the same; None if it has to be made."""
+def _noted(note: Path, fingerprint: str, shard: Path) -> Made | None:
+    """Read the note on a shard that is there and was made from the same; None if it has to be made."""
     try:
-        note = json.loads(task.note.read_text())
-        info = ShardInfo(**note["info"])
-        whole = note["fingerprint"] == task.fingerprint and task.shard.stat().st_size == info.bytes
-        return (info, [(track_id, length) for track_id, length in note["lengths"]]) if whole else None
+        content = json.loads(note.read_text())
+        info = ShardInfo(**content["info"])
+        whole = content["fingerprint"] == fingerprint and shard.stat().st_size == info.bytes
+        return (info, [(track_id, length) for track_id, length in content["lengths"]]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -5,27 +5,24 @@ Music4All decides the vocabulary; the lyrics that a matched corpus takes from el
 The tokenizers library is imported where it is used, so that a run with nothing to do starts fast.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from mgc_models.features.config import feature_settings
 from pipelines.corpora.config import Corpus
 from pipelines.datasets import music4all
 from pipelines.datasets.common import DatasetError
-from pipelines.features.index import feature_frames, shards_are_whole
+from pipelines.features.lyric_shards import LyricsTask, Made, feature_outputs, shards_are_current, write_lyric_feature
 from pipelines.features.word_vectors import usable_lyrics
-from pipelines.incremental import Step, is_current, part_hash
-from pipelines.parallel import Log, map_tasks, one_at_a_time
-from pipelines.tables import read_frame, write_parts
-from warehouse.shards.writer import FeatureSpec, ShardInfo, write_shard
-from warehouse.store import Store, file_sha256, replacing
+from pipelines.incremental import Outputs, Step, part_hash
+from pipelines.parallel import Log
+from pipelines.tables import read_frame
+from warehouse.shards.writer import FeatureSpec, write_shard
+from warehouse.store import Store, file_sha256, locked, replacing
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,7 +31,6 @@ VERSION = 1
 FEATURE = "lyric_tokens"
 TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENS, VOCABULARY_SIZE = (feature_settings(FEATURE)[name] for name in ("max_tokens", "vocabulary_size"))
-TRACKS_PER_SHARD = 4096
 STEP = Step(
     "lyric tokens",
     VERSION,
@@ -48,20 +44,9 @@ def part_of(dataset: str) -> str:
     return f"{FEATURE}-{dataset}"
 
 
-def outputs_of(dataset: str) -> dict[str, str]:
+def outputs_of(dataset: str) -> Outputs:
     """Table -> part that the tokens of a dataset write."""
-    return {"feature.shards": part_of(dataset), "feature.index": part_of(dataset)}
-
-
-@dataclass(frozen=True)
-class TokensTask:
-    """One shard of tokens to make: its number and place, the tokenizer file and its hash, and (track_id, lyrics)."""
-
-    number: int
-    shard: Path
-    tokenizer: Path
-    spec: FeatureSpec
-    texts: list[tuple[str, str]]
+    return feature_outputs(FEATURE, dataset)
 
 
 def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
@@ -75,7 +60,7 @@ def build_tokens(store: Store, bert: str | None, log: Log) -> bool:
     Raises:
         DatasetError: if the checkpoint has no tokenizer that can be read.
     """
-    with one_at_a_time(store.root / "state" / f"{part_of(music4all.DATASET)}.lock", log):
+    with locked(store.root / "state" / f"{part_of(music4all.DATASET)}.lock", log):
         return _build(store, bert, log)
 
 
@@ -96,12 +81,12 @@ def build_matched_tokens(store: Store, corpus: Corpus, log: Log) -> bool:
     members, lyrics = f"corpus.{corpus.name}", corpus.match.dataset
     sources = [part_hash(store, members), part_hash(store, "core.lyrics", lyrics), file_sha256(tokenizer)]
     inputs = STEP.inputs(sources)
-    with one_at_a_time(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
-        if _is_current(store, corpus.dataset, inputs):
+    with locked(store.root / "state" / f"{part_of(corpus.dataset)}.lock", log):
+        target = store.feature(FEATURE, corpus.dataset) / TOKENIZER_FILE
+        if shards_are_current(store, outputs_of(corpus.dataset), target, inputs):
             return False
         songs = pl.DataFrame(usable_lyrics(store, lyrics), ["matched_track_id", "lyrics"], orient="row")
         pairs = read_frame(store, members).select("track_id", "matched_track_id").join(songs, on="matched_track_id")
-        target = store.feature(FEATURE, corpus.dataset) / TOKENIZER_FILE
         with replacing(target) as temporary:
             shutil.copyfile(tokenizer, temporary)
         texts = list(pairs.sort("track_id").select("track_id", "lyrics").iter_rows())
@@ -112,29 +97,26 @@ def _build(store: Store, bert: str | None, log: Log) -> bool:
     lyrics = part_hash(store, "core.lyrics", music4all.DATASET)
     source = _checkpoint_identity(bert) if bert else ["corpus.m4a", part_hash(store, "corpus.m4a")]
     inputs = STEP.inputs(lyrics, source)
-    if _is_current(store, music4all.DATASET, inputs):
+    tokenizer = store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE
+    if shards_are_current(store, outputs_of(music4all.DATASET), tokenizer, inputs):
         return False
     texts = usable_lyrics(store, music4all.DATASET)
-    _save_tokenizer(store, bert, texts, store.feature(FEATURE, music4all.DATASET) / TOKENIZER_FILE)
+    _save_tokenizer(store, bert, texts, tokenizer)
     return _tokenise(store, music4all.DATASET, texts, inputs, log)
-
-
-def _is_current(store: Store, dataset: str, inputs: str) -> bool:
-    there = (store.feature(FEATURE, dataset) / TOKENIZER_FILE).is_file() and shards_are_whole(store, part_of(dataset))
-    return there and is_current(store, outputs_of(dataset), inputs)
 
 
 def _tokenise(store: Store, dataset: str, texts: list[tuple[str, str]], inputs: str, log: Log) -> bool:
     """Write shards and tables of a dataset whose tokenizer is in place."""
-    folder = store.feature(FEATURE, dataset)
-    spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(folder / TOKENIZER_FILE))
-    done = _write_shards(folder, spec, texts, log)
-    shards, index = feature_frames(store, spec, dataset, done)
-    return write_parts(store, outputs_of(dataset), {"feature.shards": shards, "feature.index": index}, inputs)
+    tokenizer = store.feature(FEATURE, dataset) / TOKENIZER_FILE
+    spec = FeatureSpec(FEATURE, "int32", 1, _spec_settings(tokenizer))
+    label = "Tokenising lyrics"
+    return write_lyric_feature(
+        store, dataset, spec, texts, _make_shard, beside=tokenizer, inputs=inputs, label=label, log=log
+    )
 
 
 def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
-    """What training must know of the tokenizer; the special tokens are not in the shards."""
+    """Give what training must know of the tokenizer; the special tokens are not in the shards."""
     from mgc_models.features.lyrics.tokens import load_tokenizer, special_ids  # noqa: PLC0415
 
     tokenizer = load_tokenizer(tokenizer_file)
@@ -142,7 +124,7 @@ def _spec_settings(tokenizer_file: Path) -> dict[str, Any]:
         "max_tokens": MAX_TOKENS,
         "vocab_size": tokenizer.get_vocab_size(),
         "special_ids": special_ids(tokenizer)._asdict(),
-        "tokenizer_sha256": hashlib.sha256(tokenizer_file.read_bytes()).hexdigest(),
+        "tokenizer_sha256": file_sha256(tokenizer_file),
     }
 
 
@@ -176,40 +158,14 @@ def _checkpoint_tokenizer(bert: str) -> "Tokenizer":
 
 
 def _checkpoint_identity(bert: str) -> list[str]:
-    """What stands for a checkpoint's tokenizer: the checksums of its files, or its hub name."""
+    """Identify a checkpoint's tokenizer by the checksums of its files, or by its hub name."""
     files = [Path(bert).expanduser() / name for name in (TOKENIZER_FILE, "vocab.txt", "tokenizer_config.json")]
-    found = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
-    return found or [bert]
+    return [file_sha256(file) for file in files if file.is_file()] or [bert]
 
 
-def _write_shards(
-    folder: Path, spec: FeatureSpec, texts: list[tuple[str, str]], log: Log
-) -> list[tuple[int, ShardInfo, list[tuple[str, int]]]]:
-    """Write every shard, on all cores, and remove all else but the tokenizer."""
-    starts = range(0, max(len(texts), 1), TRACKS_PER_SHARD)
-    tasks = [
-        TokensTask(
-            number,
-            folder / f"shard-{number:05}.parquet",
-            folder / TOKENIZER_FILE,
-            spec,
-            texts[start : start + TRACKS_PER_SHARD],
-        )
-        for number, start in enumerate(starts)
-    ]
-    results = map_tasks(_make_shard, tasks, label="Tokenising lyrics", size=lambda task: len(task.texts), log=log)
-    done = {task.number: result for task, result in results}
-    for path in set(folder.iterdir()) - {task.shard for task in tasks} - {folder / TOKENIZER_FILE}:
-        path.unlink(missing_ok=True)
-    return [(number, *done[number]) for number in sorted(done)]
-
-
-def _make_shard(task: TokensTask) -> tuple[ShardInfo, list[tuple[str, int]]]:
+def _make_shard(task: LyricsTask) -> Made:
     from mgc_models.features.lyrics.tokens import encode, load_tokenizer  # noqa: PLC0415
 
-    tokenizer = load_tokenizer(task.tokenizer)
-    arrays: list[tuple[str, np.ndarray]] = [
-        (track_id, encode(tokenizer, text, MAX_TOKENS)) for track_id, text in task.texts
-    ]
-    info = write_shard(task.shard, task.spec, arrays)
-    return info, [(track_id, len(array)) for track_id, array in arrays]
+    tokenizer = load_tokenizer(task.shard.with_name(TOKENIZER_FILE))
+    arrays = [(track_id, encode(tokenizer, text, MAX_TOKENS)) for track_id, text in task.texts]
+    return write_shard(task.shard, task.spec, arrays), [(track_id, len(array)) for track_id, array in arrays]

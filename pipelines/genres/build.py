@@ -68,7 +68,7 @@ def build_corpus_genres(store: Store, corpus: Corpus, data_kind: str, bert: str 
 
 
 def unmapped_genres(store: Store) -> dict[str, list[str]]:
-    """By corpus, its genres in scope that have no coarse genre; corpora without any are left out."""
+    """List, by corpus, the genres in scope that have no coarse genre; corpora without any are left out."""
     rows = read_frame(store, "genre.coarse").filter(pl.col("status") == UNMAPPED).sort("corpus", "genre")
     return {corpus: own["genre"].to_list() for (corpus,), own in rows.group_by("corpus", maintain_order=True)}
 

@@ -25,7 +25,7 @@ class CoarseGenre:
 
 @dataclass(frozen=True)
 class CoarseMap:
-    """Which coarse genre a label belongs to.
+    """The coarse genre that each label belongs to.
 
     Attributes:
         path: File it was read from.

@@ -19,7 +19,7 @@ class NameVectors(NamedTuple):
 
 
 def vectors_identity(bert: str | None) -> list[str]:
-    """What stands for the source of the vectors: equal identities give equal vectors.
+    """Identify the source of the vectors: equal identities give equal vectors.
 
     Raises:
         DatasetError: if the checkpoint cannot be found.

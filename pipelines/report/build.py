@@ -1,22 +1,24 @@
 """Puts the report together: one HTML page with everything inside, for a browser of any size and no network."""
 
-import hashlib
-import re
+import base64
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from pipelines.experiments.schema import Plan
-from pipelines.incremental import Step
-from pipelines.report.analyses import analyses_section
-from pipelines.report.markup import Markup, tag
-from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
+from pipelines.incremental import Step, make_file
+from pipelines.report import content
 from pipelines.results.importance import left_out
 from warehouse.contract import CONTRACTS
-from warehouse.store import Store, replacing
+from warehouse.store import Store, file_sha256, replacing
 from warehouse.tables import read_table, table_hash
 
 FOLDER = Path(__file__).parent
+TEMPLATES = FOLDER / "templates"
+PAGE = Step("report page", 1, files=(*sorted(FOLDER.glob("*.py")), *sorted(TEMPLATES.iterdir())), libraries=("jinja2",))
 CATALOGUE = Step("catalogue", 2, files=tuple(sorted(CONTRACTS.glob("*.toml"))), libraries=("duckdb",))
 READ = (
     "report.results",
@@ -27,11 +29,7 @@ READ = (
     "report.bootstrap",
     "genre.coarse",
 )
-SAMPLE_BANNER = (
-    "Results on the sample corpus: small generated songs and small models. They show that the pipeline works; they say "
-    "nothing about the published models."
-)
-INPUTS = re.compile(r'<meta name="mgc-inputs" content="([0-9a-f]*)">')
+Rows = Sequence[Mapping[str, Any]]
 
 
 def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
@@ -43,50 +41,45 @@ def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
         data_kind: `sample` or `real`; sample results are marked at the top.
     """
     figures = sorted(store.figures.glob("[!.]*.png"))
-    inputs = report_inputs(store, plan, data_kind, figures)
-    if current_inputs(store.report) == inputs:
-        return False
+    shown = {path.stem.replace("_", " "): file_sha256(path) for path in figures}
+    inputs = PAGE.inputs(repr(plan), data_kind, {name: table_hash(store, name) for name in READ}, shown)
+    return make_file(store, store.report, inputs, partial(_write, store, plan, data_kind, figures))
+
+
+def _write(store: Store, plan: Plan, data_kind: str, figures: Sequence[Path]) -> None:
+    tables = {name: read_table(store, name).to_pylist() for name in READ}
     with replacing(store.report) as temporary:
-        temporary.write_text(page(store, plan, data_kind, figures, inputs), encoding="utf-8")
-    return True
+        temporary.write_text(page(plan, data_kind, tables, figures), encoding="utf-8")
 
 
-def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path]) -> str:
-    """Hash of everything the page shows, its own code included."""
-    digest = hashlib.sha256(f"{plan!r}\0{data_kind}".encode())
-    for name in READ:
-        digest.update(table_hash(store, name).encode())
-    for path in [*figures, *sorted(found for found in FOLDER.iterdir() if found.is_file())]:
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def page(plan: Plan, data_kind: str, tables: Mapping[str, Rows], figures: Sequence[Path]) -> str:
+    """The whole page as HTML.
 
-
-def current_inputs(path: Path) -> str | None:
-    """The inputs that a report was written from; None where there is none."""
-    if not path.exists():
-        return None
-    found = INPUTS.search(path.read_text(encoding="utf-8", errors="replace"))
-    return found[1] if found else None
-
-
-def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:
-    """The whole page."""
-    results, steps, rejects, runs, importance, intervals, coarse = (read_rows(store, name) for name in READ)
-    works = list(dict.fromkeys(table.work for table in plan.tables))
-    links = [tag("a", name, href=f"#{name}") for name in [*works, "analyses", "data", "runs", "figures"]]
-    analyses = analyses_section(importance, left_out(importance, coarse), intervals)
-    sections = [results_sections(plan, results), analyses, corpus_section(steps, rejects), runs_section(runs)]
-    banner = tag("p", SAMPLE_BANNER, class_="banner", role="note") if data_kind == "sample" else Markup("")
-    return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        inputs=inputs,
-        style=(FOLDER / "style.css").read_text(encoding="utf-8"),
-        banner=banner,
-        contents=tag("nav", *links, aria_label="Contents"),
-        sections="\n".join([*sections, figures_section(figures)]),
+    Args:
+        plan: As for `write_report`.
+        data_kind: As for `write_report`.
+        tables: The rows of every table of `READ`.
+        figures: PNG files, which become a part of the page.
+    """
+    results, steps, rejects, runs, importance, intervals, coarse = (tables[name] for name in READ)
+    # Values are escaped; a name that a template asks for and that is not given is an error.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html.j2").render(
+        data_kind=data_kind,
+        works=content.result_tables(plan, results),
+        importance=content.importance_rows(importance),
+        left_out=left_out(importance, coarse),
+        intervals=content.intervals_table(intervals),
+        steps=content.step_rows(steps),
+        refused=content.refused_rows(rejects),
+        runs=content.run_rows(runs),
+        versions=content.library_versions(runs),
+        figures={path.stem.replace("_", " "): data_uri(path) for path in figures},
     )
 
 
-def read_rows(store: Store, name: str) -> list[dict[str, Any]]:
-    """Rows of a table as mappings."""
-    rows: list[dict[str, Any]] = read_table(store, name).to_pylist()
-    return rows
+def data_uri(path: Path) -> str:
+    """A PNG as a `data:` address."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

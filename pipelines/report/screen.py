@@ -59,7 +59,7 @@ def last_screen(console: Console, store: Store, plan: Plan, job: str) -> None:
 
 
 def counts(rows: Sequence[tuple[str, str, str]], plan: Plan) -> list[str]:
-    """How many rows are done, and how many are not for which reason, most frequent first.
+    """Count the rows that are done, and those that are not by reason, most frequent first.
 
     Args:
         rows: Work, table and status of each row.

@@ -1,1 +1,1 @@
-"""What finished runs came to, beside the printed numbers."""
+"""Results of finished runs beside the printed numbers."""

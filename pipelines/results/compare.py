@@ -76,7 +76,7 @@ def identity(table: PrintedTable, row: Row) -> dict[str, str]:
 
 
 def printed_columns(row: Row, metric: Metric) -> dict[str, Any]:
-    """What the source prints."""
+    """Give the columns of what the source prints."""
     printed = row.printed_number(metric)
     return {"printed_mean": printed.mean, "printed_sd": printed.sd, "printed_stars": printed.mark}
 
@@ -99,7 +99,7 @@ def our_columns(row: Row, metric: Metric, runs: FinishedRuns) -> dict[str, Any]:
 
 
 def context_columns(plan: Plan, setting: Setting | None, settings: Settings, runs: FinishedRuns) -> dict[str, Any]:
-    """What ours were obtained with; null where there is none of ours."""
+    """Give the columns of what ours were obtained with; null where there is none of ours."""
     if setting is None or not runs.run_ids:
         columns = ("corpus", "data_kind", "profile", "init", "mixed", "tracks_test", "tracks_unlabelled")
         return dict.fromkeys(columns)

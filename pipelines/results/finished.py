@@ -1,4 +1,4 @@
-"""What the finished runs behind each setting came to: scores by fold or seed, and what its pretraining came to."""
+"""Gathers the scores of the finished runs behind each setting by fold or seed, and those of its pretraining."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def finished_runs(
     genre_ap: pl.DataFrame,
     timings: pl.DataFrame,
 ) -> dict[str, FinishedRuns]:
-    """By setting_id, what the runs behind it came to; settings without a finished run are left out.
+    """Give, by setting_id, what the runs behind it came to; settings without a finished run are left out.
 
     Args:
         plan: The plan.
@@ -99,7 +99,7 @@ def tested_tracks(runs: pl.DataFrame) -> tuple[int | None, int | None]:
 
 
 def computed_with(runs: pl.DataFrame, timings: pl.DataFrame) -> dict[str, dict[str, str | None]]:
-    """By run_id, the device, arithmetic and public version of torch that a run was computed with."""
+    """Give, by run_id, the device, arithmetic and public version of torch that a run was computed with."""
     torch = {
         run_id: json.loads(versions).get("torch", "").partition("+")[0]
         for run_id, versions in runs.select("run_id", "versions_json").iter_rows()
@@ -112,7 +112,7 @@ def computed_with(runs: pl.DataFrame, timings: pl.DataFrame) -> dict[str, dict[s
 
 
 def mixed(computed: Sequence[Mapping[str, str | None]]) -> str:
-    """What differs between runs: `device: NVIDIA H100, cpu`; what is unknown of a run counts as equal."""
+    """Say what differs between runs: `device: NVIDIA H100, cpu`; what is unknown of a run counts as equal."""
     found = {
         key: sorted({part for run in computed for part in (run[key] or "").split(RESUMED_ON)} - {""})
         for key in ("device", "arithmetic", "torch")
@@ -121,13 +121,13 @@ def mixed(computed: Sequence[Mapping[str, str | None]]) -> str:
 
 
 def scores_of(runs: Sequence[Mapping[str, float | None]]) -> dict[str, tuple[float | None, ...]]:
-    """By metric, the score of each run."""
+    """Give, by metric, the score of each run."""
     names = sorted({name for run in runs for name in run})
     return {name: tuple(run.get(name) for run in runs) for name in names}
 
 
 def highest(epochs: pl.DataFrame, metric: str) -> dict[str, float]:
-    """By run_id, the highest value of a metric in any epoch."""
+    """Give, by run_id, the highest value of a metric in any epoch."""
     rows = epochs.filter(pl.col("metric") == metric).drop_nulls("value")
     return dict(rows.group_by("run_id").agg(pl.col("value").max()).iter_rows())
 

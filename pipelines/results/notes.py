@@ -7,7 +7,7 @@ COVERED, TUNED = "covered/", "_tuned"
 
 
 def note(plan: Plan, table: PrintedTable, row: Row, metric: Metric, runs: FinishedRuns) -> str | None:
-    """What is missing of a metric of a row that is done, and why; None where nothing is."""
+    """Say what is missing of a metric of a row that is done, and why; None where nothing is."""
     setting = plan.setting(table, row)
     if setting is None:
         return None

@@ -1,4 +1,4 @@
-"""The sample corpus: a small planted world in the datasets' own on-disk formats, for machines without the real ones."""
+"""The sample corpus: small synthetic datasets in the real ones' on-disk formats, for machines without the real ones."""
 
 from pipelines.sample.catalogues import PlantedPair
 from pipelines.sample.generator import DEFAULT_TRACKS, generate, is_current

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.sample.dirt import REFERENCE_TRACKS
+from pipelines.sample.corruptions import REFERENCE_TRACKS
 from pipelines.sample.planting import planted, planted_genres
 from pipelines.sample.songs import Song, plan_song, plan_songs
 
@@ -62,7 +62,7 @@ def plan_catalogues(songs: Sequence[Song], seed: int) -> Catalogues:
     """Plan both catalogues.
 
     Args:
-        songs: The songs of Music4All, with their dirt; clean ones are in these catalogues too.
+        songs: The songs of Music4All, with their corruptions; clean ones are in these catalogues too.
         seed: Decides everything random.
     """
     rng = np.random.default_rng([seed, 3])
@@ -70,7 +70,7 @@ def plan_catalogues(songs: Sequence[Song], seed: int) -> Catalogues:
     shared, fresh = _pools(songs, seed)
     draft = _Draft()
     both = [next(fresh) for _ in range(counts["fresh"])] + [next(shared) for _ in range(counts["shared"])]
-    for msd, genius in _with_dirt(both, len(songs)):
+    for msd, genius in _with_corruptions(both, len(songs)):
         draft.link("same_names", "exact", msd, genius)
     clean = [link for link in draft.links if not draft.msd[link[2]].cases]
     _repeat(draft, clean, counts)
@@ -108,8 +108,8 @@ def _distinct(songs: Iterable[Song], known: set[tuple[str, str]]) -> list[Song]:
     return kept
 
 
-def _with_dirt(songs: Sequence[Song], tracks: int) -> Iterator[tuple[Song, Song]]:
-    """Each song as both sides have it; the first ones get the dirt, one case each."""
+def _with_corruptions(songs: Sequence[Song], tracks: int) -> Iterator[tuple[Song, Song]]:
+    """Each song as both sides have it; the first ones are corrupted, one case each."""
     cases = [
         (name, case)
         for name, case in planted("catalogues")["cases"].items()

@@ -49,7 +49,7 @@ def plan_fma(songs: Sequence[Song], seed: int) -> list[FmaTrack]:
     artists = _artists(rng, songs)
     medium = [track for top in settings["top"] for track in _of_genre(rng, top, per_genre, artists)]
     large = [_large(rng, artists) for _ in range(scaled(settings["large_only"], len(songs)))]
-    tracks = _with_dirt(rng, _with_identifiers(rng, [*medium, *large]))
+    tracks = _with_corruptions(rng, _with_identifiers(rng, [*medium, *large]))
     return sorted(tracks, key=lambda track: int(track.song.track_id))
 
 
@@ -112,7 +112,7 @@ def _with_identifiers(rng: np.random.Generator, tracks: Sequence[FmaTrack]) -> l
     ]
 
 
-def _with_dirt(rng: np.random.Generator, tracks: Sequence[FmaTrack]) -> list[FmaTrack]:
+def _with_corruptions(rng: np.random.Generator, tracks: Sequence[FmaTrack]) -> list[FmaTrack]:
     """Give every case of fma.toml a clip of its own in training, so that validation and test stay as planned."""
     dirty = list(tracks)
     places = [place for place, track in enumerate(tracks) if track.split == TRAINING and track.genre_top]

@@ -1,15 +1,13 @@
 """Makes the sample corpus below one folder: a finished one is left alone, an unfinished one is never seen."""
 
-import fcntl
 import json
+import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.parallel import available_cores
 from pipelines.sample.catalogues import plan_catalogues
-from pipelines.sample.dirt import REFERENCE_TRACKS, malformed_rows, plant_dirt
+from pipelines.sample.corruptions import REFERENCE_TRACKS, corrupt_songs, malformed_rows
 from pipelines.sample.fma import write_fma, write_fma_lyrics
 from pipelines.sample.fma_tracks import plan_fma
 from pipelines.sample.genius import damaged_rows, write_genius
@@ -19,11 +17,12 @@ from pipelines.sample.planting import generator_version
 from pipelines.sample.songs import plan_songs
 from pipelines.sample.truth import FOLDER as TRUTH_FOLDER
 from pipelines.sample.truth import Truth, read_truth, truth_of, write_truth
-from warehouse.store import replacing
+from warehouse.store import locked, replacing
 
 DEFAULT_TRACKS = REFERENCE_TRACKS
 STAMP = "sample.json"
 PARTS = ("music4all", "msd", "genius", "fma", "fma_lyrics", TRUTH_FOLDER)
+_logger = logging.getLogger(__name__)
 
 
 def is_current(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS) -> bool:
@@ -53,13 +52,13 @@ def generate(root: Path, seed: int = 0, tracks: int = DEFAULT_TRACKS, threads: i
         What was planted.
 
     Raises:
-        ValueError: for so few tracks that not all dirt fits.
+        ValueError: for so few tracks that not all corruptions fit.
     """
-    songs = plant_dirt(plan_songs(seed, tracks), seed)
+    songs = corrupt_songs(plan_songs(seed, tracks), seed)
     rows, damage = malformed_rows(songs, seed), damaged_rows()
     catalogues, fma = plan_catalogues(songs, seed), plan_fma(songs, seed)
     threads = threads or available_cores()
-    with _locked(root):
+    with locked(root / ".lock", _logger.info):
         if is_current(root, seed, tracks):
             return read_truth(root)
         (root / STAMP).unlink(missing_ok=True)
@@ -85,12 +84,3 @@ def _stamp(seed: int, tracks: int) -> str:
 
 def _unfinished(root: Path, part: str) -> Path:
     return root / f".{part}.unfinished"
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    """Hold the folder against other processes; the system lets go of it when this one ends, however it ends."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.sample.catalogues import NOT_A_SONG
-from pipelines.sample.dirt import PlantedRow
+from pipelines.sample.corruptions import PlantedRow
 from pipelines.sample.lyrics import sectioned_lyrics
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.sample.dirt import PlantedRow
+from pipelines.sample.corruptions import PlantedRow
 from pipelines.sample.files import audio_bytes, lyrics_bytes
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song
@@ -25,7 +25,7 @@ def write_music4all(folder: Path, songs: Sequence[Song], rows: Iterable[PlantedR
 
     Args:
         folder: The dataset's root.
-        songs: Every song, with its dirt.
+        songs: Every song, with its corruption.
         rows: Malformed rows of id_information.csv, put in order of their ids.
         threads: Songs made at once; coding MP3, most of the work, leaves Python's lock to the others.
     """
@@ -67,7 +67,7 @@ def _metadata(song: Song) -> str:
 
 
 def _plays(songs: Sequence[Song]) -> list[str]:
-    """Who heard what, when; drawn from the ids, so equal corpora have equal histories."""
+    """Draw the listening history from the ids, so that equal corpora have equal histories."""
     rng = np.random.default_rng(len(songs))
     minutes = np.sort(rng.integers(0, 60 * 24 * 28, PLAYS_PER_SONG * len(songs)))
     start = np.datetime64("2019-01-01T00:00")

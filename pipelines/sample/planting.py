@@ -1,4 +1,4 @@
-"""The planted truth as data: genres, cues, dirt, words. Read once from the TOML files of this package."""
+"""The planted truth as data: genres, cues, corruptions, words. Read once from the TOML files of this package."""
 
 import functools
 import hashlib
@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 GENERATOR_VERSION = 2  # raise it when code here changes what is generated; changed TOML is noticed by itself
-FILES = ("genres", "planting", "dirt", "words", "languages", "names", "catalogues", "fma")
+FILES = ("genres", "planting", "corruptions", "words", "languages", "names", "catalogues", "fma")
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Plans songs: who sings what, of which genres, and which of them can be told by ear or by word.
+"""Plans songs: artists, genres, and which of the genres show in the audio and which in the lyrics.
 
 A plan is free of any dataset's layout, so that several layouts can hold the same songs.
 """
@@ -40,7 +40,7 @@ class Song:
         language_label: What the dataset says it is; empty: no row.
         lyrics_file: `utf-8`, `latin-1`, `bom-crlf`, `empty`, `whitespace` or `missing`.
         audio_file: `ok`, `truncated`, `short`, `silent`, `random-bytes`, `zero-bytes` or `missing`.
-        cases: Names of the dirt planted on it.
+        cases: Names of the corruptions of it.
         copy_of: Track that a planted duplicate repeats.
     """
 
@@ -144,15 +144,15 @@ def _with_companions(rng: np.random.Generator, first_genre: str) -> tuple[str, .
 def _tells(rng: np.random.Generator, genres: tuple[str, ...], modality: str) -> tuple[str, ...]:
     """Genres that this modality gives away: most of the song's own, seldom another."""
     cues = planted("planting")["cues"]
-    told = []
+    chosen = []
     for genre, entry in planted("genres").items():
         if entry["told_by"] not in (modality, "both"):
             continue
         own = cues["tell_both"][modality] if entry["told_by"] == "both" else cues["tell_single"]
         other = cues["false_sound"] if modality == "sound" else 0.0
         if rng.random() < (own if genre in genres else other):
-            told.append(genre)
-    return tuple(told)
+            chosen.append(genre)
+    return tuple(chosen)
 
 
 def _file_format(rng: np.random.Generator) -> tuple[int, int]:

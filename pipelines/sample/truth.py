@@ -1,4 +1,4 @@
-"""What was planted, as data: for tests and for whoever wants to know how far a result is from the right answer.
+"""The ground truth as data: for tests and for whoever wants to know how far a result is from the right answer.
 
 It lies beside the dataset folders, never inside, so that no reader sees it.
 """
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.sample.catalogues import Catalogues, PlantedPair
-from pipelines.sample.dirt import PlantedRow
+from pipelines.sample.corruptions import PlantedRow
 from pipelines.sample.fma_tracks import FmaTrack
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song
@@ -31,7 +31,7 @@ NO_VOCALS = "INTRUMENTAL"  # Music4All's spelling
 
 @dataclass(frozen=True)
 class PlantedTrack:
-    """What is true of one track, and what a pipeline should find.
+    """The ground truth of one track, and what a pipeline should find.
 
     Attributes:
         track_id: Its id in the dataset.
@@ -45,7 +45,7 @@ class PlantedTrack:
         language_label: The dataset's own label; empty: no row.
         valence: Spotify valence as written, None where missing.
         energy: Spotify energy as written, None where missing.
-        cases: What was planted on it (names in dirt.toml, catalogues.toml, fma.toml).
+        cases: What was planted on it (names in corruptions.toml, catalogues.toml, fma.toml).
         copy_of: Track that it repeats, empty for all but planted duplicates.
         excluded_by_label: Expected corpus.exclusions.reason (m4a, drop_labels; `Truth` for the other corpora) where the
             dataset's label decides on the language; empty: kept.
@@ -75,7 +75,7 @@ class PlantedTrack:
 
 @dataclass(frozen=True)
 class PlantedClip:
-    """What FMA says of one track.
+    """Facts that FMA alone states of one track.
 
     Attributes:
         track_id: Its id.
@@ -118,13 +118,15 @@ class Truth:
     clips: tuple[PlantedClip, ...]
 
     def with_case(self, case: str) -> tuple[PlantedTrack, ...]:
-        """Tracks on which this dirt was planted.
+        """Tracks with this corruption.
 
         Raises:
-            KeyError: for a case that dirt.toml does not name.
+            KeyError: for a case that corruptions.toml does not name.
         """
-        if case not in planted("dirt")["cases"]:
-            raise KeyError(f"{case!r} is not a case of dirt.toml; known: {', '.join(planted('dirt')['cases'])}")
+        if case not in planted("corruptions")["cases"]:
+            raise KeyError(
+                f"{case!r} is not a case of corruptions.toml; known: {', '.join(planted('corruptions')['cases'])}"
+            )
         return tuple(track for track in self.tracks if case in track.cases)
 
 
@@ -148,7 +150,7 @@ def truth_of(
     damage: Sequence[PlantedRow],
     fma: Sequence[FmaTrack],
 ) -> Truth:
-    """What is true of planned songs."""
+    """Give the ground truth of planned songs."""
     matched = {pair.msd_id for pair in catalogues.pairs if pair.kind}
     return Truth(
         tracks=tuple(sorted((_planted_track(song) for song in songs), key=lambda track: track.track_id)),

@@ -1,4 +1,4 @@
-"""From corpora, folds and features to the runs of every setting, and the files that they read."""
+"""Derives from corpora, folds and features the runs of every setting, and the files that they read."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial

@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.config import Settings
 from pipelines.experiments.schema import FINETUNE, Cost, Plan, PrintedTable, Setting
 from pipelines.experiments.status import row_status
+from warehouse.render import as_text as table_lines
 
 TITLES = {"printed": "Printed rows", "pictures": "Printed pictures, besides", "extra": "Rows of ours, besides"}
 
@@ -76,26 +77,24 @@ def minus(settings: Sequence[Setting], others: Sequence[Setting]) -> list[Settin
     return [setting for setting in settings if setting.setting_id not in known]
 
 
-def as_text(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table for a terminal, and the totals below it."""
+def as_text(
+    rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str, Any]], width: int | None = None
+) -> str:
+    """A table, as wide as a terminal of `width` columns or as it needs, and the totals below it."""
     header = ("table", "row", "setting", "done", "status")
     cells = [
         (
-            line["table"],
-            line["row_id"],
-            line["setting_id"] or "(quoted)",
-            f"{line['finished']}/{line['runs']}",
-            line["status"],
+            row["table"],
+            row["row_id"],
+            row["setting_id"] or "(quoted)",
+            f"{row['finished']}/{row['runs']}",
+            row["status"],
         )
-        for line in rows
+        for row in rows
     ]
-    widths = [max(len(line[column]) for line in [header, *cells]) for column in range(len(header))]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in [header, *cells]
-    ]
-    lines += ["", *(total_line(TITLES[name], count) for name, count in counts.items() if count["settings"])]
-    return "\n".join(lines)
+    lines = table_lines(header, cells, width, fold_last=True, ruled=False)
+    totals = [total_line(TITLES[name], count) for name, count in counts.items() if count["settings"]]
+    return "\n".join([*lines, "", *totals])
 
 
 def total_line(title: str, count: Mapping[str, Any]) -> str:

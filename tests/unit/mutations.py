@@ -14,7 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGES = ("warehouse", "mgc_models", "pipelines")
-THIRD_PARTY = ("duckdb", "matplotlib.figure", "numpy", "polars", "pyarrow.parquet", "rapidfuzz", "scipy.sparse", "tqdm")
+THIRD_PARTY = (
+    "duckdb",
+    "jinja2",
+    "matplotlib.figure",
+    "numpy",
+    "polars",
+    "pyarrow.parquet",
+    "rapidfuzz",
+    "scipy.sparse",
+    "tqdm",
+)
 # Tried in this order, not on comments: what decides, a number, the text of something described, any text.
 PLACES = [
     re.compile(pattern, re.MULTILINE)

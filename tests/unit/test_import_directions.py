@@ -18,8 +18,15 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, shards, names, reading; these need nothing but numpy and pyarrow.
-WAREHOUSE_FOR_MODELS = {"warehouse.parsing", "warehouse.store", "warehouse.shards", "warehouse.variables"}
+# What mgc_models may use of the warehouse: paths, shards, names, reading of settings and lines of a table; these need
+# nothing but numpy, pyarrow and filelock.
+WAREHOUSE_FOR_MODELS = {
+    "warehouse.parsing",
+    "warehouse.render",
+    "warehouse.shards",
+    "warehouse.store",
+    "warehouse.variables",
+}
 # Each line may import from the lines above it, and from nothing else of its package.
 LAYERS = {
     "mgc_models": (
@@ -138,6 +145,8 @@ def test_models_use_only_paths_and_shards_of_the_warehouse() -> None:
     [
         ("pipelines.definitions", TENSOR_LIBRARIES),
         ("mgc_models.train", {"dagster", "duckdb", "polars", "sklearn"}),
+        ("mgc_models.predict.cli", TENSOR_LIBRARIES | {"dagster", "duckdb", "polars", "rich"}),
+        ("mgc_models.predict.listing", TENSOR_LIBRARIES | {"dagster", "duckdb", "polars", "rich"}),
         ("mgc_models.config.run", TENSOR_LIBRARIES | {"duckdb", "polars"}),
         ("warehouse.shards.reader", TENSOR_LIBRARIES | {"duckdb", "polars"}),
     ],

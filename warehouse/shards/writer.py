@@ -35,12 +35,12 @@ FIELDS = [
 
 
 class ShardError(RuntimeError):
-    """A shard or a feature that cannot be used; the message names the file or track, what was found and the mend."""
+    """A shard or a feature that cannot be used; the message names the file or track, what was found and the remedy."""
 
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """What a feature is; equal hashes mean equal features.
+    """The specification of a feature; equal hashes mean equal features.
 
     Attributes:
         name: For example `fbank_16k`.
@@ -85,7 +85,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class ShardInfo:
-    """What was written: rows, bytes of the file, and its SHA-256."""
+    """A written shard: rows, bytes of the file, and its SHA-256."""
 
     rows: int
     bytes: int

@@ -1,4 +1,4 @@
-"""What is written in lyrics and not sung: section headers, repetition marks, and the rest of a copied Genius page.
+"""Finds what is written in lyrics and not sung: section headers, repetition marks, the rest of a copied Genius page.
 
 Every rule goes by a convention of transcribers that is named beside it (docs/decisions/lyrics.md#annotations).
 Where it is open whether words are sung, they stay.

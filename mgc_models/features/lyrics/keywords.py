@@ -1,4 +1,4 @@
-"""The principal words of lyrics: content words that tell a song from others (Wong and Chemelli 2023, section 2)."""
+"""Keywords of lyrics: content words that distinguish a song from others (Wong and Chemelli 2023, section 2)."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ def stop_words() -> frozenset[str]:
     return frozenset(STOP_WORDS_FILE.read_text(encoding="utf-8").split())
 
 
-def principal_words(lyrics: str, documents: Mapping[str, int], total: int, kept: int | None) -> list[str]:
+def keywords(lyrics: str, documents: Mapping[str, int], total: int, kept: int | None) -> list[str]:
     """Choose the words that stand for the lyrics, in the order in which they first occur.
 
     Stop words go, and words that `documents` does not know; of the others the `kept` of highest tf-idf stay, each once.
@@ -29,10 +29,10 @@ def principal_words(lyrics: str, documents: Mapping[str, int], total: int, kept:
         total: Lyrics that were counted.
         kept: How many words stay; None: every word stays, stop words and repetitions too.
     """
-    spoken = words(lyrics)
+    found = words(lyrics)
     if kept is None:
-        return spoken
-    counts = Counter(word for word in spoken if word in documents and word not in stop_words())
+        return found
+    counts = Counter(word for word in found if word in documents and word not in stop_words())
     weights = {word: count * math.log(total / documents[word]) for word, count in counts.items()}
     places = {word: place for place, word in enumerate(counts)}
     best = sorted(counts, key=lambda word: (-weights[word], places[word]))[:kept]

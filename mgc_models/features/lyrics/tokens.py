@@ -137,7 +137,7 @@ def _parse_tokenizer(file: Path, text: str) -> Tokenizer:
 
 
 def _lowercase(folder: Path) -> bool:
-    """What the checkpoint's own settings say; bert-base-uncased where there are none."""
+    """Read from the checkpoint's own settings whether it is uncased; without any, as bert-base-uncased."""
     settings = folder / "tokenizer_config.json"
     return bool(json.loads(settings.read_text()).get("do_lower_case", True)) if settings.is_file() else True
 

@@ -85,17 +85,17 @@ def read_vocabulary(folder: Path, spec: FeatureSpec) -> Vocabulary:
         DataError: if it is missing, damaged, or not the one that the shards were made with.
     """
     path = folder / FILE
-    mend = f"Delete {folder} and run `dagster job execute -j data`."
+    remedy = f"Delete {folder} and run `dagster job execute -j data`."
     try:
         found = file_sha256(path)
         if found != spec.settings["vocabulary_sha256"]:
-            raise DataError(f"{path}: SHA-256 {found}, and {spec.name} was made with another vocabulary. {mend}")
+            raise DataError(f"{path}: SHA-256 {found}, and {spec.name} was made with another vocabulary. {remedy}")
         table = pq.read_table(path)
         metadata = table.schema.metadata
         total, width = int(metadata[b"total"]), int(metadata[b"dimensions"])
         vectors = table["vector"].combine_chunks().flatten().to_numpy().astype(np.float32)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise DataError(f"{path}: no vocabulary that can be read ({error!r}). {mend}") from error
+        raise DataError(f"{path}: no vocabulary that can be read ({error!r}). {remedy}") from error
     return Vocabulary(
         tuple(table["word"].to_pylist()), table["documents"].to_numpy(), total, vectors.reshape(table.num_rows, width)
     )

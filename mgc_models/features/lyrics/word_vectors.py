@@ -1,16 +1,13 @@
-"""The word vectors that a model starts from: one part of table feature.word_vectors as a matrix."""
+"""The word vectors that a model starts from, as a matrix, and the rows of it that the words of lyrics have."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mgc_models.errors import DataError
 from mgc_models.features.lyrics.text import words
 
 PAD, UNKNOWN = 0, 1  # rows of the matrix before those of the words
@@ -36,21 +33,6 @@ class WordVectors:
     def rows(self, words: Sequence[str]) -> NDArray[np.int32]:
         """Rows int32 `[N]` of words as `mgc_models.features.lyrics.text.words` gives them; unknown ones have row 1."""
         return np.asarray([self._rows.get(word, UNKNOWN) for word in words], np.int32)
-
-
-def load_word_vectors(path: Path) -> WordVectors:
-    """Load `<store>/tables/feature/word_vectors/<vocabulary>.parquet`.
-
-    Raises:
-        DataError: if it is not there or holds no word.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no word vectors there. Run `dagster job execute -j data`.")
-    table = pq.read_table(path, columns=["word_index", "word", "vector"]).sort_by("word_index")
-    if not len(table):
-        raise DataError(f"{path}: expected word vectors, found no word; the vocabulary had no lyrics to count.")
-    vectors = np.stack(table["vector"].to_numpy())
-    return WordVectors(tuple(table["word"].to_pylist()), with_head(vectors.astype(np.float32)))
 
 
 def with_head(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

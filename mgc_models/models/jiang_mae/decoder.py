@@ -62,7 +62,7 @@ class Decoder(nn.Module):
 
 
 def _valid(parts: Sequence[MaskedModality]) -> Tensor | None:
-    """Which of the decoder's tokens are no padding, [B, S]; None: all."""
+    """Give a mask `[B, S]` of the decoder's tokens that are no padding; None: all."""
     if all(part.kept_real is None for part in parts):
         return None
     kept = [_or_true(part.kept_real, part.kept) for part in parts]

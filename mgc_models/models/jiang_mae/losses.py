@@ -33,7 +33,7 @@ def lyrics_reconstruction_loss(logits: Tensor, tokens: Tensor, real: Tensor) -> 
 
 
 class PretrainOutput(NamedTuple):
-    """What the pretraining losses are made of; None for what the settings or the modalities leave out.
+    """Outputs that the pretraining losses are made of; None for what the settings or the modalities leave out.
 
     Attributes:
         audio_embedding: Mean of the audio stream's visible tokens, `[B, D]` (thesis Eq. 4.16), not normalised.

@@ -1,4 +1,4 @@
-"""Which patches and tokens stay visible in pretraining (thesis Eq. 4.2 and 4.3): fixed counts, drawn by noise.
+"""Chooses the patches and tokens that stay visible in pretraining (thesis Eq. 4.2, 4.3): fixed counts, drawn by noise.
 
 Every count follows from shapes alone, so that nothing waits for the device and a compiled graph fits every batch.
 """

@@ -64,7 +64,7 @@ def check_sizes(settings: JiangMaeSettings, n_bands: int, vocab_size: int | None
 
 
 def initialise(model: nn.Module) -> None:
-    """As CAV-MAE: Xavier for matrices, zero for biases, N(0, 0.02) for embeddings and marks."""
+    """Initialise as CAV-MAE: Xavier for matrices, zero for biases, N(0, 0.02) for embeddings and marks."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)

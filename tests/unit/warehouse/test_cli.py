@@ -18,7 +18,7 @@ import pipelines.config
 import warehouse.cli
 from tests.unit.warehouse.warehouse_frames import FOLDS, GENRES, results
 from warehouse.cli import main
-from warehouse.render import as_csv, as_json, as_text, display_width
+from warehouse.render import as_csv, as_json, as_markdown, as_text, display_width
 from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.tables import write_table
 
@@ -228,3 +228,8 @@ def test_any_values_stay_one_line_a_row_and_parse_back(rows, width):
         assert all(display_width(line) <= width for line in text)
     assert len(json.loads("\n".join(as_json(names, rows)))) == len(rows)
     assert len(list(csv.reader(io.StringIO("\n".join(as_csv(names, rows)), newline="")))) == len(rows) + 1
+
+
+def test_a_table_in_markdown_keeps_its_columns_whatever_the_cells_hold() -> None:
+    lines = as_markdown(["genre", "tracks"], [("rock|pop", 1234567), ("", 0)]).splitlines()
+    assert lines == ["| genre | tracks |", "| --- | --- |", "| rock\\|pop | 1,234,567 |", "|  | 0 |"]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from mgc_models.embeddings.bert import open_bert
 from mgc_models.embeddings.open import EmbedderOptions, StaticEmbedder, embedder_shape
 from mgc_models.errors import WeightsError
-from mgc_models.features.lyrics.keywords import principal_words, stop_words
+from mgc_models.features.lyrics.keywords import keywords, stop_words
 from mgc_models.features.lyrics.tokens import save_tokenizer, wordpiece_tokenizer
 from mgc_models.features.lyrics.word_vectors import WordVectors
 from mgc_models.models.bert import bert_encoder
@@ -23,12 +23,12 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ri", "##ver", "gold", "
 def test_the_words_of_highest_tf_idf_stay_in_their_order() -> None:
     lyrics = "The night, the river\nlove love love and Gold, home again (unheard) night"
     assert "the" in stop_words()
-    assert principal_words(lyrics, DOCUMENTS, 100, 200) == ["night", "river", "love", "gold", "home"]
+    assert keywords(lyrics, DOCUMENTS, 100, 200) == ["night", "river", "love", "gold", "home"]
     # weights: night 2 log 2, river log 10, love 3 log(10/9), gold log 50, home log(10/6)
-    assert principal_words(lyrics, DOCUMENTS, 100, 3) == ["night", "river", "gold"]
-    assert principal_words("gold home", DOCUMENTS, 100, None) == ["gold", "home"]
-    assert principal_words("The the of", DOCUMENTS, 100, None) == ["the", "the", "of"]
-    assert principal_words("", DOCUMENTS, 100, 3) == []
+    assert keywords(lyrics, DOCUMENTS, 100, 3) == ["night", "river", "gold"]
+    assert keywords("gold home", DOCUMENTS, 100, None) == ["gold", "home"]
+    assert keywords("The the of", DOCUMENTS, 100, None) == ["the", "the", "of"]
+    assert keywords("", DOCUMENTS, 100, 3) == []
 
 
 def test_static_vectors_are_the_same_in_every_song() -> None:

@@ -55,11 +55,11 @@ def test_warnings_are_shown_whole() -> None:
 def test_without_a_terminal_progress_is_a_line_at_most_every_ten_seconds_with_the_time_left() -> None:
     clock = Clock()
     shown, out = view(clock=clock)
-    shown.heard(Begun("Decoding fma", 100, "files"))
+    shown.receive(Begun("Decoding fma", 100, "files"))
     for second in range(31):
         clock.now = float(second)
-        shown.heard(Reached("Decoding fma", second))
-    shown.heard(Ended("Decoding fma"))
+        shown.receive(Reached("Decoding fma", second))
+    shown.receive(Ended("Decoding fma"))
     assert out.getvalue().splitlines() == [
         f"  Decoding fma: {done} of 100 files, {duration} left"
         for done, duration in ((10, "1 min 30 s"), (20, "1 min 20 s"), (30, "1 min 10 s"))
@@ -68,8 +68,8 @@ def test_without_a_terminal_progress_is_a_line_at_most_every_ten_seconds_with_th
 
 def test_a_terminal_shows_a_bar_and_has_nothing_left_of_it_at_the_end() -> None:
     shown, out = view(terminal=True)
-    shown.heard(Begun("Decoding fma", 100, "files"))
-    shown.heard(Reached("Decoding fma", 50))
+    shown.receive(Begun("Decoding fma", 100, "files"))
+    shown.receive(Reached("Decoding fma", 50))
     until = time.monotonic() + 10
     while "50 of 100 files" not in out.getvalue():
         assert time.monotonic() < until
@@ -93,11 +93,11 @@ RUNS = [
 
 def test_a_finished_run_is_one_line_by_the_name_of_its_setting() -> None:
     shown, out = view()
-    shown.heard(Begun("Training", 3, "runs", run_names(RUNS)))
-    shown.heard(FromRun("finetune1", "epoch", {"done": 0.5}))
-    shown.heard(FromRun("finetune1", "finished", {"elapsed_s": 2.13, "f1": 0.3, "accuracy": 0.412}))
-    shown.heard(FromRun("pretrain0", "finished", {"elapsed_s": 200.0, "loss": 12.34}))
-    shown.heard(FromRun("of another job", "finished", {"elapsed_s": 1.0}))
+    shown.receive(Begun("Training", 3, "runs", run_names(RUNS)))
+    shown.receive(FromRun("finetune1", "epoch", {"done": 0.5}))
+    shown.receive(FromRun("finetune1", "finished", {"elapsed_s": 2.13, "f1": 0.3, "accuracy": 0.412}))
+    shown.receive(FromRun("pretrain0", "finished", {"elapsed_s": 200.0, "loss": 12.34}))
+    shown.receive(FromRun("of another job", "finished", {"elapsed_s": 1.0}))
     assert out.getvalue().splitlines() == [
         "  jiang2024 · bert · fold 2 of 2: accuracy .41, 2.1 s",
         "  jiang2024 · bert · pretraining: loss 12.3, 3 min 20 s",
@@ -107,10 +107,10 @@ def test_a_finished_run_is_one_line_by_the_name_of_its_setting() -> None:
 def test_the_progress_of_training_counts_the_parts_of_runs_that_go_on() -> None:
     clock = Clock()
     shown, out = view(clock=clock)
-    shown.heard(Begun("Training", 2, "runs", run_names(RUNS[1:])))
-    shown.heard(FromRun("finetune0", "epoch", {"done": 0.0}))
+    shown.receive(Begun("Training", 2, "runs", run_names(RUNS[1:])))
+    shown.receive(FromRun("finetune0", "epoch", {"done": 0.0}))
     clock.now = 20.0
-    shown.heard(FromRun("finetune0", "epoch", {"done": 0.5}))
+    shown.receive(FromRun("finetune0", "epoch", {"done": 0.5}))
     assert out.getvalue() == "  Training: 0 of 2 runs, 1 min 00 s left\n"
 
 

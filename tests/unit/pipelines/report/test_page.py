@@ -267,6 +267,14 @@ def test_intervals_follow_the_predictions(store: Store, planned: PlannedRuns) ->
     assert not read_table(store, "report.bootstrap").equals(before)
 
 
+def test_a_page_cut_short_is_written_again(store: Store) -> None:
+    assert materialize(store).success
+    whole = store.report.read_bytes()
+    store.report.write_bytes(whole[: len(whole) // 2])
+    assert not unchanged(materialize(store))["report/html"]
+    assert store.report.read_bytes() == whole
+
+
 def test_text_from_data_stays_text(page: Page) -> None:
     assert "script" not in page.tags
     assert NASTY in page.text

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mgc_models.evaluation.metrics import average_precision as by_definition
 from mgc_models.evaluation.metrics import example_based
 from pipelines.experiments import Plan, load_plan
-from pipelines.report.analyses import analyses_section
+from pipelines.report.build import READ
+from pipelines.report.build import page as report_page
 from pipelines.results import bootstrap
 from pipelines.results.collect import RunFileError
 from pipelines.results.finished import FinishedRuns, finished_runs
@@ -139,7 +140,9 @@ def test_importance_is_the_share_that_a_missing_modality_costs(plan: Plan) -> No
     assert fewer.filter(level="coarse", genre="rock")["labels_averaged"].to_list() == [1]
     missing = left_out(fewer.to_dicts(), with_unmapped.to_dicts())
     assert missing == {NO_COARSE: ["grunge"], NO_IMPORTANCE: ["jazz"]}
-    assert "Left out, without a coarse genre: grunge." in analyses_section(fewer.to_dicts(), missing, [])
+    rows = {"report.modality_importance": fewer.to_dicts(), "genre.coarse": with_unmapped.to_dicts()}
+    shown = report_page(plan, "sample", {name: rows.get(name, []) for name in READ}, [])
+    assert "Left out, without a coarse genre: grunge." in shown
     found.pop("jiang2024_mae_audio")
     assert modality_importance(plan, found, rows, coarse).is_empty()
 

@@ -12,7 +12,7 @@ import soundfile
 
 from pipelines.matching import match_tables
 from pipelines.sample.catalogues import Catalogues, plan_catalogues
-from pipelines.sample.dirt import plant_dirt
+from pipelines.sample.corruptions import corrupt_songs
 from pipelines.sample.genius import COLUMNS
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import plan_songs
@@ -24,7 +24,7 @@ def corpus(sample_corpus):
 
 
 def plan(seed: int, tracks: int) -> Catalogues:
-    return plan_catalogues(plant_dirt(plan_songs(seed, tracks), seed), seed)
+    return plan_catalogues(corrupt_songs(plan_songs(seed, tracks), seed), seed)
 
 
 def songs_table(root) -> list[dict]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipelines.sample.dirt import plant_dirt
+from pipelines.sample.corruptions import corrupt_songs
 from pipelines.sample.fma_tracks import plan_fma
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import plan_songs
@@ -21,7 +21,7 @@ def corpus(sample_corpus):
 
 
 def plan(seed: int, tracks: int):
-    return plan_fma(plant_dirt(plan_songs(seed, tracks), seed), seed)
+    return plan_fma(corrupt_songs(plan_songs(seed, tracks), seed), seed)
 
 
 def tracks_table(root) -> dict[str, dict[tuple[str, str], str]]:

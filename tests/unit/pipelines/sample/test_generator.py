@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from pipelines.sample import generate, is_current, planted_genres, read_truth
-from pipelines.sample.dirt import plant_dirt
+from pipelines.sample.corruptions import corrupt_songs
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import plan_songs
 
@@ -69,8 +69,8 @@ def test_a_current_corpus_is_left_alone_and_another_seed_or_size_is_not_current(
     assert not is_current(root, tracks=TRACKS + 1)
 
 
-def test_too_few_tracks_for_all_dirt_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="20 tracks cannot hold all dirt; ask for"):
+def test_too_few_tracks_for_all_corruptions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="20 tracks cannot hold all corruptions; ask for"):
         generate(tmp_path, tracks=20)
 
 
@@ -113,10 +113,10 @@ def test_malformed_rows_are_there_as_the_truth_lists_them(corpus):
     assert repeated[1] == by_reason["duplicate_id"].text
 
 
-def test_every_kind_of_dirt_is_on_some_track(corpus):
-    assert all(corpus[1].with_case(case) for case in planted("dirt")["cases"])
+def test_every_kind_of_corruption_is_on_some_track(corpus):
+    assert all(corpus[1].with_case(case) for case in planted("corruptions")["cases"])
     with pytest.raises(KeyError, match="is not a case"):
-        corpus[1].with_case("no_such_dirt")
+        corpus[1].with_case("no_such_corruption")
 
 
 def test_audio_is_as_broken_as_the_truth_says(corpus):
@@ -178,7 +178,7 @@ def test_names_and_labels_that_trip_readers_are_written_as_they_are(corpus):
 @pytest.mark.parametrize("tracks", [150, 180, 1000])
 @pytest.mark.parametrize("seed", range(5))
 def test_labels_outside_the_scope_are_rarer_than_every_planted_genre(seed, tracks):
-    songs = [song for song in plant_dirt(plan_songs(seed, tracks), seed) if song.language_label == "en"]
+    songs = [song for song in corrupt_songs(plan_songs(seed, tracks), seed) if song.language_label == "en"]
     inside = [sum(genre in song.genres for song in songs) for genre in planted_genres()]
     outside = Counter(label for song in songs for label in song.genres_outside)
     assert min(inside) > max(outside.values())
@@ -187,7 +187,7 @@ def test_labels_outside_the_scope_are_rarer_than_every_planted_genre(seed, track
 def test_exclusions_follow_whoever_decides_on_the_language(corpus):
     reasons = {
         case: {(track.excluded_by_label, track.excluded_by_langdetect) for track in corpus[1].with_case(case)}
-        for case in planted("dirt")["cases"]
+        for case in planted("corruptions")["cases"]
     }
     assert reasons["spanish"] == {("language:es", "language:es")}
     assert reasons["spanish_labelled_english"] == {("", "language:es")}

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipelines.sample import companion_probabilities, planted_genres
 from pipelines.sample.audio import waveform
-from pipelines.sample.dirt import plant_dirt
+from pipelines.sample.corruptions import corrupt_songs
 from pipelines.sample.lyrics import lyrics_text
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song, plan_songs
@@ -97,7 +97,7 @@ def test_sound_tells_only_genres_told_by_sound_and_words_those_told_by_words(son
 
 def test_langdetect_finds_every_planted_language():
     DetectorFactory.seed = 0
-    for song in plant_dirt(plan_songs(0, 100), 0):
+    for song in corrupt_songs(plan_songs(0, 100), 0):
         if song.language:
             distinct = "\n".join(dict.fromkeys(lyrics_text(song).splitlines()))
             best = detect_langs(distinct)[0]

@@ -1,4 +1,4 @@
-"""Plants the dirt of `dirt.toml` on planned songs, and the malformed rows that belong to no song."""
+"""Applies the corruptions of `corruptions.toml` to planned songs, and writes malformed rows that belong to none."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +8,8 @@ import numpy as np
 from pipelines.sample.planting import planted
 from pipelines.sample.songs import Song, fresh_identifiers
 
-REFERENCE_TRACKS = 180  # corpus size that the counts in dirt.toml are for
-FEWEST_CLEAN = 12  # songs without dirt: for the planted duplicates to repeat, and for five folds to hold something
+REFERENCE_TRACKS = 180  # corpus size that the counts in corruptions.toml are for
+FEWEST_CLEAN = 12  # songs without one: for the planted duplicates to repeat, and for five folds to hold something
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class PlantedRow:
     """A row of id_information.csv that a reader must refuse.
 
     Attributes:
-        case: Name of the case in dirt.toml.
+        case: Name of the case in corruptions.toml.
         reason: Expected core.rejects.reason.
         track_id: Its first field.
         text: The row as written, without the line end.
@@ -29,18 +29,20 @@ class PlantedRow:
     text: str
 
 
-def plant_dirt(songs: list[Song], seed: int) -> list[Song]:
+def corrupt_songs(songs: list[Song], seed: int) -> list[Song]:
     """Give each case its songs, chosen at random and each with one case at most.
 
     Raises:
         ValueError: if there are too few songs to have every case and some clean ones.
     """
     rng = np.random.default_rng([seed, 1])
-    cases = planted("dirt")["cases"]
+    cases = planted("corruptions")["cases"]
     counts = {name: _count(case["count"], len(songs)) for name, case in cases.items()}
     needed = sum(counts.values()) + FEWEST_CLEAN
     if len(songs) < needed:
-        raise ValueError(f"a sample corpus of {len(songs)} tracks cannot hold all dirt; ask for {needed} or more")
+        raise ValueError(
+            f"a sample corpus of {len(songs)} tracks cannot hold all corruptions; ask for {needed} or more"
+        )
     order = rng.permutation(len(songs)).tolist()
     planted_songs = list(songs)
     clean = [songs[index] for index in order[sum(counts.values()) :]]
@@ -56,7 +58,7 @@ def malformed_rows(songs: list[Song], seed: int) -> list[PlantedRow]:
     rng = np.random.default_rng([seed, 2])
     clean = [song.track_id for song in songs if not song.cases]
     rows = []
-    for entry in planted("dirt")["rows"]:
+    for entry in planted("corruptions")["rows"]:
         known, fresh = str(rng.choice(clean)), fresh_identifiers(rng, 1)[0]
         fields = [field.format(id=fresh, known=known) for field in entry["fields"]]
         rows.append(PlantedRow(entry["case"], entry["reason"], fields[0], "\t".join(fields)))
