@@ -11,7 +11,6 @@ from pipelines.training.listing import as_text, plan_rows, totals, used_settings
 from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import PlannedError, read_planned
 from warehouse.contract import ContractError
-from warehouse.render import width_of
 from warehouse.store import Store
 
 
@@ -59,7 +58,7 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)
     settings = used_settings(plan, tables)
     if not as_json:
-        return as_text(rows, totals(plan, tables), width_of(sys.stdout))
+        return as_text(rows, totals(plan, tables))
     details = {
         setting.setting_id: {
             "model": setting.model,
