@@ -81,9 +81,9 @@ def as_text(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str,
     """A table for a terminal, and the totals below it."""
     header = ("table", "row", "setting", "done", "status")
     cells = [
-        (row["table"], row["row_id"], row["setting_id"] or "(quoted)", f"{row['finished']}/{row['runs']}", row["status"])
-        for row in rows
-    ]  # fmt: skip
+        (r["table"], r["row_id"], r["setting_id"] or "(quoted)", f"{r['finished']}/{r['runs']}", r["status"])
+        for r in rows
+    ]
     lines = table_lines(header, cells, ruled=False)
     totals = [total_line(TITLES[name], count) for name, count in counts.items() if count["settings"]]
     return "\n".join([*lines, "", *totals])
