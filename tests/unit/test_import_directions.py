@@ -18,9 +18,15 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, shards, names and lines of a table, which need nothing but numpy,
+# What mgc_models may use of the warehouse: paths, locks, shards, names and lines of a table, which need nothing but numpy,
 # pyarrow and filelock.
-WAREHOUSE_FOR_MODELS = {"warehouse.render", "warehouse.shards", "warehouse.store", "warehouse.variables"}
+WAREHOUSE_FOR_MODELS = {
+    "warehouse.locks",
+    "warehouse.render",
+    "warehouse.shards",
+    "warehouse.store",
+    "warehouse.variables",
+}
 # Each line may import from the lines above it, and from nothing else of its package.
 LAYERS = {
     "mgc_models": (
