@@ -18,8 +18,8 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, locks, shards, names and lines of a table, which need nothing but numpy,
-# pyarrow and filelock.
+# What mgc_models may use of the warehouse: paths, locks, shards, names and lines of a table, which need nothing but
+# numpy, pyarrow and filelock.
 WAREHOUSE_FOR_MODELS = {
     "warehouse.locks",
     "warehouse.render",
