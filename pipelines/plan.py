@@ -12,7 +12,6 @@ from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import PlannedError, read_planned
 from warehouse.contract import ContractError
 from warehouse.parsing import plain
-from warehouse.render import width_of
 from warehouse.store import Store
 
 
@@ -60,7 +59,7 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)
     settings = used_settings(plan, tables)
     if not as_json:
-        return as_text(rows, totals(plan, tables), width_of(sys.stdout))
+        return as_text(rows, totals(plan, tables))
     details = {
         setting.setting_id: {
             "model": setting.model,

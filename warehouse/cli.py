@@ -4,6 +4,7 @@ import argparse
 import difflib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from warehouse.checks import check_shards, check_store
 from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
 from warehouse.printed import console_on, for_people, printed_table
-from warehouse.render import as_csv, as_json, as_text, width_of
+from warehouse.render import as_csv, as_json, as_text
 from warehouse.shards.writer import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
@@ -183,7 +184,8 @@ def _write(form: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any
     if form:
         lines = {"csv": as_csv, "json": as_json}[form](columns, rows)
     else:
-        lines = as_text(columns, rows, width_of(sys.stdout), fold_last=fold_last)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        lines = as_text(columns, rows, width, fold_last=fold_last)
     for line in lines:
         print(line)
 

@@ -7,24 +7,18 @@ import csv
 import io
 import json
 import math
-import shutil
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
-from typing import Any, TextIO
+from typing import Any
 
 DIGITS = 4  # of the largest number of a column; the others get as many decimals
 MOST_DECIMALS = 10
 GAP = "  "
 NARROWEST = 24  # A column is cut to no less than this; when that is not enough, the table is split into blocks.
 NARROWEST_FOLD = 16
-
-
-def width_of(stream: TextIO) -> int | None:
-    """Columns of a terminal; None for a pipe or file, which have no width: nothing is cut or folded for them."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -1,17 +1,14 @@
-"""Paths in a store, files that are replaced in one step, and locks against other processes."""
+"""Where things lie in a store, and files that are replaced in one step."""
 
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 FORMAT_VERSION = 1
-_LOCK_POLL_S = 0.5
 
 
 class StoreError(RuntimeError):
@@ -67,34 +64,6 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(
-    path: Path, log: Callable[[str], None], busy: str = "", still_wanted: Callable[[], None] = lambda: None
-) -> Iterator[None]:
-    """Hold a lock file against other processes, waiting for it if need be; however this process ends, it is freed.
-
-    Args:
-        path: The file; made if missing, and left there.
-        log: Gets `busy`, once, if another process holds it.
-        busy: What to say then; empty: that this process waits for the lock.
-        still_wanted: Called twice a second while waiting; raises what ends it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock, waits = FileLock(path), False
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=_LOCK_POLL_S if waits else 0)
-        except Timeout:
-            if not waits:
-                log(busy or f"Another process holds {path}; waiting until it is done.")
-            waits = True
-            still_wanted()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def file_sha256(path: Path) -> str:

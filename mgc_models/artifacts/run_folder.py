@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc_models.errors import StoppedError
-from warehouse.store import locked, replacing
+from warehouse.locks import locked
+from warehouse.store import replacing
 
 if TYPE_CHECKING:  # needs torch, which takes seconds to load
     from mgc_models.execution.distributed import Group

@@ -101,7 +101,7 @@ def scores_of(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits
 
 
 def validation(run: FinetuneRun, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
-    """Give a function that scores a model on the validation part: the F-measure; 0 where no track can be scored."""
+    """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
 
     def f_measure(model: nn.Module) -> float:

@@ -78,19 +78,19 @@ class RuMgc(nn.Module):
             ModelError: if an input is missing or does not fit.
         """
         image = required_audio(audio, SMALLEST_SIDE).transpose(1, 2).unsqueeze(1)
-        audio_features = self.audio_projection(self.resnet(image).mean(2).transpose(1, 2))
+        heard = self.audio_projection(self.resnet(image).mean(2).transpose(1, 2))
         states, mask = hidden_states(self.bert, tokens, token_mask)
         mask = torch.cat((torch.ones_like(mask[:, :1]), mask[:, 1:]), 1)
-        text_features = self.text_projection(states)
-        pooled_audio = audio_features.mean(1)
-        pooled_text = text_features[:, 0] if self.text_pooling == "cls" else masked_mean(text_features, mask)
+        read = self.text_projection(states)
+        pooled_audio = heard.mean(1)
+        pooled_text = read[:, 0] if self.text_pooling == "cls" else masked_mean(read, mask)
         embeddings = self.audio_head(pooled_audio), self.text_head(pooled_text)
         if self.scma is not None:
-            audio_features, text_features = self.scma(audio_features, text_features, mask)
-            pooled_audio, pooled_text = audio_features.mean(1), masked_mean(text_features, mask)
+            heard, read = self.scma(heard, read, mask)
+            pooled_audio, pooled_text = heard.mean(1), masked_mean(read, mask)
         if isinstance(self.classifier, LabelAttention):
-            joint_mask = torch.cat((mask.new_ones(audio_features.shape[:2]), mask), 1)
-            return ModelOutput(self.classifier(torch.cat((audio_features, text_features), 1), joint_mask), *embeddings)
+            joint_mask = torch.cat((mask.new_ones(heard.shape[:2]), mask), 1)
+            return ModelOutput(self.classifier(torch.cat((heard, read), 1), joint_mask), *embeddings)
         return ModelOutput(self.classifier(torch.cat((pooled_audio, pooled_text), 1)), *embeddings)
 
 

@@ -16,7 +16,6 @@ from mgc_models.predict.listing import run_content, run_rows
 from mgc_models.predict.problems import Failure, failure_content, missing_files
 from mgc_models.predict.runs import HOW_TO_FILL, find_run, finished_runs
 from mgc_models.predict.songs import Song, given_parts, pair_songs, short_names
-from warehouse.render import width_of
 from warehouse.store import Store
 from warehouse.variables import mistyped
 
@@ -125,7 +124,7 @@ def _list(store: Store, *, as_json: bool) -> int:
         print(f"left out: {reason}", file=sys.stderr)
     if not runs:
         raise RunError(f"no finished run in {store.root}. {HOW_TO_FILL}")
-    for line in (json.dumps(run_content(run)) for run in runs) if as_json else run_rows(runs, width_of(sys.stdout)):
+    for line in (json.dumps(run_content(run)) for run in runs) if as_json else run_rows(runs):
         print(line)
     if any(run.demonstration for run in runs):
         print("These runs were trained on the sample corpus, which is made up: a demonstration.", file=sys.stderr)

@@ -7,8 +7,8 @@ from mgc_models.predict.runs import FinishedRun
 from warehouse.render import as_text
 
 
-def run_rows(runs: Sequence[FinishedRun], width: int | None) -> Iterator[str]:
-    """A table of runs, the preferred first, to the width of a terminal or as wide as it is."""
+def run_rows(runs: Sequence[FinishedRun]) -> Iterator[str]:
+    """A table of runs, the preferred first."""
     head = ("run", "model", "work", "setting", "takes", "corpus", "fold", "profile", "accuracy")
     rows = [
         (
@@ -18,7 +18,7 @@ def run_rows(runs: Sequence[FinishedRun], width: int | None) -> Iterator[str]:
         )
         for run in runs
     ]  # fmt: skip
-    return as_text(head, rows, width, ruled=False)
+    return as_text(head, rows, ruled=False)
 
 
 def run_content(run: FinishedRun) -> dict[str, Any]:

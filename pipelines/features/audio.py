@@ -19,8 +19,9 @@ from pipelines.features.index import feature_frames, shards_are_whole
 from pipelines.incremental import Outputs, Step, note_inputs, raw_is_current
 from pipelines.parallel import Log, map_tasks
 from pipelines.tables import write_parts
+from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec
-from warehouse.store import Store, locked
+from warehouse.store import Store
 
 VERSION = 3
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500

@@ -15,8 +15,9 @@ from pipelines.features.lyric_shards import (
 from pipelines.features.word_vectors import TABLE, usable_lyrics
 from pipelines.incremental import Step, part_hash
 from pipelines.parallel import Log
+from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec, write_shard
-from warehouse.store import Store, locked
+from warehouse.store import Store
 
 VERSION = 1
 LINES, WORDS_PER_LINE = (feature_settings("lyric_lines")[name] for name in ("lines", "words_per_line"))

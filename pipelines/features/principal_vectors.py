@@ -36,8 +36,9 @@ from pipelines.features.lyric_shards import (
 from pipelines.features.word_vectors import TABLE, usable_lyrics
 from pipelines.incremental import Step, part_hash
 from pipelines.parallel import Log
+from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
-from warehouse.store import Store, file_sha256, locked, replacing
+from warehouse.store import Store, file_sha256, replacing
 from warehouse.tables import table_hash
 
 VERSION = 1
@@ -121,7 +122,7 @@ def _build(store: Store, feature: LyricFeature, weights: Mapping[str, str], log:
             feature.lyrics,
             spec,
             texts,
-            partial(_make_shard, backend, store.root / "state" / spec.name),
+            partial(_make_shard, store, backend),
             beside=vocabulary_file,
             inputs=inputs,
             label="Embedding words",
@@ -160,9 +161,10 @@ def _most_bytes(spec: FeatureSpec, texts: list[tuple[str, str]]) -> str:
     return f"{words * spec.frame_bytes / 1e9:.1f} GB"
 
 
-def _make_shard(backend: Backend, notes: Path, task: LyricsTask) -> Made:
-    """Make a shard, unless a note in the folder `notes` says that it is there; a worker alone loads the network."""
-    note, fingerprint = notes / f"{task.shard.stem}.json", STEP.inputs(task.spec.json, task.texts)
+def _make_shard(store: Store, backend: Backend, task: LyricsTask) -> Made:
+    """Make a shard, unless a note says that it is there; a worker alone loads the network."""
+    note = store.root / "state" / task.spec.name / f"{task.shard.stem}.json"
+    fingerprint = STEP.inputs(task.spec.json, task.texts)
     if made := _noted(note, fingerprint, task.shard):
         return made
     vocabulary = read_vocabulary(task.shard.parent, task.spec)

@@ -21,8 +21,9 @@ from pipelines.features.word_vectors import usable_lyrics
 from pipelines.incremental import Outputs, Step, part_hash
 from pipelines.parallel import Log
 from pipelines.tables import read_frame
+from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec, write_shard
-from warehouse.store import Store, file_sha256, locked, replacing
+from warehouse.store import Store, file_sha256, replacing
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

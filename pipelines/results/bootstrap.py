@@ -67,7 +67,7 @@ def resampled_settings(plan: Plan, found: Mapping[str, FinishedRuns]) -> Iterato
 
 
 def drawn_from(store: Store, plan: Plan, found: Mapping[str, FinishedRuns]) -> dict[str, list[str | None]]:
-    """Give, by setting, the SHA-256 of the predictions of each of its runs; None where they are not there."""
+    """By setting, the SHA-256 of the predictions of each of its runs; None where they are not there."""
     return {
         setting.setting_id: [
             file_sha256(path) if (path := predictions_path(store, run_id)).is_file() else None
@@ -78,7 +78,7 @@ def drawn_from(store: Store, plan: Plan, found: Mapping[str, FinishedRuns]) -> d
 
 
 def predictions_path(store: Store, run_id: str) -> Path:
-    """Give the path of a run's predictions."""
+    """Where the predictions of a run lie."""
     return store.run(run_id) / "predictions.parquet"
 
 
@@ -112,7 +112,7 @@ def resampled(labels: NDArray[np.bool_], logits: Floats, threshold: float, fold:
 
 
 def draws(tracks: int, fold: int, resamples: int) -> Iterator[Floats]:
-    """Give how often each track is drawn, `[some resamples, tracks]`; the very first row draws each once."""
+    """How often each track is drawn, `[some resamples, tracks]`; the very first row draws each once."""
     random = np.random.default_rng([SEED, fold])
     yield np.ones((1, tracks))
     step = max(1, CELLS // tracks)

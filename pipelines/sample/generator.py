@@ -17,7 +17,8 @@ from pipelines.sample.planting import generator_version
 from pipelines.sample.songs import plan_songs
 from pipelines.sample.truth import FOLDER as TRUTH_FOLDER
 from pipelines.sample.truth import Truth, read_truth, truth_of, write_truth
-from warehouse.store import locked, replacing
+from warehouse.locks import locked
+from warehouse.store import replacing
 
 DEFAULT_TRACKS = REFERENCE_TRACKS
 STAMP = "sample.json"

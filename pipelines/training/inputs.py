@@ -141,7 +141,7 @@ def _emotion(store: Store, corpus: Corpus) -> pl.DataFrame:
 
 
 def _correlation(store: Store, corpus: Corpus, genres: list[str], scheme: str) -> dict[str, list[list[float]]]:
-    """Give, by split, what a graph network multiplies with, rows and columns in the order of the genres."""
+    """By split, what a graph network multiplies with, rows and columns in the order of the genres."""
     pairs = _frame(store, "genre.correlation").filter(pl.col("corpus") == corpus.name, pl.col("scheme") == scheme)
     order = pl.DataFrame({"genre": genres, "place": range(len(genres))}, schema_overrides={"genre": pl.String})
     for side in ("genre_a", "genre_b"):

@@ -77,22 +77,14 @@ def minus(settings: Sequence[Setting], others: Sequence[Setting]) -> list[Settin
     return [setting for setting in settings if setting.setting_id not in known]
 
 
-def as_text(
-    rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str, Any]], width: int | None = None
-) -> str:
-    """A table, as wide as a terminal of `width` columns or as it needs, and the totals below it."""
+def as_text(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table for a terminal, and the totals below it."""
     header = ("table", "row", "setting", "done", "status")
     cells = [
-        (
-            row["table"],
-            row["row_id"],
-            row["setting_id"] or "(quoted)",
-            f"{row['finished']}/{row['runs']}",
-            row["status"],
-        )
-        for row in rows
+        (r["table"], r["row_id"], r["setting_id"] or "(quoted)", f"{r['finished']}/{r['runs']}", r["status"])
+        for r in rows
     ]
-    lines = table_lines(header, cells, width, fold_last=True, ruled=False)
+    lines = table_lines(header, cells, ruled=False)
     totals = [total_line(TITLES[name], count) for name, count in counts.items() if count["settings"]]
     return "\n".join([*lines, "", *totals])
 

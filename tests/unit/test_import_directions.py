@@ -18,9 +18,10 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, shards, names, reading of settings and lines of a table; these need
-# nothing but numpy, pyarrow and filelock.
+# What mgc_models may use of the warehouse: paths, locks, shards, names, reading of settings and lines of a table; these
+# need nothing but numpy, pyarrow and filelock.
 WAREHOUSE_FOR_MODELS = {
+    "warehouse.locks",
     "warehouse.parsing",
     "warehouse.render",
     "warehouse.shards",

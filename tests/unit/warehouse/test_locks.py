@@ -11,13 +11,13 @@ import pytest
 
 from mgc_models.artifacts.run_folder import only_one
 from mgc_models.errors import StoppedError
-from warehouse.store import locked
+from warehouse.locks import locked
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys, time
 from pathlib import Path
-from warehouse.store import locked
+from warehouse.locks import locked
 with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(600)
