@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipelines.experiments.schema import (
     PlanError,
     Printed,
     PrintedTable,
+    Question,
     Row,
 )
 
@@ -33,7 +34,9 @@ TABLE_OPTIONAL = {
     "extra": bool,
     "extra_metrics": dict,
     "importance": dict,
+    "question": list,
 }
+QUESTION_KEYS = {"text": str, "with": list, "without": list}
 IMPORTANCE_KEYS = {"multimodal": str, "audio": str, "lyrics": str}
 ROW_KEYS = {"id": str, "label": str, "printed": dict}
 ROW_OPTIONAL = {
@@ -157,6 +160,7 @@ def read_table(path: Path, root: Path = EXPERIMENTS) -> PrintedTable:
         is_extra=extra,
         reference_rows=document.get("reference_rows", {}),
         importance=document.get("importance", {}),
+        questions=tuple(read_question(value, where, rows) for value in document.get("question", [])),
     )
 
 
@@ -183,6 +187,20 @@ def check_table(document: Mapping[str, Any], where: str, rows: tuple[Row, ...]) 
             raise PlanError(f"{where}: importance: {unknown[0]!r} is no row; rows are {', '.join(ids)}.")
     if twice := sorted(document["metrics"].keys() & document.get("extra_metrics", {}).keys()):
         raise PlanError(f"{where}: metric {twice[0]!r} is in [metrics] and in [extra_metrics]; keep one of them.")
+
+
+def read_question(value: Any, where: str, rows: Sequence[Row]) -> Question:
+    """Read one [[question]]; it may ask of rows of its table alone."""
+    if not isinstance(value, dict):
+        raise PlanError(f"{where}: question is {value!r}; expected a table, [[question]].")
+    where = f"{where}: question {value.get('text', '(no text)')!r}"
+    check_keys(value, where, QUESTION_KEYS)
+    ids = [row.row_id for row in rows]
+    for side in ("with", "without"):
+        if not value[side] or (unknown := [row for row in value[side] if row not in ids]):
+            found = repr(unknown[0]) if value[side] else "nothing"
+            raise PlanError(f"{where}: {side} names {found}; rows are {', '.join(ids)}.")
+    return Question(value["text"], tuple(value["with"]), tuple(value["without"]))
 
 
 def read_metric(name: str, value: Any, where: str, *, is_extra: bool = False) -> Metric:

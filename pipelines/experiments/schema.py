@@ -93,6 +93,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Whether some rows do better than others: their means in every repetition are a pair of a signed-rank test.
+
+    Attributes:
+        text: What is asked, in words.
+        better: Ids of the rows that are expected to do better.
+        worse: Ids of the rows that they are compared with.
+    """
+
+    text: str
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PrintedTable:
     """One printed table.
 
@@ -111,6 +126,7 @@ class PrintedTable:
         reference_rows: By split scheme, the row that rows on that scheme are compared with instead of `reference_row`.
         importance: The rows of the models with both modalities, with audio and with lyrics alone, where the importance
             of modalities is made of them; else empty.
+        questions: What is asked of several rows at once, beside the test of each against its reference row.
     """
 
     work: str
@@ -126,6 +142,7 @@ class PrintedTable:
     is_extra: bool = False
     reference_rows: Mapping[str, str] = field(default_factory=dict)
     importance: Mapping[str, str] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
 
     @property
     def name(self) -> str:
