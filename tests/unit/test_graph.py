@@ -28,10 +28,11 @@ def test_the_graph_is_the_one_on_record() -> None:
 
 
 def test_every_asset_has_description_group_owner_and_kind() -> None:
+    groups = {*DATA_GROUPS, "training", *REPORT_GROUPS, PLANTED}
     bare = [
         node.key.to_user_string()
         for node in defs.resolve_asset_graph().asset_nodes
-        if not (node.description and node.owners and node.group_name in {*DATA_GROUPS, "training", *REPORT_GROUPS, PLANTED})
+        if not (node.description and node.owners and node.group_name in groups)
     ]
     assert bare == []
 
