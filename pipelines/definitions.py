@@ -14,6 +14,8 @@ from pipelines.assets import raw as raw_assets
 from pipelines.assets.console import console
 from pipelines.assets.genre_embeddings import genre_embeddings_asset
 from pipelines.assets.inpainting import inpainting_asset
+from pipelines.assets.planted import GROUP as PLANTED
+from pipelines.assets.planted import planted_assets
 from pipelines.assets.report import results_assets
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import GROUP as TRAINING_GROUP
@@ -60,11 +62,12 @@ def build_jobs(mgc: MgcResource) -> list[UnresolvedAssetJobDefinition]:
     config = {**RUN_CONFIG, "resources": {"mgc": {"config": mgc.values()}}}
     report = dg.AssetSelection.groups(PLANNED_GROUP, *REPORT_GROUPS)
     selections = {
-        "full_repro": dg.AssetSelection.all() - extra_selection(),
+        "full_repro": dg.AssetSelection.all() - extra_selection() - dg.AssetSelection.groups(PLANTED),
         "data": dg.AssetSelection.groups(*DATA_GROUPS),
         **{work: work_selection(work) for work in WORKS},
         "report": (report | dg.AssetSelection.assets(preflight.CONFIGURATION)) - extra_selection(),
         **{name: extra_job_selection(name) for name in EXTRAS},
+        PLANTED: dg.AssetSelection.groups(PLANTED),
     }
     about = job_descriptions()
     return [
@@ -94,6 +97,8 @@ def job_descriptions() -> dict[str, str]:
         },
         "report": "Tables, figures and the report, from the runs that are finished. Trains nothing.",
         **{f"{work.name}{EXTRA}": f"Rows of ours, in no other job. {work.beyond}" for work in works},
+        PLANTED: "What each part of a method brings on corpora of which it is known what it has to find there; in a "
+        "store of its own. `make planted` also copies its page to docs/planted.md.",
     }
 
 
@@ -107,7 +112,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
     data_keys = [key for asset in data for key in asset.keys]
     keys = [asset.key for asset in training]
     beside = [inpainting_asset(plan, set(keys)), genre_embeddings_asset()]
-    return [*data, inputs_asset(), *training, *beside, *results_assets(keys, data_keys)]
+    return [*data, inputs_asset(), *training, *beside, *results_assets(keys, data_keys), *planted_assets()]
 
 
 def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:

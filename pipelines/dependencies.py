@@ -24,8 +24,9 @@ from pipelines.genres import build as build_genres
 from pipelines.incremental import Step, content_hash
 from pipelines.lyrics import fma, genius, language, music4all
 from pipelines.matching import quality
-from pipelines.planted.experiment import WORKS as PLANTED_WORKS
-from pipelines.planted.experiment import read_experiment
+from pipelines.planted import files as planted_files
+from pipelines.planted.runs import load_planted, planted_runs
+from pipelines.planted.worlds import load_worlds
 from pipelines.report import build
 from pipelines.report.figures import embeddings, inpainting
 from pipelines.report.figures import files as figures_files
@@ -99,6 +100,11 @@ def _runs(work: str) -> Part:
     )
 
 
+def _planted() -> list[str]:
+    worlds = load_worlds()
+    return [run.run_id for run in planted_runs(load_planted(worlds), worlds).all_runs()]
+
+
 READ = "files of the datasets"
 PARTS: Mapping[str, Part] = {
     "sample corpus": Part("pipelines.sample.planting.GENERATOR_VERSION", "seed 0", also=generator_version),
@@ -158,11 +164,10 @@ PARTS: Mapping[str, Part] = {
         "", "report.*, corpus.steps, core.rejects, run.runs, figures", build.PAGE, lambda: repr(_plans()["sample"])
     ),
     "catalogue": Part("", "every table", build.CATALOGUE),
-    "planted experiments": Part(
-        "pipelines.experiments.runs.TRAINING_VERSION",
-        "nothing",
-        also=lambda: [repr(read_experiment(work)) for work in PLANTED_WORKS],
+    "planted corpora": Part(
+        "pipelines.planted.files.VERSION", "seeds", planted_files.STEP, lambda: repr(load_worlds())
     ),
+    "planted runs": Part("pipelines.experiments.runs.TRAINING_VERSION", "planted corpora", also=_planted),
 }
 
 
@@ -179,6 +184,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     ),
     "mgc_models/features/lyrics/stop_words.txt": ("vectors of principal words",),
     "mgc_models/predict/proposed.toml": "which run predict takes by itself; no number of a store",
+    "pipelines/experiments/planted/*.toml": ("planted runs",),
     "pipelines/experiments/works.toml": "what the works are called in pages and job descriptions",
     "pipelines/corpora/*.toml": ("corpora", "genres"),
     "pipelines/datasets/fma_known_issues.toml": ("reading FMA",),
@@ -202,7 +208,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/experiments/*/*.toml": _PRINTED,
     "pipelines/features/features.toml": ("spectrograms",),
     "pipelines/planted/page.md": "text of docs/planted.md",
-    "pipelines/planted/*.toml": ("planted experiments",),
+    "pipelines/planted/*.toml": ("planted corpora", "planted runs"),
     "pipelines/report/templates/*": ("report page",),
     "pipelines/genres/coarse_genres.toml": ("genres",),
     "pipelines/matching/gold/README.md": "says where the gold pairs are from",

@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.log_manager import DagsterLogRecordMetadata
 
 from mgc_models.execution.run_log import duration
+from pipelines.assets.planted import CORPORA as PLANTED
 from pipelines.assets.preflight import CONFIGURATION
 from pipelines.config import from_environment
 from pipelines.console.progress import watch
@@ -25,7 +26,7 @@ from pipelines.report.screen import last_screen
 from warehouse.printed import console_on
 from warehouse.store import Store
 
-GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report")
+GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report", "planted")
 # Dagster says of every step behind a failed one, at level ERROR, that it is not executed; here they are counted.
 BEHIND = "Dependencies for step "
 ENDS = {
@@ -132,7 +133,7 @@ class JobHandler(logging.Handler):
     def _materialised(self, step: str, asset: dg.AssetMaterialization) -> None:
         self.left.get(step, set()).discard(asset.asset_key)
         values: dict[str, Any] = {name: value.value for name, value in asset.metadata.items()}
-        if asset.asset_key == CONFIGURATION:
+        if asset.asset_key in (CONFIGURATION, PLANTED):
             self.store, self.profile = Store(Path(str(values["store"]))), str(values["profile"])
             self.view.screen.line(headline(self.job.name, values), "bold")
         self.view.written(

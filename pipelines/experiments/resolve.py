@@ -1,13 +1,13 @@
 """Resolves rows into settings: base, then the row's differences, then the profile; equal results are one setting."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mgc_models.config.run import parse_settings
-from pipelines.corpora.config import CorpusError, load_corpora
+from pipelines.corpora.config import Corpus, CorpusError, load_corpora
 from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
 from pipelines.experiments.schema import (
     IMPLEMENTED,
@@ -25,12 +25,13 @@ from warehouse.parsing import SpecError, parse, plain, read
 TEST_PART = 2  # of a scheme with train, validation and test
 
 
-def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
+def load_plan(profile: str, root: Path = EXPERIMENTS, corpora: Sequence[Corpus] | None = None) -> Plan:
     """Read, check and resolve every experiment file.
 
     Args:
         profile: Name of a file in `profiles/`.
         root: Folder with one folder per work, and `profiles/`.
+        corpora: What [data] may name; None: the corpora of pipelines/corpora.
 
     Raises:
         PlanError: naming file and row, for anything that cannot be used.
@@ -48,7 +49,7 @@ def load_plan(profile: str, root: Path = EXPERIMENTS) -> Plan:
             settings.setdefault(setting.setting_id, setting)
     plan = Plan(profile, tables, settings, setting_of, *share_pretrainings(settings))
     check_references(plan)
-    check_splits(plan)
+    check_splits(plan, corpora)
     return plan
 
 
@@ -118,7 +119,7 @@ def check_references(plan: Plan) -> None:
                 )
 
 
-def check_splits(plan: Plan) -> None:
+def check_splits(plan: Plan, known: Sequence[Corpus] | None) -> None:
     """Refuse [data] that its corpus cannot give: seeds take train, validation and test parts, folds take equal folds.
 
     Else seeds on five folds would train, choose and test on three of them, and leave out the others without a word.
@@ -127,7 +128,7 @@ def check_splits(plan: Plan) -> None:
         PlanError: naming the file, the setting, and the schemes of the corpus that would do.
     """
     try:
-        corpora = {corpus.name: corpus for corpus in load_corpora()}
+        corpora = {corpus.name: corpus for corpus in (load_corpora() if known is None else known)}
     except CorpusError as error:
         raise PlanError(str(error)) from error
     for setting in plan.settings.values():

@@ -147,6 +147,32 @@ class ImportanceRows:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Whether some rows do better than others: their means in every repetition are a pair of a signed-rank test.
+
+    Attributes:
+        text: What is asked, in words.
+        better: Ids of the rows that are expected to do better.
+        worse: Ids of the rows that they are compared with.
+    """
+
+    text: str
+    better: tuple[str, ...] = field(metadata={"key": "with"})
+    worse: tuple[str, ...] = field(metadata={"key": "without"})
+
+    def __post_init__(self) -> None:
+        """Refuse a side without rows."""
+        for key, rows in (("with", self.better), ("without", self.worse)):
+            if not rows:
+                raise SpecError(key, "ids of rows", [])
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Ids of the rows on both sides."""
+        return self.better + self.worse
+
+
+@dataclass(frozen=True)
 class PrintedTable:
     """One printed table.
 
@@ -166,6 +192,7 @@ class PrintedTable:
         is_extra: Whether the source has no such table, and its rows are ours.
         reference_rows: By split scheme, the row that rows on that scheme are compared with instead of `reference_row`.
         importance: The rows that the importance of modalities is made of, where it is.
+        questions: What is asked of several rows at once, beside the test of each against its reference row.
     """
 
     work: str
@@ -183,6 +210,7 @@ class PrintedTable:
     is_extra: bool = field(metadata={"key": "extra"}, default=False)
     reference_rows: Mapping[str, str] = field(default_factory=dict)
     importance: ImportanceRows | None = None
+    questions: tuple[Question, ...] = field(metadata={"key": "question"}, default=())
 
     def __post_init__(self) -> None:
         """Check what concerns the table as a whole."""
@@ -196,6 +224,8 @@ class PrintedTable:
         named |= {f"reference_rows.{scheme}": row_id for scheme, row_id in self.reference_rows.items()}
         if self.importance:
             named |= {f"importance.{side}": row_id for side, row_id in vars(self.importance).items()}
+        for question in self.questions:
+            named |= {f"question {question.text!r}, {row_id}": row_id for row_id in question.rows}
         for place, row_id in named.items():
             if row_id not in ids:
                 raise SpecError(place, f"a row: {', '.join(ids)}", row_id)

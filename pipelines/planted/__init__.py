@@ -1,4 +1,5 @@
 """Larger planted corpora, at the level of features, on which it is known what each part of a method has to find.
 
-`python -m pipelines.planted` makes them, trains through `mgc_models.train` and writes docs/planted.md.
+`worlds` draws them as the TOML files here say, `files` writes them, and `runs` plans the experiments of
+`pipelines/experiments/planted` on them; job `planted` does it all and `page` tells what was found.
 """

@@ -1,25 +1,13 @@
-"""A planted corpus: tracks made from latent factors, and their files as training reads them."""
+"""A planted corpus: tracks made from latent factors, as spectrograms and words."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, save_tokenizer, wordpiece_tokenizer
-from pipelines.training.inputs import FOLDER
-from warehouse.shards.writer import FeatureSpec, write_shard
-from warehouse.store import Store, replacing
-
-AUDIO, TEXT = "planted_spectrogram", "planted_tokens"
 TRAIN, VALIDATION, TEST, UNLABELLED = range(4)
-FIRST_WORD = len(SPECIAL_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -147,70 +135,3 @@ def write_words(
 def _runs(rng: np.random.Generator, tracks: int, length: int, topics: int, run: int) -> NDArray[np.int64]:
     """Topics that stay the same for `run` slots, [tracks, length]."""
     return np.repeat(rng.integers(topics, size=(tracks, -(-length // run))), run, axis=1)[:, :length]
-
-
-def write_corpus(
-    store: Store, name: str, corpus: PlantedCorpus, correlation: Sequence[Sequence[float]] | None = None
-) -> dict[str, Any]:
-    """Write shards, tokenizer and two training inputs: the labelled tracks, and all of them.
-
-    Args:
-        store: Where to.
-        name: Of the corpus; also the name of its dataset.
-        corpus: What.
-        correlation: Genre graph of the training part, for models that want one.
-
-    Returns:
-        `labelled` and `all`: the `data` of a run, but for scheme, fold and split.
-    """
-    ids = [f"track{number:06d}" for number in range(len(corpus.parts))]
-    bands = corpus.frames.shape[2]
-    audio = FeatureSpec(AUDIO, "float16", bands, {"planted": name})
-    write_shard(store.feature(AUDIO, name) / "shard-00000.parquet", audio, zip(ids, corpus.frames, strict=True))
-    text = store.feature(TEXT, name)
-    save_tokenizer(wordpiece_tokenizer(vocabulary(corpus.words)), text / "tokenizer.json")
-    digest = hashlib.sha256((text / "tokenizer.json").read_bytes()).hexdigest()
-    spec = FeatureSpec(TEXT, "int32", 1, {"tokenizer_sha256": digest})
-    write_shard(text / "shard-00000.parquet", spec, zip(ids, corpus.tokens + FIRST_WORD, strict=True))
-    metadata = {"genres": json.dumps(corpus.genres)}
-    if correlation is not None:
-        metadata["genre_correlation"] = json.dumps({"0": correlation})
-    labelled = np.flatnonzero(corpus.parts != UNLABELLED)
-    return {
-        kind: _write_inputs(store, name, f"{name}_{kind}", corpus, ids, rows, metadata)
-        for kind, rows in (("labelled", labelled), ("all", np.arange(len(ids))))
-    }
-
-
-def vocabulary(words: int) -> list[str]:
-    """Pieces of the tokenizer: special tokens, then the planted words by number."""
-    return [*SPECIAL_TOKENS, *(f"word{number}" for number in range(words))]
-
-
-def _write_inputs(
-    store: Store,
-    name: str,
-    file: str,
-    corpus: PlantedCorpus,
-    ids: Sequence[str],
-    rows: NDArray[np.int64],
-    metadata: Mapping[str, str],
-) -> dict[str, Any]:
-    labels = [np.flatnonzero(corpus.labels[row]).tolist() for row in rows]
-    table = pa.table(
-        {
-            "track_id": [ids[row] for row in rows],
-            "labels": pa.array(labels, pa.list_(pa.int32())),
-            "fold": pa.array(corpus.parts[rows], pa.int32()),
-            "kept_by_drop_samples": np.ones(len(rows), dtype=bool),
-        }
-    )
-    path = Path(FOLDER) / f"{file}.parquet"
-    with replacing(store.root / path) as temporary:
-        pq.write_table(table.replace_schema_metadata(dict(metadata)), temporary)
-    digest = hashlib.sha256((store.root / path).read_bytes() + _features_digest(corpus)).hexdigest()[:16]
-    return {"corpus": name, "dataset": name, "tracks": path.as_posix(), "corpus_hash": digest}
-
-
-def _features_digest(corpus: PlantedCorpus) -> bytes:
-    return hashlib.sha256(corpus.frames.tobytes() + corpus.tokens.tobytes()).digest()

@@ -1,68 +1,80 @@
-"""What the planted runs found, as docs/planted.md."""
+"""What the planted experiments came to, as docs/planted.md."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from pipelines.planted.experiment import Experiment, Question
+import polars as pl
+
+from pipelines.experiments import Metric, Plan, PrintedTable
+from pipelines.experiments.schema import Question
+from pipelines.results.compare import row_scores
+from pipelines.results.finished import FinishedRuns
 from pipelines.results.significance import SignedRankTest, signed_rank_test
+from warehouse.printed import with_spread
 
 LEVEL = 0.05
-Scores = Mapping[str, Sequence[Mapping[str, float]]]
+Found = Mapping[str, FinishedRuns]
 
 
-def page(findings: Mapping[str, tuple[Experiment, Scores]]) -> str:
+def page(plan: Plan, found: Found, results: pl.DataFrame, made_with: str) -> str:
     """The whole document.
 
     Args:
-        findings: By work, the experiment and its scores: by row, one mapping from metric to value per repetition.
+        plan: The planted experiments.
+        found: Their finished runs by setting_id.
+        results: `report.results`.
+        made_with: Code and machine, in words.
     """
-    sections = {work: "\n\n".join(_section(*found)) for work, found in findings.items()}
     text = resources.files(__package__).joinpath("page.md").read_text(encoding="utf-8")
-    for work, section in sections.items():
-        text = text.replace(f"<!-- {work} -->", section)
-    return text
+    for table in plan.tables:
+        rows = _rows(table, results.filter(work=table.work, table_id=table.table_id))
+        text = text.replace(f"<!-- {table.name} -->", f"{rows}\n\n{_questions(plan, table, found)}")
+    return text.replace("<!-- made with -->", made_with)
 
 
-def outcome(question: Question, scores: Scores, metric: str) -> tuple[list[float], SignedRankTest | None]:
-    """Difference of a question in every repetition, mean over its pairs of rows, and the one-sided exact test of it."""
-    better, worse = (_means(scores, rows, metric) for rows in (question.better, question.worse))
+def outcome(
+    plan: Plan, table: PrintedTable, question: Question, metric: Metric, found: Found
+) -> tuple[list[float], SignedRankTest | None]:
+    """Difference of a question in every repetition, mean over its rows on either side, and the exact test of it."""
+    better, worse = (_means(plan, table, rows, metric, found) for rows in (question.better, question.worse))
     differences = [one - other for one, other in zip(better, worse, strict=True)]
     return differences, signed_rank_test(better, worse, alternative="reference_better")
 
 
-def _means(scores: Scores, rows: Sequence[str], metric: str) -> list[float]:
+def _means(plan: Plan, table: PrintedTable, names: Sequence[str], metric: Metric, found: Found) -> list[float]:
     """Mean over some rows in every repetition."""
-    return [statistics.fmean(run[metric] for run in runs) for runs in zip(*(scores[row] for row in rows), strict=True)]
+    rows = [row for row in table.rows if row.row_id in names]
+    settings = [setting for row in rows if (setting := plan.setting(table, row))]
+    pairs = zip(rows, settings, strict=True)
+    scores = [row_scores(row, metric, found[setting.setting_id]) for row, setting in pairs]
+    return [
+        statistics.fmean(score for score in repetition if score is not None) for repetition in zip(*scores, strict=True)
+    ]
 
 
-def _section(experiment: Experiment, scores: Scores) -> list[str]:
-    done = len(next(iter(scores.values())))
-    stand = f"{done} of {experiment.repetitions} repetitions were trained."
-    if not done:
-        return [stand]
-    return [stand, _rows(experiment, scores), _questions(experiment, scores)]
-
-
-def _rows(experiment: Experiment, scores: Scores) -> str:
-    lines = [_line(["row", *experiment.metrics]), _line(["---"] * (1 + len(experiment.metrics)))]
-    for row, (label, _) in experiment.rows.items():
-        lines.append(_line([label, *(_mean_sd([run[metric] for run in scores[row]]) for metric in experiment.metrics)]))
+def _rows(table: PrintedTable, results: pl.DataFrame) -> str:
+    lines = [_line(["row", *(metric.label for metric in table.metrics)]), _line(["---"] * (1 + len(table.metrics)))]
+    for row in table.rows:
+        ours = {line["metric"]: line for line in results.filter(row_id=row.row_id).iter_rows(named=True)}
+        cells = [with_spread(ours[metric.name]["ours_mean"], ours[metric.name]["ours_sd"]) for metric in table.metrics]
+        lines.append(_line([row.label, *cells]))
     return "\n".join(lines)
 
 
-def _questions(experiment: Experiment, scores: Scores) -> str:
-    header = ["question", *(f"{metric}: difference, p" for metric in experiment.metrics), "verdict"]
+def _questions(plan: Plan, table: PrintedTable, found: Found) -> str:
+    header = ["question", *(f"{metric.label}: difference, p" for metric in table.metrics), "verdict"]
     lines = [_line(header), _line(["---"] * len(header))]
-    for question in experiment.questions:
-        found = [outcome(question, scores, metric) for metric in experiment.metrics]
-        cells = [f"{_mean_sd(differences, signed=True)}, {_p(test)}" for differences, test in found]
-        lines.append(_line([question.text, *cells, _verdict(found[0][1])]))
+    for question in table.questions:
+        outcomes = [outcome(plan, table, question, metric, found) for metric in table.metrics]
+        cells = [f"{_difference(differences)}, {_p(test)}" for differences, test in outcomes]
+        lines.append(_line([question.text, *cells, verdict(outcomes[0][1])]))
     return "\n".join(lines)
 
 
-def _verdict(test: SignedRankTest | None) -> str:
+def verdict(test: SignedRankTest | None) -> str:
+    """What a test of the first metric says, in words."""
     if test is None or not test.can_be_significant:
         return "not told: too few repetitions"
     return "contributes" if test.p_value < LEVEL else "does not, at this size"
@@ -72,9 +84,9 @@ def _p(test: SignedRankTest | None) -> str:
     return "-" if test is None else f"p = {test.p_value:.4f}"
 
 
-def _mean_sd(values: Sequence[float], *, signed: bool = False) -> str:
-    mean = f"{statistics.fmean(values):{'+' if signed else ''}.3f}"
-    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
+def _difference(values: Sequence[float]) -> str:
+    mean = statistics.fmean(values)
+    return ("+" if mean >= 0 else "") + with_spread(mean, statistics.stdev(values) if len(values) > 1 else None)
 
 
 def _line(cells: Sequence[Any]) -> str:

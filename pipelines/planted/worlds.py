@@ -1,12 +1,20 @@
-"""The two planted worlds: how latent factors become genres, sound and words. What they hold is in the TOML files."""
+"""The planted worlds: how latent factors become genres, sound and words. What they hold is in the TOML files here."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.corpora.config import Corpus, Correlation, Folds
+from pipelines.experiments.schema import PlanError
 from pipelines.planted.corpus import PlantedCorpus, draw_parts, play_motifs, render_sound, write_words
+from warehouse.parsing import plain, read
+
+FOLDER = Path(__file__).parent
+SCHEME = "drawn"  # the split of every planted corpus: tracks to train on, to choose by, to test on
 
 Factors = Mapping[str, NDArray[np.float64]]
 
@@ -15,7 +23,7 @@ def factor_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
     """Plant a corpus (jiang2024): continuous factors, some shared by audio and lyrics; genres are sums of them.
 
     Args:
-        settings: `[corpus]` of jiang2024.toml.
+        settings: factors.toml.
         seed: Equal seeds give equal corpora.
     """
     rng = np.random.default_rng(seed)
@@ -40,7 +48,7 @@ def cue_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
     `follows` occurs with another genre only, in a share of its tracks, and shows by itself in few of them.
 
     Args:
-        settings: `[corpus]` of ru2023.toml.
+        settings: cues.toml.
         seed: Equal seeds give equal corpora.
     """
     rng = np.random.default_rng(seed)
@@ -87,3 +95,75 @@ def _leanings(
 
 def _above(values: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
     return values > np.quantile(values, 1 - share)
+
+
+@dataclass(frozen=True)
+class World:
+    """What is planted in the corpora of one name.
+
+    Attributes:
+        name: Of the file.
+        settings: What the file says.
+        corpus: Name, split and genre graph in the words of `pipelines.corpora`.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    corpus: Corpus
+
+    def drawn(self, seed: int) -> PlantedCorpus:
+        """The corpus of a seed; equal seeds give equal corpora."""
+        return KINDS[self.settings["kind"]](self.settings, seed)
+
+
+KINDS: Mapping[str, Callable[[Mapping[str, Any], int], PlantedCorpus]] = {"factors": factor_world, "cues": cue_world}
+
+
+def load_worlds(folder: Path = FOLDER) -> dict[str, World]:
+    """Read every world of a folder, by name.
+
+    Raises:
+        PlanError: for a file that is not TOML, and a key that is missing, unknown or of another type.
+    """
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.toml"))}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a world.
+
+    Attributes:
+        kind: Which function draws its corpora.
+        parts: Tracks to train on, to choose by, to test on, and without a label.
+        genres: By name, what makes each.
+        sound: How sound is made.
+        words: How words are.
+        factors: Of `factors`: latent factors, each shared by sound and words or of one of them.
+        distractors: Of `factors`: further topics in each modality that mean nothing.
+        cues: Of `cues`: share of tracks by cue.
+        sound_cues: Of `cues`: those of sound.
+        word_cues: Of `cues`: those of words.
+        correlation: Rule of the genre graph, for a model that takes one.
+    """
+
+    kind: Literal["factors", "cues"]
+    parts: Mapping[Literal["train", "validation", "test", "unlabelled"], int]
+    genres: Mapping[str, Any]
+    sound: Mapping[str, Any]
+    words: Mapping[str, Any]
+    factors: Mapping[str, Any] | None = None
+    distractors: int | None = None
+    cues: Mapping[str, float] | None = None
+    sound_cues: tuple[str, ...] | None = None
+    word_cues: tuple[str, ...] | None = None
+    correlation: Correlation | None = None
+
+
+def _read(path: Path) -> World:
+    file = read(path, _File, PlanError, where=path.name)
+    sizes = [file.parts[part] for part in ("train", "validation", "test")]
+    folds = {SCHEME: Folds(seed=0, shares=tuple(size / sum(sizes) for size in sizes))}
+    corpus = Corpus(path.stem, dataset=path.stem, source="drawn", printed_tracks=0, steps=(), folds=folds)
+    if file.correlation:
+        corpus = replace(corpus, correlation=file.correlation)
+    return World(path.stem, plain(file), corpus)

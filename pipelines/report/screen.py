@@ -25,6 +25,7 @@ TABLES = {
     "ru2023_extra": "ru2023_on_m4a",
     "nandy2021_extra": "nandy2021_shipped_split",
     "wongchemelli2023_extra": "wongchemelli2023_multilabel",
+    "planted": "ru2023_planted",
 }
 QUOTED = re.compile(rf"{NOT_RUN}the source quotes .*")
 UNFINISHED = re.compile(rf"{NOT_RUN}\d+ of \d+ runs are finished.*", re.DOTALL)

@@ -48,6 +48,7 @@ INSTEAD = {
     "pipelines/matching/rules.toml": {'connectives = ["and"]': 'connectives = ["and", "or"]'},
     "pipelines/sample/catalogues.toml": {"Fiancée of the Storm": "Fiancé of the Storm"},
     "pipelines/features/features.toml": {'msd = ["fbank_16k"]': 'msd = ["logmel_22k"]'},
+    "pipelines/experiments/planted/profiles/sample.toml": {"# The": "[ru_mgc]\n'train.epochs' = 7\n# The"},
     "pipelines/experiments/profiles/paper.toml": {"# The works' own": "[bert]\n'train.epochs' = 7\n# The works' own"},
 }
 

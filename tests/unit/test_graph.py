@@ -6,7 +6,7 @@ After a wanted change: `python -m tests.unit.test_graph` writes the new snapshot
 import json
 from pathlib import Path
 
-from pipelines.definitions import DATA_GROUPS, EXTRAS, REPORT_GROUPS, WORKS, defs
+from pipelines.definitions import DATA_GROUPS, EXTRAS, PLANTED, REPORT_GROUPS, WORKS, defs
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
 
@@ -28,10 +28,11 @@ def test_the_graph_is_the_one_on_record() -> None:
 
 
 def test_every_asset_has_description_group_owner_and_kind() -> None:
+    groups = {*DATA_GROUPS, "training", *REPORT_GROUPS, PLANTED}
     bare = [
         node.key.to_user_string()
         for node in defs.resolve_asset_graph().asset_nodes
-        if not (node.description and node.owners and node.group_name in {*DATA_GROUPS, "training", *REPORT_GROUPS})
+        if not (node.description and node.owners and node.group_name in groups)
     ]
     assert bare == []
 
@@ -40,10 +41,13 @@ def test_full_repro_holds_every_printed_row_and_the_extra_jobs_the_rest() -> Non
     keys = set(graph())
     selected = {
         name: {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys}
-        for name in ("full_repro", "data", *WORKS, "report", *EXTRAS)
+        for name in ("full_repro", "data", *WORKS, "report", *EXTRAS, PLANTED)
     }
     assert all(part and part <= keys for part in selected.values())
-    extra = keys - selected["full_repro"]
+    planted = selected.pop(PLANTED)
+    assert planted == {"planted/corpora", "planted/runs", "planted/page"}
+    assert not any(planted & part for part in selected.values())
+    extra = keys - planted - selected["full_repro"]
     assert extra <= set().union(*(selected[name] for name in EXTRAS))
     assert "report/bootstrap" in extra & selected["jiang2024_extra"]
     assert {"pretrain/jiang2024_mae", "finetune/jiang2024_mae_artist_disjoint"} <= selected["jiang2024_extra"]

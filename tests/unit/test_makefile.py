@@ -17,7 +17,7 @@ def planned(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     for name in ("Makefile", "pyproject.toml", "mgc_dagster_default.pth"):
         shutil.copy(ROOT / name, folder / name)
     command = ["make", "--dry-run", "test", *arguments]
-    # Under `make check` this process inherits MAKELEVEL and MAKEFLAGS, and the make below would print as a part of that one.
+    # Under `make check` this process inherits these, and the make below would print as a part of that one.
     outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     return subprocess.run(command, cwd=folder, env=outside, capture_output=True, text=True, check=False)
 

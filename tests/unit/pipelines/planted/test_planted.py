@@ -1,7 +1,10 @@
-"""The planted corpora hold what they are said to hold, and become runs that training accepts."""
+"""The planted corpora hold what they are said to hold, and their experiments are trained and reported as others are."""
 
 import dataclasses
+import re
+import shutil
 
+import dagster as dg
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -9,28 +12,42 @@ from sklearn.metrics import average_precision_score
 
 from mgc_models.config.run import parse_run
 from mgc_models.data.tracks import genre_graph, read_tracks
-from pipelines.planted import __main__ as command
+from pipelines.assets.planted import planted_assets
+from pipelines.assets.resources import MgcResource
+from pipelines.experiments import PlanError
 from pipelines.planted.corpus import TEST, TRAIN, UNLABELLED
-from pipelines.planted.experiment import WORKS, planted_corpus, read_experiment, runs_of
-from pipelines.planted.page import outcome, page
+from pipelines.planted.files import drawn_data, write_drawn
+from pipelines.planted.page import outcome, verdict
+from pipelines.planted.runs import ROOT, load_planted, planted_runs
+from pipelines.planted.worlds import FOLDER, load_worlds
+from pipelines.results.finished import FinishedRuns
+from pipelines.training.launch import WholeLineReader
+from warehouse.parsing import plain
 from warehouse.store import Store
+from warehouse.tables import read_table
 
 PARTS = {"train": 150, "validation": 20, "test": 100, "unlabelled": 30}
+WORLDS = load_worlds()
 
 
-def small(work):
-    experiment = read_experiment(work)
-    return dataclasses.replace(experiment, corpus={**experiment.corpus, "parts": PARTS})
-
-
-@pytest.fixture(scope="module")
-def jiang():
-    return planted_corpus(small("jiang2024"), 0)
+def small(name):
+    world = WORLDS[name]
+    return dataclasses.replace(world, settings={**world.settings, "parts": PARTS})
 
 
 @pytest.fixture(scope="module")
-def ru():
-    return planted_corpus(small("ru2023"), 0)
+def factors():
+    return small("factors").drawn(0)
+
+
+@pytest.fixture(scope="module")
+def cues():
+    return small("cues").drawn(0)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return load_planted(WORLDS)
 
 
 def precision_of(inputs, labels, *, half=150):
@@ -42,93 +59,145 @@ def precision_of(inputs, labels, *, half=150):
     return np.mean(found)
 
 
-@pytest.mark.parametrize("work", WORKS)
-def test_equal_seeds_give_equal_corpora_and_others_do_not(work):
-    first, again, other = (planted_corpus(small(work), seed) for seed in (0, 0, 1))
-    for name in ("labels", "frames", "tokens", "parts"):
-        assert np.array_equal(getattr(first, name), getattr(again, name))
-        assert not np.array_equal(getattr(first, name), getattr(other, name))
+@pytest.mark.parametrize("name", WORLDS)
+def test_equal_seeds_give_equal_corpora_and_others_do_not(name):
+    first, again, other = (small(name).drawn(seed) for seed in (0, 0, 1))
+    for attribute in ("labels", "frames", "tokens", "parts"):
+        assert np.array_equal(getattr(first, attribute), getattr(again, attribute))
+        assert not np.array_equal(getattr(first, attribute), getattr(other, attribute))
     assert {part: int((first.parts == part).sum()) for part in (TRAIN, TEST, UNLABELLED)} == {0: 150, 2: 100, 3: 30}
     assert first.tokens.max() < first.words
 
 
-def test_factors_tell_the_genres_and_each_modality_only_its_own(jiang):
-    settings = small("jiang2024").corpus
+def test_factors_tell_the_genres_and_each_modality_only_its_own(factors):
+    settings = small("factors").settings
     kinds = settings["factors"]
-    of = {kind: np.column_stack([jiang.factors[name] for name in kinds if kinds[name] in ("shared", kind)])
+    of = {kind: np.column_stack([factors.factors[name] for name in kinds if kinds[name] in ("shared", kind)])
           for kind in ("sound", "words")}  # fmt: skip
-    everything = np.column_stack(list(jiang.factors.values()))
-    sound, words, both = (precision_of(inputs, jiang.labels) for inputs in (of["sound"], of["words"], everything))
+    everything = np.column_stack(list(factors.factors.values()))
+    sound, words, both = (precision_of(inputs, factors.labels) for inputs in (of["sound"], of["words"], everything))
     assert words + 0.03 < sound < both - 0.03
     assert both > 0.95
     shares = [genre["share"] for genre in settings["genres"].values()]
-    assert np.allclose(jiang.labels.mean(axis=0), shares, atol=0.01)
+    assert np.allclose(factors.labels.mean(axis=0), shares, atol=0.01)
 
 
-def test_what_means_the_same_occurs_together(jiang):
+def test_what_means_the_same_occurs_together(factors):
     """Words of two poles of one factor avoid each other, so that what a word occurs with says what it means."""
-    settings = small("jiang2024").corpus["words"]
-    group = (jiang.tokens - settings["common_words"]) // settings["group_words"]
-    told = jiang.tokens >= settings["common_words"]
+    settings = small("factors").settings["words"]
+    group = (factors.tokens - settings["common_words"]) // settings["group_words"]
+    told = factors.tokens >= settings["common_words"]
     has = np.stack([(told & (group == number)).sum(axis=1) > 1 for number in range(8)], axis=1)
     opposite = np.mean([(has[:, 2 * topic] & has[:, 2 * topic + 1]).mean() for topic in range(4)])
     alone = np.mean([(has[:, 2 * topic]).mean() * has[:, 2 * topic + 1].mean() for topic in range(4)])
     assert opposite < 0.8 * alone
 
 
-def test_pairs_cannot_be_told_by_a_sum_and_can_by_both_together(ru):
-    cues = np.column_stack([ru.factors[name] for name in ("drone", "bell", "sea", "road")])
-    products = np.column_stack([cues, cues[:, :1] * cues[:, 2:], cues[:, 1:2] * cues[:, 2:]])
-    pairs = ru.labels[:, [ru.genres.index("shanty"), ru.genres.index("carol")]]
-    assert precision_of(cues, pairs) < 0.93
+def test_pairs_cannot_be_told_by_a_sum_and_can_by_both_together(cues):
+    found = np.column_stack([cues.factors[name] for name in ("drone", "bell", "sea", "road")])
+    products = np.column_stack([found, found[:, :1] * found[:, 2:], found[:, 1:2] * found[:, 2:]])
+    pairs = cues.labels[:, [cues.genres.index("shanty"), cues.genres.index("carol")]]
+    assert precision_of(found, pairs) < 0.93
     assert precision_of(products, pairs) > 0.99
 
 
-def test_rare_genres_keep_company_and_the_graph_of_the_training_part_knows(ru, tmp_path):
-    follower, leader = ru.genres.index("parade"), ru.genres.index("march")
-    assert ru.labels[ru.labels[:, follower], leader].all()
-    assert 0.1 < ru.labels[ru.labels[:, leader], follower].mean() < 0.5
-    runs = runs_of(small("ru2023"), 0, Store(tmp_path))
-    path = tmp_path / runs["gcem"][-1]["data"]["tracks"]
+def test_rare_genres_keep_company_and_the_graph_of_the_training_part_knows(cues, tmp_path):
+    follower, leader = cues.genres.index("parade"), cues.genres.index("march")
+    assert cues.labels[cues.labels[:, follower], leader].all()
+    assert 0.1 < cues.labels[cues.labels[:, leader], follower].mean() < 0.5
+    store, world = Store(tmp_path), small("cues")
+    assert write_drawn(store, world, 0)
+    assert not write_drawn(store, world, 0)
+    path = tmp_path / drawn_data(world, 0).tracks
     graph = genre_graph(path, read_tracks(path), 0)
-    assert graph.names == ru.genres
+    assert graph.names == cues.genres
     assert graph.correlation[follower, leader] > 0
 
 
-@pytest.mark.parametrize("work", WORKS)
-def test_rows_become_runs_that_training_accepts(work, tmp_path):
-    experiment, store = small(work), Store(tmp_path)
-    repetitions = [runs_of(experiment, number, store) for number in range(2)]
-    runs = [run for rows in repetitions for row in rows.values() for run in row]
-    for run in runs:
-        parse_run(run)
-    assert len({run["run_id"] for run in runs}) == len(runs)
-    assert runs_of(experiment, 0, store) == repetitions[0]
-    rows = set(experiment.rows)
-    assert all({*question.better, *question.worse} <= rows for question in experiment.questions)
+def test_every_repetition_of_a_row_has_a_corpus_and_a_pretraining_of_its_own(plan):
+    planned = planted_runs(plan, WORLDS)
+    for run in planned.all_runs():
+        parse_run(plain(run))
+    pretrained = [run.run_id for run in planned.pretrain["jiang2024_planted"]]
+    runs = planned.runs["jiang2024_planted"]
+    assert [run.pretrained for run in runs] == pretrained
+    assert len({run.data.corpus_hash for run in runs}) == len(set(pretrained)) == len(runs) == 8
+    assert planned == planted_runs(plan, WORLDS)
+    dearer = dict(WORLDS) | {"factors": small("factors")}
+    assert planted_runs(plan, dearer).runs["jiang2024_planted"] != runs
 
 
-def test_the_page_tells_a_clear_gain_from_none():
-    experiment = read_experiment("ru2023")
+def test_a_question_tells_a_clear_gain_from_none(plan):
+    table = next(table for table in plan.tables if table.work == "ru2023")
     gain = {"gcem", "loss_gcem", "scma_gcem", "loss_scma_gcem"}
-    scores = {
-        row: [{"map": 0.5 + 0.1 * (row in gain) + 0.01 * number, "f1_tuned": 0.5} for number in range(6)]
-        for row in experiment.rows
+    found = {}
+    for row in table.rows:
+        scores = tuple(0.5 + 0.1 * (row.row_id in gain) + 0.01 * number for number in range(6))
+        found[plan.setting(table, row).setting_id] = FinishedRuns(("run",) * 6, "random", {"map": scores})
+    tests = {one.text: outcome(plan, table, one, table.metrics[0], found) for one in table.questions}
+    assert tests["GCEM"][0] == pytest.approx([0.1] * 6)
+    assert tests["GCEM"][1].p_value == pytest.approx(2**-6)
+    assert verdict(tests["GCEM"][1]) == "contributes"
+    assert verdict(tests["SCMA"][1]) == "does not, at this size"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('without = ["none"]', 'without = ["nobody"]', "nobody: expected a row: none, loss"),
+        ('without = ["none"]', "without = []", "question[3].without: expected ids of rows, found []"),
+        ("[[question]]\ntext", "[[question]]\nasks", "question[0].asks: expected one of text, with, without"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_named(before, after, message, tmp_path):
+    root = shutil.copytree(ROOT, tmp_path / "planted")
+    file = root / "ru2023" / "planted.toml"
+    file.write_text(file.read_text().replace(before, after))
+    with pytest.raises(PlanError, match=re.escape(message)):
+        load_planted(WORLDS, root)
+
+
+@pytest.fixture
+def shortened(tmp_path):
+    """The experiment of Ru et al. with two corpora of few tracks, an epoch and two rows."""
+    experiments, worlds = shutil.copytree(ROOT, tmp_path / "experiments"), tmp_path / "worlds"
+    shutil.rmtree(experiments / "jiang2024")
+    worlds.mkdir()
+    cues = (FOLDER / "cues.toml").read_text()
+    parts = "parts = { train = 32, validation = 16, test = 40, unlabelled = 0 }"
+    (worlds / "cues.toml").write_text(re.sub("parts = .*", parts, cues))
+    base = experiments / "ru2023" / "base" / "planted.toml"
+    text = re.sub("seeds = .*", "seeds = [0, 1]", base.read_text())
+    base.write_text(re.sub("epochs = .*", "epochs = 1", text))
+    table = experiments / "ru2023" / "planted.toml"
+    head, *rows = re.split(r"(?=\[\[row\]\])", table.read_text().partition("# One-sided")[0])
+    question = '[[question]]\ntext = "All"\nwith = ["loss_scma_gcem"]\nwithout = ["none"]\n'
+    table.write_text(head + rows[0] + rows[-1] + question)
+    return planted_assets(experiments, worlds)
+
+
+def test_the_job_trains_in_a_store_of_its_own_and_writes_the_page_and_the_tables(shortened, tmp_path):
+    outside = tmp_path / "store"
+    resources = {
+        "mgc": MgcResource(store=str(outside), profile="paper"),
+        "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
     }
-    by_text = {question.text: outcome(question, scores, "map") for question in experiment.questions}
-    assert by_text["GCEM"][1].p_value == pytest.approx(2**-6)
-    assert by_text["SCMA"][1].p_value == 1
-    text = page({"ru2023": (experiment, scores), "jiang2024": (read_experiment("jiang2024"), {"ours": []})})
-    assert "| GCEM | +0.100 ± 0.000, p = 0.0156 |" in text
-    assert "contributes |" in text
-    assert "does not, at this size |" in text
-    assert "0 of 8 repetitions" in text
-
-
-def test_a_page_is_not_replaced_by_one_of_fewer_repetitions(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "read_experiment", small)
-    page_file = tmp_path / "planted.md"
-    page_file.write_text("all repetitions")
-    assert command.main(["--minutes", "0", "--store", str(tmp_path / "store"), "--page", str(page_file)]) == 0
-    assert page_file.read_text() == "all repetitions"
-    assert "is left as it is" in capsys.readouterr().out
+    first = dg.materialize(shortened, resources=resources)
+    assert first.success
+    assert [path.name for path in outside.iterdir()] == ["planted"]
+    store = Store(outside / "planted")
+    text = (store.root / "planted.md").read_text()
+    assert re.search(r"\| All \| [+-]0\.\d+ ± 0\.\d+, p = \d", text)
+    assert re.search(r"commit \w+.*, torch .* on cpu; 4 runs", text)
+    lines = read_table(store, "report.results").to_pylist()
+    assert {(line["row_id"], line["n"], line["status"]) for line in lines} == {
+        ("none", 2, "done"),
+        ("loss_scma_gcem", 2, "done"),
+    }
+    again = dg.materialize(shortened, resources=resources)
+    found = {
+        event.asset_key.to_user_string(): event.materialization.metadata
+        for event in again.get_asset_materialization_events()
+    }
+    assert found["planted/runs"]["runs_trained_now"].value == 0
+    assert all(metadata["unchanged"].value for metadata in found.values())
