@@ -7,11 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mgc_models.config.run import parse_run
 from pipelines.assets import genre_embeddings, inpainting
 from pipelines.incremental import make_file
+from tests.unit.mgc_models.tiny_job import make_pretrain_run
 from warehouse.store import Store
 
-RUN = {"run_id": "r", "profile": "sample"}
+RUN = parse_run(make_pretrain_run("r"))
 
 
 @pytest.fixture

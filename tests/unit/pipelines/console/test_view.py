@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from mgc_models.config.run import parse_run
 from pipelines.console.progress import Begun, Ended, FromRun, Reached, followed, watch
 from pipelines.console.terminal import Screen
 from pipelines.console.view import JobView
 from pipelines.experiments import load_plan
 from pipelines.report.screen import counts
 from pipelines.training.launch import run_names
+from tests.unit.mgc_models.tiny_job import make_pretrain_run, make_run
 
 PHASES = {"raw": ["read"], "features": ["audio", "lyrics"]}
 
@@ -82,12 +84,8 @@ def test_a_terminal_shows_a_bar_and_has_nothing_left_of_it_at_the_end() -> None:
 
 PLAN = load_plan("smoke")
 RUNS = [
-    {"run_id": f"{stage}{fold}", "stage": stage, "work": "jiang2024", "setting_id": "jiang2024_bert", "data": data}
-    for stage, fold, data in (
-        ("pretrain", 0, {}),
-        ("finetune", 0, {"split": "folds"}),
-        ("finetune", 1, {"split": "folds"}),
-    )
+    parse_run(raw | {"setting_id": "jiang2024_bert"})
+    for raw in (make_pretrain_run("pretrain0"), make_run("finetune0", fold=0), make_run("finetune1", fold=1))
 ]
 
 

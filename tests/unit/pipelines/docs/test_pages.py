@@ -112,7 +112,7 @@ def test_every_work_of_the_plan_is_described() -> None:
 def test_a_work_that_is_described_wrongly_is_named_with_its_key(tmp_path: Path) -> None:
     file = tmp_path / "works.toml"
     file.write_text(WORKS_FILE.read_text(encoding="utf-8").replace('cited = "Ru et al."\n', ""), encoding="utf-8")
-    with pytest.raises(PlanError, match=re.escape("works.toml: [ru2023]: missing cited")):
+    with pytest.raises(PlanError, match=re.escape("works.toml: ru2023.cited: expected a value, found nothing")):
         load_works(file)
 
 
