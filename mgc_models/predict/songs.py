@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mgc_models.errors import SongError
 from mgc_models.features.audio.decoding import AudioError, decode
 from mgc_models.features.config import MIN_DURATION_S
-from mgc_models.features.lyrics.text import clean_lyrics
+from mgc_models.features.lyrics.text import MOST_BYTES, clean_lyrics
+from mgc_models.regular_files import read_within
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -76,7 +77,7 @@ def read_lyrics(path: Path) -> str:
         SongError: if the file is missing, no UTF-8 text, or holds no words.
     """
     try:
-        text = path.read_bytes().decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+        text = read_within(path, MOST_BYTES).decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except OSError as error:
         raise SongError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except UnicodeDecodeError as error:

@@ -93,6 +93,8 @@ NOT_A_TRACK = frozenset(
         "malformed_row",
         "unclosed_quote",
         "nul_byte",
+        "line_too_long",
+        "row_too_long",
         "refused_id",
         "duplicate_id",
     }
@@ -127,11 +129,27 @@ class Reject(NamedTuple):
     detail: str | None = None
 
 
+MOST_CHARACTERS_OF_A_REJECT = 1000  # of each of its texts
+
+
 def rejects_frame(dataset: str, stage: str, rejects: Iterable[Reject]) -> pl.DataFrame:
     """Rows of `core.rejects` for one stage, in an order that does not depend on how they were found."""
     rows = [
-        (dataset, reject.track_id, stage, reject.reason, reject.source_file, reject.source_row, reject.detail)
+        (dataset, _text(reject.track_id), stage, reject.reason, _text(reject.source_file), reject.source_row,
+         _text(reject.detail))
         for reject in rejects
-    ]
+    ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     return frame.sort("source_file", "source_row", "track_id", "reason", "detail", nulls_last=True)
+
+
+def as_text(name: str) -> str:
+    """A file name or text in characters that can be stored; what is not Unicode is shown by its escape."""
+    return name.encode("utf-8", errors="backslashreplace").decode()
+
+
+def _text(value: str | None) -> str | None:
+    if value is None:
+        return None
+    text = as_text(value[: MOST_CHARACTERS_OF_A_REJECT + 1])
+    return text if len(text) <= MOST_CHARACTERS_OF_A_REJECT else f"{text[:MOST_CHARACTERS_OF_A_REJECT]}…"

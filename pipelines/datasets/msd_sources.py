@@ -3,6 +3,7 @@
 They are read a batch at a time. What a file does not hold is null.
 """
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,7 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.datasets.common import DatasetError, Reject
+from mgc_models.regular_files import bounded_lines, open_regular
+from pipelines.datasets.common import MAX_ID_LENGTH, NOT_A_TRACK, DatasetError, Reject
+from pipelines.datasets.tsv import first_line, too_long
 
 TEXTS = ("track_id", "song_id", "artist", "title", "album", "artist_id", "artist_mbid")
 SCHEMA: Mapping[str, type[pl.DataType]] = {
@@ -59,6 +62,8 @@ HDF5_COLUMNS = {
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 SEPARATOR, TEXT_COLUMNS = "<SEP>", ("track_id", "song_id", "artist", "title")
 ROWS_PER_BATCH = 50_000
+MOST_READ = 100_000  # characters of a text
+MOST_WHOLE = 2**31 - 1  # of years, 7digital ids and works
 
 Source = tuple[pl.DataFrame, list[Reject], int]
 
@@ -72,7 +77,7 @@ def read_sqlite(path: Path) -> Source:
     with closing(_open(path)) as connection:
         columns = SQLITE_COLUMNS | {ours: name for ours, name in SQLITE_OPTIONAL.items() if name in _songs(connection)}
         try:
-            rows = connection.execute(f"SELECT {', '.join(columns.values())} FROM songs")
+            rows = connection.execute(f"SELECT {', '.join(map(_within_bound, columns.values()))} FROM songs")
             return _collect(path.name, list(columns), _batches(rows))
         except sqlite3.Error as error:
             raise _unreadable(path, error) from error
@@ -84,7 +89,7 @@ def check_sqlite(path: Path) -> None:
     Raises:
         DatasetError: if it is no SQLite file, cut off, damaged or locked, or has no such table or column.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = file.read(SQLITE_HEADER_BYTES)
     if not header.startswith(SQLITE_MAGIC) or len(header) < SQLITE_HEADER_BYTES:
         raise DatasetError(
@@ -124,8 +129,7 @@ def check_text(path: Path) -> None:
     Raises:
         DatasetError: naming what was found.
     """
-    with path.open("rb") as file:
-        first = file.readline().decode("utf-8", errors="replace").rstrip("\r\n")
+    first = first_line(path)
     if first.count(SEPARATOR) < len(TEXT_COLUMNS) - 1:
         raise DatasetError(
             f"{path} has another form: expected lines track_id<SEP>song_id<SEP>artist<SEP>title, found "
@@ -139,7 +143,7 @@ def check_hdf5(path: Path) -> None:
     Raises:
         DatasetError: naming what was found.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(len(HDF5_MAGIC))
     if head != HDF5_MAGIC:
         raise DatasetError(
@@ -185,6 +189,12 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _within_bound(column: str) -> str:
+    """SQL of a column, of whose longest texts only the beginning is read: SQLite holds up to a gigabyte in one."""
+    is_long = f"typeof({column}) IN ('text', 'blob') AND length(CAST({column} AS BLOB)) > {MOST_READ}"
+    return f"CASE WHEN {is_long} THEN substr({column}, 1, {MOST_READ}) ELSE {column} END"
+
+
 def _songs(connection: sqlite3.Connection) -> list[str]:
     return [row[1].decode() for row in connection.execute("PRAGMA table_info(songs)")]
 
@@ -205,9 +215,13 @@ def _batches(rows: sqlite3.Cursor) -> Iterator[Sequence[Sequence[Any]]]:
 def _text_batches(path: Path, rejects: list[Reject]) -> Iterator[Sequence[Sequence[Any]]]:
     """Columns of a batch of lines; a line with fewer fields is on record."""
     rows: list[list[bytes]] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            fields = line.rstrip(b"\r\n").split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
+    with open_regular(path) as file:
+        for number, content, length in bounded_lines(file):
+            line = content.rstrip(b"\r")
+            fields = line.split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
+            if length > len(content):
+                rejects.append(too_long(fields[0].decode("utf-8", errors="replace"), path.name, number, length))
+                continue
             if len(fields) < len(TEXT_COLUMNS):
                 detail = f"{len(fields)} fields, expected {len(TEXT_COLUMNS)}: {line[:120]!r}"
                 track_id = fields[0].decode("utf-8", errors="replace")
@@ -245,7 +259,7 @@ def _collect(
     rejects = [] if rejects is None else rejects
     frames = [_frame(name, dict(zip(columns, batch, strict=True)), rejects) for batch in batches]
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
-    unparted = sum(reject.reason == "too_few_columns" for reject in rejects)
+    unparted = sum(reject.reason in NOT_A_TRACK for reject in rejects)
     return frame, rejects, frame.height + unparted
 
 
@@ -265,17 +279,60 @@ def _column(
     name: str, key: str, kind: type[pl.DataType], values: Sequence[Any], ids: Sequence[Any], rejects: list[Reject]
 ) -> pl.Series:
     if kind is not pl.String:
-        return pl.Series(key, [value if isinstance(value, int | float) else None for value in values], dtype=kind)
+        numbers, unread = _numbers(kind, values)
+        rejects += [
+            Reject("unparsable_number", _id_of(ids[row]), name, None, _as_unknown(key, values[row])) for row in unread
+        ]
+        return pl.Series(key, numbers, dtype=kind)
     texts: list[str | None] = []
     for row, content in enumerate(map(_as_bytes, values)):
         try:
             texts.append(None if content is None else content.decode())
         except UnicodeDecodeError:
             texts.append(content.decode("latin-1") if content else None)
-            track_id = (_as_bytes(ids[row]) or b"").decode("latin-1")
             detail = f"{key} is not UTF-8, was read as Latin-1"
-            rejects.append(Reject("decoded_as_latin_1", track_id, name, None, detail))
+            rejects.append(Reject("decoded_as_latin_1", _id_of(ids[row]), name, None, detail))
     return pl.Series(key, texts, pl.String)
+
+
+def _id_of(value: Any) -> str:
+    return (_as_bytes(value) or b"")[:MAX_ID_LENGTH].decode("latin-1")
+
+
+def _as_unknown(key: str, value: Any) -> str:
+    return f"{key} = {value[:40] if isinstance(value, bytes) else value!r}, read as unknown"
+
+
+def _is_plain(kind: type[pl.DataType], values: Sequence[Any]) -> bool:
+    """Whether all values are what the column should hold, as in every undamaged file."""
+    numbers = [value for value in values if value is not None]
+    if kind != pl.Int64:
+        return set(map(type, numbers)) <= {float} and math.inf not in values and -math.inf not in values
+    whole = set(map(type, numbers)) <= {int}
+    return whole and max(numbers, default=0) <= MOST_WHOLE and min(numbers, default=0) >= -MOST_WHOLE
+
+
+def _numbers(kind: type[pl.DataType], values: Sequence[Any]) -> tuple[list[float | None], list[int]]:
+    """The values that are numbers of a kind, null for others, and the places of those that are there and are none.
+
+    Whole numbers may be stored as `1999.0`; not a number is what the dataset stores for an unknown one.
+    """
+    if _is_plain(kind, values):
+        return list(values), []
+    whole = kind == pl.Int64
+    numbers: list[float | None] = []
+    unread = []
+    for place, value in enumerate(values):
+        number = value if isinstance(value, int | float) else None
+        if number is not None and whole:
+            is_whole = math.isfinite(number) and number == int(number) and abs(number) <= MOST_WHOLE
+            number = int(number) if is_whole else None
+        elif number is not None:
+            number = float(number) if not math.isinf(number) else None
+        is_unknown = value is None or (isinstance(value, float) and math.isnan(value))
+        unread += [place] if number is None and not is_unknown else []
+        numbers.append(number)
+    return numbers, unread
 
 
 def _as_bytes(value: Any) -> bytes | None:

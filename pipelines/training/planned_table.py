@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.config import Settings
+from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.corpora.config import corpus_names, load_corpora
 from pipelines.experiments import IMPLEMENTED, Plan, Pretraining, Setting
 from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities, settings_identity
 from pipelines.experiments.schema import FINETUNE, PRETRAIN
 from pipelines.incremental import Step, content_hash
-from pipelines.tables import typed_frame
+from pipelines.tables import typed_frame, unreadable
 from pipelines.training.derive import derived_runs
 from pipelines.training.planned import PlannedRuns, Run, data_columns
 from warehouse.store import FORMAT_VERSION, Store
@@ -98,6 +98,8 @@ def planned_inputs(store: Store, plan: Plan, settings: Settings) -> str:
         [[repr(one), _with_defaults(canonical_json(one.settings))] for one in asked],
     ]
     tables = [[repr(corpus) for corpus in load_corpora()], [_table_hash(store, name) for name in READ]]
+    # Only where there is one, so that the hash of every other store is that of before.
+    tables += [left] if (left := [name for name in DATASET_VARIABLES if unreadable(store, name)]) else []
     return f"{plan.profile} {content_hash(experiments)} {STEP.inputs(tables)}"
 
 

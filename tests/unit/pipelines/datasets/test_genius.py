@@ -165,7 +165,7 @@ def test_real_rows_are_read() -> None:
 
 
 def test_rows_keep_their_order_when_several_blocks_are_read_at_once(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(genius, "LONGEST_ROW_BYTES", 1 << 14)
+    monkeypatch.setattr(genius, "MOST_BYTES_OF_A_ROW", 1 << 14)
     path = write_genius(tmp_path / "song_lyrics.csv", [genius_row(number) for number in range(4000)])
     songs = genius.read_songs(path, tmp_path / "mended.csv")
     assert songs.frame["id"].to_list() == list(range(4000))
