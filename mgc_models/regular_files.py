@@ -48,6 +48,12 @@ class Line(NamedTuple):
         return len(self.content) == self.bytes
 
 
+def why(error: OSError) -> str:
+    """What went wrong with a file, in words that go on a sentence."""
+    words = error.strerror or type(error).__name__
+    return words[:1].lower() + words[1:]
+
+
 def check_regular(path: Path) -> int:
     """Look at a file, through any link, without opening it.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mgc_models.predict.runs import FinishedRun
 from mgc_models.predict.songs import Song
-from mgc_models.regular_files import check_regular
+from mgc_models.regular_files import check_regular, why
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def _missing(song: Song, lyrics_folder: Path | None) -> str:
         try:
             check_regular(path)
         except OSError as error:
-            return f"{path}: {(error.strerror or str(error)).lower()}"
+            return f"{path}: {why(error)}"
     if song.audio is not None and song.lyrics is None and lyrics_folder is not None:
         return f"{song.name}: no lyrics in {lyrics_folder}: expected {song.audio.stem}.txt (see --missing-lyrics)"
     return ""

@@ -22,13 +22,9 @@ def within_bounds(tables: Tables, dataset: str) -> Tables:
 
 
 def _texts_within_bounds(frame: pl.DataFrame, rejects: list[Reject]) -> pl.DataFrame:
-    for name, kind in frame.schema.items():
-        too_long = pl.col(name).str.len_bytes() > MOST_BYTES_OF_A_VALUE if kind == pl.String else pl.lit(value=False)
-        found = (
-            frame.filter(too_long)
-            .select("track_id", pl.col(name).cast(pl.String).str.len_bytes().alias("bytes"))
-            .rows()
-        )
+    for name in (name for name, kind in frame.schema.items() if kind == pl.String):
+        too_long = pl.col(name).str.len_bytes() > MOST_BYTES_OF_A_VALUE
+        found = frame.filter(too_long).select("track_id", pl.col(name).str.len_bytes().alias("length")).rows()
         rejects += [_value_too_long(track_id, name, length) for track_id, length in found]
         empty = pl.lit("" if name in TEXTS_THAT_MUST_BE else None, pl.String)
         frame = frame.with_columns(pl.when(too_long).then(empty).otherwise(name).alias(name)) if found else frame

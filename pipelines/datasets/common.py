@@ -1,8 +1,9 @@
 """The one shape that every reader gives its tables in."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -127,6 +128,22 @@ class Reject(NamedTuple):
     source_file: str | None
     source_row: int | None = None
     detail: str | None = None
+
+
+MOST_REJECTS = 200_000  # of one file; with more it is another file than its name says, and they take memory
+
+
+def stop_if_too_many(rejects: Sized, path: Path) -> None:
+    """Give a file up that is damaged all over.
+
+    Raises:
+        DatasetError: if there are more than `MOST_REJECTS`.
+    """
+    if len(rejects) > MOST_REJECTS:
+        raise DatasetError(
+            f"{path} is damaged: more than {MOST_REJECTS:,} of its rows cannot be read as they should. That is too "
+            "much to go on; copy the file from the download again."
+        )
 
 
 MOST_CHARACTERS_OF_A_REJECT = 1000  # of each of its texts

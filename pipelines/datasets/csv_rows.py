@@ -17,6 +17,7 @@ from typing import NamedTuple
 from mgc_models.regular_files import open_regular
 from pipelines.datasets.common import DatasetError
 
+MOST_ROWS_OF_A_DAMAGE = 1000  # that are told one by one
 CHUNK_BYTES = 1 << 24
 TAIL_BYTES = 1 << 20  # kept of a row that is too long: holds its end, and mostly the next row
 MOST_BYTES_OF_A_ROW = 1 << 25  # what DuckDB is told too
@@ -185,6 +186,10 @@ def _damages(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
 
 def _other_lengths(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
     """Rows that are CSV but have another number of columns, each by itself."""
+    if damaged.count(b"\n") > MOST_ROWS_OF_A_DAMAGE:
+        count = damaged.count(b"\n")
+        yield Damage(line, count, len(damaged), "malformed_row", f"{count:,} lines, {len(damaged):,} bytes")
+        return
     lines = LINE.findall(damaged)
     reader, first = csv.reader((text.decode("utf-8", errors="replace") for text in lines), strict=True), 0
     try:

@@ -23,6 +23,7 @@ from pipelines.datasets.common import (
     as_text,
     as_tracks,
     rejects_frame,
+    stop_if_too_many,
 )
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.files import Entry, files_below, listing
@@ -89,7 +90,7 @@ def locate(root: Path) -> Layout:
         DatasetError: if a file is missing or its header is another one.
     """
     for name in (TRACKS, GENRES):
-        if not (root / name).is_file():
+        if not (root / name).exists():
             raise DatasetError(
                 f"{root / name} is missing: {NAME} has its tables in {METADATA}, found {listing(root)}. Set "
                 "MGC_FMA_DIR to the folder that holds fma_metadata and fma_medium, and unpack both archives there."
@@ -186,6 +187,7 @@ def _header(path: Path) -> list[tuple[str, str]]:
 def _track_rows(path: Path, columns: int, rejects: list[Reject]) -> Iterator[tuple[int, list[str]]]:
     """Line and fields of each row; without fields where the row is damaged, which is on record."""
     for row in read_rows(path, RowShape(columns, re.compile(ROW_START)), header_lines=HEADER_ROWS):
+        stop_if_too_many(rejects, path)
         if isinstance(row, Damage):
             track_id = row.fields[0] if row.fields else None
             rejects.append(Reject(row.reason, track_id, TRACKS, row.line, row.detail))
@@ -269,6 +271,7 @@ def _genre_titles(path: Path, rejects: list[Reject]) -> tuple[dict[int, str], in
     number, places = 1, (0, 0)
     with open_regular(path) as file:
         for number, content, length in bounded_lines(file):
+            stop_if_too_many(rejects, path)
             line, encoding = decoded(content.removesuffix(b"\r"))
             try:
                 fields = next(csv.reader([line.removeprefix(BYTE_ORDER_MARK)], strict=True), [])

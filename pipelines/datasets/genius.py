@@ -18,7 +18,7 @@ import polars as pl
 
 from mgc_models.regular_files import open_regular
 from pipelines.datasets.cards import load_card
-from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame
+from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame, stop_if_too_many
 from pipelines.datasets.csv_rows import MOST_BYTES_OF_A_ROW, Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.genius_rows import row_bytes, row_offsets
 from pipelines.datasets.tsv import check_header, first_line
@@ -102,7 +102,7 @@ def locate(path: Path, workspace: Path) -> Layout:
         DatasetError: if it is missing, has another separator, no header, or other columns in another order.
     """
     found = path / FILE if path.is_dir() else path
-    if not found.is_file():
+    if not found.exists():
         raise DatasetError(f"{NAME} is not at {path}: expected {FILE}. Set MGC_GENIUS_CSV to that file.")
     check_header(found, COLUMNS, ",", may_quote=False)
     header = first_line(found).split(",")
@@ -236,13 +236,16 @@ def _details(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _unread_values(frame: pl.DataFrame) -> list[Reject]:
     """Record tags that are none and numbers that are none; the song stays."""
-    wrong = {
-        "unknown_tag": ("tag", ~pl.col("tag").fill_null("").is_in(TAGS), f"expected one of {', '.join(TAGS)}"),
-        "unparsable_number": ("views", pl.col("views").cast(pl.Int64, strict=False).is_null(), "expected a number"),
-    }
+    tag, views, year = pl.col("tag"), pl.col("views"), pl.col("year")
+    no_year = year.cast(pl.Int32, strict=False).is_null() & (year != "")
+    wrong = (
+        ("unknown_tag", "tag", ~tag.fill_null("").is_in(TAGS), f"expected one of {', '.join(TAGS)}"),
+        ("unparsable_number", "views", views.cast(pl.Int64, strict=False).is_null(), "expected a number"),
+        ("unparsable_number", "year", no_year, "expected a number"),
+    )
     return [
         Reject(reason, track_id, FILE, None, f"row {place}: {column} of {len(value or ''):,} characters; {expected}")
-        for reason, (column, is_wrong, expected) in wrong.items()
+        for reason, column, is_wrong, expected in wrong
         for place, track_id, value in frame.filter(is_wrong).select("place", "track_id", column).iter_rows()
     ]
 
@@ -274,7 +277,10 @@ def _csv(source: Path) -> str:
 
 def _read_mended(source: Path, mended: Path) -> Songs:
     with replacing(mended) as temporary:
-        damage = list(mend(source, temporary))
+        damage = []
+        for one in mend(source, temporary):
+            damage.append(one)
+            stop_if_too_many(damage, source)
         _stop_if_too_much(source, damage)
     with _without_lyrics(source):
         frame = _songs(mended)

@@ -84,7 +84,7 @@ def inspect_dataset(dataset: str, root: Path, lyrics: Path | None = None, *, qui
             if quick:
                 return findings
             tables = READ[dataset](layout)
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         return [*findings, Finding(CORRUPT, dataset, 1, f"problem: {error}", stops=True)]
     findings += _rows(tables)
     for files in FILES[dataset](layout, tables):

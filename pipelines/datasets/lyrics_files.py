@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mgc_models.features.lyrics.text import MOST_BYTES, clean_lyrics
-from mgc_models.regular_files import read_within
+from mgc_models.regular_files import read_within, why
 from pipelines.datasets.common import Reject
 
 SUFFIXES = (".txt",)
@@ -52,7 +52,7 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
     try:
         content = read_within(task.folder / name, MOST_BYTES)
     except OSError as error:
-        detail = error.strerror or type(error).__name__
+        detail = why(error)
         return LyricsRow(track_id, "undecodable"), Reject("lyrics_undecodable", track_id, where, None, detail)
     sha256 = hashlib.sha256(content).hexdigest()
     text, encoding = _decode(content)

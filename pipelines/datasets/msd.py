@@ -9,7 +9,16 @@ import polars as pl
 
 from mgc_models.regular_files import bounded_lines, open_regular
 from pipelines.datasets.cards import load_card
-from pipelines.datasets.common import MAX_ID_LENGTH, SAFE_ID, DatasetError, Reject, Tables, as_tracks, rejects_frame
+from pipelines.datasets.common import (
+    MAX_ID_LENGTH,
+    SAFE_ID,
+    DatasetError,
+    Reject,
+    Tables,
+    as_tracks,
+    rejects_frame,
+    stop_if_too_many,
+)
 from pipelines.datasets.files import Entry, files_below, listing
 from pipelines.datasets.msd_sources import SOURCES
 
@@ -51,7 +60,7 @@ def locate(root: Path) -> Layout:
         DatasetError: if none of them is there, or the one to read is not what its name says.
     """
     sources = [root / folder / name for name in SOURCES for folder in FOLDERS]
-    source = next((path for path in sources if path.is_file()), None)
+    source = next((path for path in sources if path.exists() or path.is_symlink()), None)
     if source is None:
         raise DatasetError(
             f"{NAME} is not at {root}: expected {', '.join(SOURCES)} there or in AdditionalFiles, found "
@@ -60,7 +69,7 @@ def locate(root: Path) -> Layout:
     check, _ = SOURCES[source.name]
     check(source)
     mismatches = [root / folder / MISMATCHES for folder in FOLDERS]
-    return Layout(root, source, next((path for path in mismatches if path.is_file()), None))
+    return Layout(root, source, next((path for path in mismatches if path.exists()), None))
 
 
 def read(layout: Layout) -> Tables:
@@ -146,6 +155,7 @@ def _mismatches(path: Path | None) -> tuple[set[str], list[Reject], int]:
     number = 0
     with open_regular(path) as file:
         for number, content, length in bounded_lines(file):
+            stop_if_too_many(rejects, path)
             line = content.decode("utf-8", errors="replace")
             match = MISMATCH_LINE.search(line) if length == len(content) else None
             if match:

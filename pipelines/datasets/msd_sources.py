@@ -7,14 +7,15 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from mgc_models.regular_files import bounded_lines, open_regular
-from pipelines.datasets.common import MAX_ID_LENGTH, NOT_A_TRACK, DatasetError, Reject
-from pipelines.datasets.tsv import first_line, too_long
+from pipelines.datasets.common import MAX_ID_LENGTH, NOT_A_TRACK, DatasetError, Reject, stop_if_too_many
+from pipelines.datasets.tsv import too_long
 
 TEXTS = ("track_id", "song_id", "artist", "title", "album", "artist_id", "artist_mbid")
 SCHEMA: Mapping[str, type[pl.DataType]] = {
@@ -61,6 +62,7 @@ HDF5_COLUMNS = {
 }
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 SEPARATOR, TEXT_COLUMNS = "<SEP>", ("track_id", "song_id", "artist", "title")
+LINES_LOOKED_AT = 100
 ROWS_PER_BATCH = 50_000
 MOST_READ = 100_000  # characters of a text
 MOST_WHOLE = 2**31 - 1  # of years, 7digital ids and works
@@ -124,16 +126,18 @@ def read_text(path: Path) -> Source:
 
 
 def check_text(path: Path) -> None:
-    """Stop unless the first line has four fields.
+    """Stop unless one of the first lines has four fields.
 
     Raises:
         DatasetError: naming what was found.
     """
-    first = first_line(path)
-    if first.count(SEPARATOR) < len(TEXT_COLUMNS) - 1:
+    with open_regular(path) as file:
+        first = [line.content for line in islice(bounded_lines(file), LINES_LOOKED_AT)]
+    if max((line.count(SEPARATOR.encode()) for line in first), default=0) < len(TEXT_COLUMNS) - 1:
+        found = first[0][:120].decode("utf-8", errors="replace") if first else ""
         raise DatasetError(
             f"{path} has another form: expected lines track_id<SEP>song_id<SEP>artist<SEP>title, found "
-            f"{first[:120]!r}. Use the file as downloaded."
+            f"{found!r}. Use the file as downloaded."
         )
 
 
@@ -217,6 +221,7 @@ def _text_batches(path: Path, rejects: list[Reject]) -> Iterator[Sequence[Sequen
     rows: list[list[bytes]] = []
     with open_regular(path) as file:
         for number, content, length in bounded_lines(file):
+            stop_if_too_many(rejects, path)
             line = content.rstrip(b"\r")
             fields = line.split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
             if length > len(content):

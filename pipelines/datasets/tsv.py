@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_models.regular_files import MOST_BYTES_OF_A_LINE, bounded_lines, open_regular
-from pipelines.datasets.common import MAX_ID_LENGTH, DatasetError, Reject
+from pipelines.datasets.common import MAX_ID_LENGTH, DatasetError, Reject, stop_if_too_many
 
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
 SEPARATED = {"\t": "tab-separated", ",": "comma-separated"}
@@ -80,7 +80,9 @@ def read_tsv(path: Path, wanted: Sequence[str]) -> Rows:
     A row that is not UTF-8 is read as Latin-1 and recorded; a row that is too long, or has another number of columns,
     is recorded and left out.
     """
-    numbers, rows, rejects = [], [], []
+    numbers: list[int] = []
+    rows: list[list[str]] = []
+    rejects: list[Reject] = []
     header: list[str] = []
     number = 0
     with open_regular(path) as file:
@@ -88,6 +90,7 @@ def read_tsv(path: Path, wanted: Sequence[str]) -> Rows:
         for number, content, length in bounded_lines(file):
             line, encoding = decoded(content.removesuffix(b"\r"))
             fields = line.split("\t")
+            stop_if_too_many(rejects, path)
             if number == 1:
                 header = line.removeprefix(BYTE_ORDER_MARK).split("\t")
                 continue

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mgc_models.regular_files import why
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.datasets.common import DatasetError, Reject, as_text, rejects_frame
 from pipelines.tables import dataset_root, unreadable, unreadable_part
@@ -51,5 +52,4 @@ def _is_about(error: OSError, root: Path) -> bool:
 
 
 def _in_words(error: OSError) -> str:
-    what = (error.strerror or type(error).__name__).lower()
-    return f"{as_text(str(error.filename))} cannot be read: {what}. Mend the file or its permissions, and run again."
+    return f"{as_text(str(error.filename))} cannot be read: {why(error)}. Mend that file, and run again."

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mgc_models.features.audio.decoding import AudioError, Decoded, decode
 from mgc_models.features.audio.spectrograms import spectrograms
-from mgc_models.regular_files import open_regular
+from mgc_models.regular_files import open_regular, why
 from pipelines.datasets.common import Reject, as_text
 from pipelines.features.audio_tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
 from warehouse.shards.writer import open_shard
@@ -51,7 +51,7 @@ def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[n
         status = STATUS_OF_ERROR.get(error.reason, "unreadable")
         reason, detail, arrays = f"audio_{status}", str(error), []
     except OSError as error:
-        status, reason, detail, arrays = "unreadable", "audio_unreadable", error.strerror or type(error).__name__, []
+        status, reason, detail, arrays = "unreadable", "audio_unreadable", why(error), []
     reject = Reject(reason, file.track_id, row.audio_path, None, detail) if reason else None
     return row._replace(audio_status=status), arrays, reject
 
