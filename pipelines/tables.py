@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.config import DATASET_VARIABLES, Settings
-from pipelines.incremental import Outputs, is_current
+from pipelines.incremental import Outputs
 from warehouse.claim import claim
 from warehouse.contract import arrow_schema
 from warehouse.store import Store, StoreError
-from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, write_table
+from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, stored_inputs, write_table
 
 NOT_CONFIGURED = "not configured"
 SAMPLE_FOLDER = "sample"
@@ -95,11 +95,7 @@ def write_empty(store: Store, outputs: Outputs) -> bool:
 
     What was read of it before stays: a dataset that can no longer be read takes nothing away.
     """
-    left = {
-        table: part
-        for table, part in outputs.items()
-        if not is_current(store, {table: part}, NOT_CONFIGURED) and not has_rows(store, table, part)
-    }
+    left = {table: part for table, part in outputs.items() if stored_inputs(store, table, part) is None}
     for table, part in left.items():
         write_table(store, table, arrow_schema(table).empty_table(), part=part, inputs=NOT_CONFIGURED)
     return bool(left)
