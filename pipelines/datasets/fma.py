@@ -27,7 +27,7 @@ from pipelines.datasets.common import (
 )
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.files import Entry, files_below, listing
-from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header, decoded
+from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header, decoded, first_line
 
 DATASET = "fma"
 NAME = load_card(DATASET).name
@@ -167,7 +167,7 @@ def _header(path: Path) -> list[tuple[str, str]]:
     """
     with open_regular(path) as file:
         lines = [decoded(line.content)[0] for line in islice(bounded_lines(file), HEADER_ROWS)]
-    rows = [next(csv.reader([line.rstrip("\r")]), []) for line in lines]
+    rows = [_cells(line.rstrip("\r")) for line in lines]
     wanted = "expected three header rows: groups (album, artist, set, track), columns, and one with only track_id"
     first = [cell.removeprefix(BYTE_ORDER_MARK) for cell in rows[0]] if rows else []
     if not first:
@@ -268,27 +268,29 @@ def _list(text: str) -> list[object] | None:
 def _genre_titles(path: Path, rejects: list[Reject]) -> tuple[dict[int, str], int]:
     """Title of each genre of genres.csv, where a row is a line, and the number of its rows."""
     titles: dict[int, str] = {}
-    number, places = 1, (0, 0)
+    header = first_line(path).split(",")
+    places = header.index("genre_id"), header.index("title")
+    number = 1
     with open_regular(path) as file:
-        for number, content, length in bounded_lines(file):
+        for number, content, length in islice(bounded_lines(file), 1, None):
             stop_if_too_many(rejects, path)
             line, encoding = decoded(content.removesuffix(b"\r"))
-            try:
-                fields = next(csv.reader([line.removeprefix(BYTE_ORDER_MARK)], strict=True), [])
-            except csv.Error as error:
-                fields = []
-                rejects.append(Reject("malformed_row", None, GENRES, number, f"{error}: {line[:120]!r}"))
-                continue
-            if number == 1:
-                places = fields.index("genre_id"), fields.index("title")
-                continue
-            if encoding != "utf-8":
-                detail = "the row is not UTF-8 and was read as Latin-1"
-                rejects.append(Reject("decoded_as_latin_1", fields[0][:MAX_ID_LENGTH], GENRES, number, detail))
+            fields = _cells(line)
             genre, title = (fields[place] if place < len(fields) else "" for place in places)
             if length == len(content) and NUMBER.fullmatch(genre) and title:
                 titles[int(genre)] = title
             else:
-                detail = f"genre_id {genre[:40]!r}, title {title[:120]!r}; expected a number and a name"
+                detail = f"genre_id {genre[:40]!r}, title {title[:120]!r}; expected a number and a name: {line[:120]!r}"
                 rejects.append(Reject("unparsable_row", None, GENRES, number, detail))
+            if encoding != "utf-8":
+                detail = "the row is not UTF-8 and was read as Latin-1"
+                rejects.append(Reject("decoded_as_latin_1", genre[:MAX_ID_LENGTH], GENRES, number, detail))
     return titles, number - 1
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of a row that is one line; none where it is no CSV."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return []

@@ -156,11 +156,15 @@ def unique_tracks() -> list[Row]:
     ]
 
 
+def _a_quote_less(row: bytes, _: Random) -> bytes:
+    return row.replace(b'"', b"", 1) if b'"' in row else b'"' + row
+
+
 def genius() -> list[Row]:
     damaged = [
         Mutator("id too large", as_csv(put(7, str(2**63), "9" * 25, DIGITS)), ("refused_id",), GONE),
         Mutator("NUL", lambda row, _random: row.replace(b"\n", b"\0\n", 1), ("nul_byte",), GONE),
-        Mutator("a quote less", lambda row, _random: row.replace(b'"', b"", 1), ("unclosed_quote",), GONE),
+        Mutator("a quote less", _a_quote_less, ("unclosed_quote",), GONE),
         Mutator("a field less", as_csv(lambda fields, _random: fields[1:]), ("too_few_columns",), GONE),
         Mutator("a field more", as_csv(lambda fields, _random: ["more", *fields]), ("too_many_columns",), GONE),
         Mutator("long row", as_csv(put(6, "x " * (17 << 20))), ("row_too_long",), GONE, 0.05),
@@ -225,7 +229,7 @@ def fma_tracks(places: dict[str, int]) -> list[Row]:
 
 GENRE_ROWS = [  # that are added to genres.csv
     Mutator("Latin-1", lambda _row, _random: b"9001,1,0,Musique concr\xe8te,9001", ("decoded_as_latin_1",)),
-    Mutator("open quote", lambda _row, _random: b'9002,1,0,"Open,9002', ("malformed_row",)),
+    Mutator("open quote", lambda _row, _random: b'9002,1,0,"Open,9002', ("unparsable_row",)),
     Mutator("long id", lambda _row, _random: f"{DIGITS},1,0,Long,1".encode(), ("unparsable_row",)),
     Mutator("no title", lambda _row, _random: b"9003,1,0,,9003", ("unparsable_row",)),
     Mutator("short", lambda _row, _random: b"9004", ("unparsable_row",)),

@@ -398,6 +398,7 @@ def test_list_and_help(predict, capfd):
         (["--list"], 0, "inception_v4"),
         (["absent.mp3"], 1, "failed: absent.mp3: no such file"),
         (["absent.mp3", "--lyrics", "absent.txt", "--explain"], 1, "failed: absent.mp3: no such file"),
+        ([b"caf\xe9.mp3", "--json"], 1, '"audio": "caf\\udce9.mp3"'),
         ([__file__, "--lyrics-dir", "tests"], 1, "no lyrics in tests: expected test_predict.txt"),
     ],
 )
