@@ -131,6 +131,7 @@ class Reject(NamedTuple):
 
 
 MOST_REJECTS = 200_000  # of one file; with more it is another file than its name says, and they take memory
+MOST_CHARACTERS_OF_A_REJECT = 1000  # of each of its texts
 
 
 def stop_if_too_many(rejects: Sized, path: Path) -> None:
@@ -146,9 +147,6 @@ def stop_if_too_many(rejects: Sized, path: Path) -> None:
         )
 
 
-MOST_CHARACTERS_OF_A_REJECT = 1000  # of each of its texts
-
-
 def rejects_frame(dataset: str, stage: str, rejects: Iterable[Reject]) -> pl.DataFrame:
     """Rows of `core.rejects` for one stage, in an order that does not depend on how they were found."""
     rows = [
@@ -160,9 +158,9 @@ def rejects_frame(dataset: str, stage: str, rejects: Iterable[Reject]) -> pl.Dat
     return frame.sort("source_file", "source_row", "track_id", "reason", "detail", nulls_last=True)
 
 
-def as_text(name: str) -> str:
-    """A file name or text in characters that can be stored; what is not Unicode is shown by its escape."""
-    return name.encode("utf-8", errors="backslashreplace").decode()
+def as_text(text: str) -> str:
+    """A text, such as a file name, in characters that can be stored; what is not Unicode is shown by its escape."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _text(value: str | None) -> str | None:

@@ -143,11 +143,10 @@ def read_songs(source: Path, mended: Path) -> Songs:
     Raises:
         DatasetError: if the file is cut off, or more than `MOST_DAMAGE` of it is damaged.
     """
-    try:
+    frame = None
+    with contextlib.suppress(duckdb.Error):
         frame = _songs(source)
-    except duckdb.Error:
-        return _read_mended(source, mended)
-    if frame["suspect"].any() or not _is_last(source, frame):
+    if frame is None or frame["suspect"].any() or not _is_last(source, frame):
         return _read_mended(source, mended)
     mended.unlink(missing_ok=True)
     return Songs(_placed(frame.drop("suspect"), source), frame.height, [])
@@ -198,12 +197,18 @@ def mend(source: Path, target: Path) -> Iterator[Damage]:
                 content = content.decode("latin-1").encode()
                 detail = "the row is not UTF-8 and was read as Latin-1"
                 yield Damage(row.line, 1, 0, READ_AS_LATIN_1, detail, tuple(fields_of(content)))
-            song = fields_of(content)[COLUMNS.index("id")]
+            song = _id_field(content)
             if _as_id(song) is None:
                 detail = f"an id of {len(song):,} characters; expected a number of at most 18 digits"
                 yield Damage(row.line, content.count(b"\n"), len(content), "refused_id", detail)
                 continue
             file.write(content)
+
+
+def _id_field(row: bytes) -> str:
+    """The id of a whole row; the fields behind it are codes, which nobody quotes."""
+    song = row.rsplit(b",", len(COLUMNS) - COLUMNS.index("id"))[1].decode()
+    return song if ID.fullmatch(song) else fields_of(row)[COLUMNS.index("id")]
 
 
 def _tracks(frame: pl.DataFrame) -> pl.DataFrame:
@@ -294,13 +299,11 @@ def _read_mended(source: Path, mended: Path) -> Songs:
 @contextmanager
 def _without_lyrics(source: Path) -> Iterator[None]:
     """Replace an error of DuckDB, which quotes the row that it stopped at, by one that holds no lyrics."""
-    failed = ""
     try:
         yield
     except duckdb.Error as error:
-        failed = type(error).__name__
-    if failed:  # raised outside, so that no traceback shows the other
-        raise DatasetError(f"{source} cannot be read ({failed} of DuckDB). Copy the file from the download again.")
+        what = f"{type(error).__name__} of DuckDB"
+        raise DatasetError(f"{source} cannot be read ({what}). Copy the file from the download again.") from None
 
 
 def _is_last(source: Path, frame: pl.DataFrame) -> bool:

@@ -141,9 +141,8 @@ def _tracks_of(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Rejec
 
 def _listed(reason: str, rows: pl.DataFrame, name: str, why: str) -> Iterable[Reject]:
     for place, track_id in rows.select("place", "track_id").iter_rows():
-        yield Reject(
-            reason, track_id, name, None, f"readable row {place}, id {(track_id or '')[:MAX_ID_LENGTH]!r}: {why}"
-        )
+        shown = (track_id or "")[:MAX_ID_LENGTH]
+        yield Reject(reason, track_id, name, None, f"readable row {place}, id {shown!r}: {why}")
 
 
 def _mismatches(path: Path | None) -> tuple[set[str], list[Reject], int]:

@@ -80,7 +80,7 @@ def read_sqlite(path: Path) -> Source:
         columns = SQLITE_COLUMNS | {ours: name for ours, name in SQLITE_OPTIONAL.items() if name in _songs(connection)}
         try:
             rows = connection.execute(f"SELECT {', '.join(map(_within_bound, columns.values()))} FROM songs")
-            return _collect(path.name, list(columns), _batches(rows))
+            return _collect(path, list(columns), _batches(rows))
         except sqlite3.Error as error:
             raise _unreadable(path, error) from error
 
@@ -122,7 +122,7 @@ def check_sqlite(path: Path) -> None:
 def read_text(path: Path) -> Source:
     """Read unique_tracks.txt: `track_id<SEP>song_id<SEP>artist<SEP>title`, no header; call `check_text` first."""
     rejects: list[Reject] = []
-    return _collect(path.name, TEXT_COLUMNS, _text_batches(path, rejects), rejects)
+    return _collect(path, TEXT_COLUMNS, _text_batches(path, rejects), rejects)
 
 
 def check_text(path: Path) -> None:
@@ -171,7 +171,7 @@ def read_hdf5(path: Path) -> Source:
         ) from error
     try:
         with h5py.File(path, "r") as file:
-            return _collect(path.name, list(HDF5_COLUMNS), _hdf5_batches(path, file))
+            return _collect(path, list(HDF5_COLUMNS), _hdf5_batches(path, file))
     except (OSError, RuntimeError) as error:
         raise DatasetError(f"{path} cannot be read as HDF5: {error}. Copy it from the download again.") from error
 
@@ -221,7 +221,7 @@ def _text_batches(path: Path, rejects: list[Reject]) -> Iterator[Sequence[Sequen
     rows: list[list[bytes]] = []
     with open_regular(path) as file:
         for number, content, length in bounded_lines(file):
-            stop_if_too_many(rejects, path)
+            stop_if_too_many(rejects, path)  # a file without any row fills no batch
             line = content.rstrip(b"\r")
             fields = line.split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
             if length > len(content):
@@ -258,11 +258,14 @@ def _hdf5_batches(path: Path, file: Any) -> Iterator[Sequence[Any]]:
 
 
 def _collect(
-    name: str, columns: Sequence[str], batches: Iterator[Sequence[Sequence[Any]]], rejects: list[Reject] | None = None
+    path: Path, columns: Sequence[str], batches: Iterator[Sequence[Sequence[Any]]], rejects: list[Reject] | None = None
 ) -> Source:
     """The batches as one frame with all columns of `SCHEMA`, rejects, and the rows read."""
     rejects = [] if rejects is None else rejects
-    frames = [_frame(name, dict(zip(columns, batch, strict=True)), rejects) for batch in batches]
+    frames = []
+    for batch in batches:
+        frames.append(_frame(path.name, dict(zip(columns, batch, strict=True)), rejects))
+        stop_if_too_many(rejects, path)
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
     unparted = sum(reject.reason in NOT_A_TRACK for reject in rejects)
     return frame, rejects, frame.height + unparted

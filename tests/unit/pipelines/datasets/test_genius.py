@@ -1,5 +1,6 @@
 """The reader of Genius' CSV: damage stays in its row, whatever it is; where going on would be a lie, it stops."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,3 +193,33 @@ def test_fields_quoted_for_nothing_leave_the_places_open(tmp_path: Path) -> None
     tables = read(write_genius(tmp_path / "song_lyrics.csv", [ROWS[0], ROWS[1].replace("Title 1", '"Title 1"')]))
     assert tables.details["csv_offset"].to_list() == [None, None]
     assert tables.tracks["title"].to_list() == ["Title 0", "Title 1"]
+
+
+SECRET = "a line that nobody may publish"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda rows: rows[:-40],
+        lambda rows: rows.replace('"', "", 1),
+        lambda rows: rows.replace(",rap,", ",", 1),
+        lambda rows: rows.replace(",rap,", ",rap,more,", 1),
+        lambda rows: rows.replace(",17,", f',"{SECRET}",', 1),
+        lambda rows: rows.replace(f"{SECRET}\n", f"{SECRET}\0\udcff\n", 1),
+    ],
+)
+def test_lyrics_are_quoted_in_no_reject_and_no_traceback(tmp_path: Path, damaged: Callable[[str], str]) -> None:
+    rows = damaged("".join(genius_row(number, f"{SECRET}\n{SECRET}") for number in range(30)))
+    try:
+        told = str(read(write_genius(tmp_path / "song_lyrics.csv", [rows])).rejects.rows())
+    except DatasetError as error:
+        told = "".join(traceback.format_exception(error))
+    assert told != "[]"
+    assert SECRET not in told
+    without_header = tmp_path / "other" / "song_lyrics.csv"
+    without_header.parent.mkdir()
+    without_header.write_text(f'"{SECRET}",rap\n')
+    with pytest.raises(DatasetError) as stopped:
+        read(without_header)
+    assert SECRET not in str(stopped.value)
