@@ -195,7 +195,7 @@ def test_fields_quoted_for_nothing_leave_the_places_open(tmp_path: Path) -> None
     assert tables.tracks["title"].to_list() == ["Title 0", "Title 1"]
 
 
-SECRET = "a line that nobody may publish"
+HIDDEN = "a line that nobody may publish"
 
 
 @pytest.mark.parametrize(
@@ -205,21 +205,21 @@ SECRET = "a line that nobody may publish"
         lambda rows: rows.replace('"', "", 1),
         lambda rows: rows.replace(",rap,", ",", 1),
         lambda rows: rows.replace(",rap,", ",rap,more,", 1),
-        lambda rows: rows.replace(",17,", f',"{SECRET}",', 1),
-        lambda rows: rows.replace(f"{SECRET}\n", f"{SECRET}\0\udcff\n", 1),
+        lambda rows: rows.replace(",17,", f',"{HIDDEN}",', 1),
+        lambda rows: rows.replace(f"{HIDDEN}\n", f"{HIDDEN}\0\udcff\n", 1),
     ],
 )
 def test_lyrics_are_quoted_in_no_reject_and_no_traceback(tmp_path: Path, damaged: Callable[[str], str]) -> None:
-    rows = damaged("".join(genius_row(number, f"{SECRET}\n{SECRET}") for number in range(30)))
+    rows = damaged("".join(genius_row(number, f"{HIDDEN}\n{HIDDEN}") for number in range(30)))
     try:
         told = str(read(write_genius(tmp_path / "song_lyrics.csv", [rows])).rejects.rows())
     except DatasetError as error:
         told = "".join(traceback.format_exception(error))
     assert told != "[]"
-    assert SECRET not in told
+    assert HIDDEN not in told
     without_header = tmp_path / "other" / "song_lyrics.csv"
     without_header.parent.mkdir()
-    without_header.write_text(f'"{SECRET}",rap\n')
+    without_header.write_text(f'"{HIDDEN}",rap\n')
     with pytest.raises(DatasetError) as stopped:
         read(without_header)
-    assert SECRET not in str(stopped.value)
+    assert HIDDEN not in str(stopped.value)
