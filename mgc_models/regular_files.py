@@ -42,11 +42,6 @@ class Line(NamedTuple):
     content: bytes
     bytes: int
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of it was read."""
-        return len(self.content) == self.bytes
-
 
 def why(error: OSError) -> str:
     """What went wrong with a file, in words that go on a sentence."""

@@ -31,8 +31,8 @@ _OGG_LAST_PAGE_FLAG = 4
 _STDERR = 2  # of the process: a decoder written in C does not know sys.stderr
 _MOST_NOTES = 3
 _MOST_PEAK = 2.0**31  # samples of 32 bits stored as floats without a scale; a spectrogram of more overflows
-MAX_DURATION_S = 1800  # half an hour
-_MOST_SAMPLES = 2 * 48_000 * MAX_DURATION_S  # stereo
+_MOST_SECONDS = 1800  # half an hour
+_MOST_SAMPLES = 2 * 48_000 * _MOST_SECONDS  # stereo
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def _check_length(file: soundfile.SoundFile) -> None:
     if file.frames == _UNKNOWN_FRAMES:
         raise AudioError("unreadable", f"the {file.format} header does not say how long the audio is")
     duration_s = file.frames / file.samplerate
-    if duration_s > MAX_DURATION_S or file.frames * file.channels > _MOST_SAMPLES:
+    if duration_s > _MOST_SECONDS or file.frames * file.channels > _MOST_SAMPLES:
         what = f"{duration_s:,.0f} s of {file.channels} channels at {file.samplerate} Hz"
         raise AudioError(
-            "unreadable", f"{what}; at most {MAX_DURATION_S:,} s are decoded, {_MOST_SAMPLES:,} samples in all"
+            "unreadable", f"{what}; at most {_MOST_SECONDS:,} s are decoded, {_MOST_SAMPLES:,} samples in all"
         )
 
 
