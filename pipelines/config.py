@@ -86,8 +86,8 @@ def from_values(values: Mapping[str, str]) -> Settings:
         path = Path(value).expanduser()
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise SettingsError(
-                f"{WEIGHT_VARIABLES[name]} is {value!r}, which is neither a file nor a folder. Set it to the weights as "
-                "downloaded, or unset it to start from random weights."
+                f"{WEIGHT_VARIABLES[name]} is {value!r}, which is neither a file nor a folder. Set it to the weights "
+                "as downloaded, or unset it to start from random weights."
             )
     gpus = values.get("MGC_GPUS") or "1"
     if not gpus.isdecimal() or int(gpus) < 1:

@@ -96,7 +96,7 @@ def audio(missing: tuple[str, ...]) -> list[File]:
         Mutator("many channels", wav(np.stack([ramp] * 32, axis=1))),
         Mutator("an hour", _an_hour, broken, weight=0.1),
         Mutator("a length that lies", content(_lying_wav), ANYTHING),
-        Mutator("cut", content(lambda content, random: content[: random.randrange(1, len(content))]), ANYTHING),
+        Mutator("cut", content(lambda content, random: content[: random.randrange(len(content) + 1)]), ANYTHING),
         Mutator("bits", content(flipped), ANYTHING, weight=3),
         Mutator("torn", content(_torn), ANYTHING, weight=2),
         Mutator("large tag", content(lambda content, _random: b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + content), ANYTHING),
@@ -127,7 +127,7 @@ def _lying_wav(_: bytes, random: Random) -> bytes:
 
 
 def _torn(content: bytes, random: Random) -> bytes:
-    at = random.randrange(len(content))
+    at = random.randrange(len(content) + 1)
     return content[:at] + random.randbytes(random.randint(1, 2000)) + content[at + random.randint(0, 2000) :]
 
 

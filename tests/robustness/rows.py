@@ -96,7 +96,7 @@ def lines(split: Callable[[Fields], Callable[[bytes, Random], bytes]], title: in
         Mutator("a field less", split(without_last), ("too_few_columns",), GONE),
         Mutator("empty line", lambda _row, _random: b"", ("too_few_columns",), GONE),
         Mutator("bits", flipped, ANYTHING, EITHER, 3),
-        Mutator("cut", lambda row, random: row[: random.randrange(len(row))], ANYTHING, EITHER),
+        Mutator("cut", lambda row, random: row[: random.randrange(len(row) + 1)], ANYTHING, EITHER),
         Mutator("random", lambda _row, random: random.randbytes(40).replace(b"\n", b""), ANYTHING, GONE),
     ]
 
@@ -163,12 +163,17 @@ def _a_quote_less(row: bytes, _: Random) -> bytes:
 def genius() -> list[Row]:
     damaged = [
         Mutator("id too large", as_csv(put(7, str(2**63), "9" * 25, DIGITS)), ("refused_id",), GONE),
-        Mutator("NUL", lambda row, _random: row.replace(b"\n", b"\0\n", 1), ("nul_byte",), GONE),
+        Mutator("NUL", lambda row, _random: row.replace(b",", b"\0,", 1), ("nul_byte",), GONE),
         Mutator("a quote less", _a_quote_less, ("unclosed_quote",), GONE),
         Mutator("a field less", as_csv(lambda fields, _random: fields[1:]), ("too_few_columns",), GONE),
         Mutator("a field more", as_csv(lambda fields, _random: ["more", *fields]), ("too_many_columns",), GONE),
         Mutator("long row", as_csv(put(6, "x " * (17 << 20))), ("row_too_long",), GONE, 0.05),
-        Mutator("no UTF-8", lambda row, _random: row.replace(b"\n", b"\xe9\n", 1), ("decoded_as_latin_1",)),
+        Mutator(
+            "no UTF-8",
+            lambda row, _random: row.replace(b",", b"\xe9,", 1),
+            ("decoded_as_latin_1", "malformed_row"),
+            EITHER,
+        ),
         Mutator("bits", flipped, ANYTHING, EITHER, 2),
     ]
     return [
