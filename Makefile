@@ -13,7 +13,7 @@ runs = $(shell $(1) -I -c '$(2)' >/dev/null 2>&1 && echo yes)
 USABLE := $(and $(call runs,$(BIN)/python,$(SUPPORTED)),$(call runs,$(BIN)/python,$(WHOLE)))
 found = $(or $(shell $(PYTHON) --version 2>&1 | grep Python),not there)
 
-.PHONY: help repro test ui check faults planted clean anew
+.PHONY: help repro test ui check faults robustness planted clean anew
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ check: $(STAMP) ## lint, format, types and tests: what CI runs
 
 faults: $(STAMP) ## make each seeded fault in a copy; the tests must notice 95 % (some 15 minutes)
 	$(BIN)/python -m tests.faults
+
+robustness: $(STAMP) ## mutate 1,000 inputs of the datasets and hold the books against it (some 15 minutes; another sweep: SEED=1)
+	$(BIN)/python -m pytest tests/robustness --mutations 1000 --seed $(or $(SEED),0)
 
 planted: $(STAMP) ## train on larger planted corpora (up to an hour; can be stopped and goes on) and write docs/planted.md
 	$(MAKE) repro JOB=planted

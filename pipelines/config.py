@@ -85,6 +85,12 @@ def from_values(values: Mapping[str, str]) -> Settings:
                 f"{WEIGHT_VARIABLES[name]} is {value!r}, which does not exist. Set it to a local path"
                 f"{' or a hub name' if name in HUB_SOURCES else ''}, or unset it to start from random weights."
             )
+        path = Path(value).expanduser()
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise SettingsError(
+                f"{WEIGHT_VARIABLES[name]} is {value!r}, which is neither a file nor a folder. Set it to the weights "
+                "as downloaded, or unset it to start from random weights."
+            )
     gpus = values.get("MGC_GPUS") or "1"
     if not gpus.isdecimal() or int(gpus) < 1:
         raise SettingsError(f"MGC_GPUS is {gpus!r}; expected the number of accelerators that share a run, 1 or more.")

@@ -125,6 +125,7 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=build_assets(),
         jobs=build_jobs(mgc),
+        asset_checks=[tracks.readable],
         executor=dg.multi_or_in_process_executor,
         loggers={"console": console},
         resources={

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.config import DATASET_VARIABLES, Settings
-from pipelines.incremental import Outputs, is_current
+from pipelines.incremental import Outputs
 from warehouse.claim import claim
 from warehouse.contract import arrow_schema
 from warehouse.store import Store, StoreError
-from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, write_table
+from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, stored_inputs, write_table
 
 NOT_CONFIGURED = "not configured"
 SAMPLE_FOLDER = "sample"
@@ -33,7 +33,7 @@ def open_store(settings: Settings) -> Store:
     """
     store = Store(settings.store)
     claim(store, settings.data_kind, settings.profile)
-    gone = [name for name, part in READ_INTO.items() if not settings.is_configured(name) and _is_read(store, *part)]
+    gone = [name for name, part in READ_INTO.items() if not settings.is_configured(name) and has_rows(store, *part)]
     if gone:
         names = " and ".join(DATASET_VARIABLES[name] for name in gone)
         raise StoreError(
@@ -45,7 +45,7 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def _is_read(store: Store, table: str, part: str) -> bool:
+def has_rows(store: Store, table: str, part: str) -> bool:
     """Whether a part has rows; also one of an earlier contract, whose other columns nobody can read any more."""
     try:
         count: int = pq.read_metadata(store.table(table) / f"{part}.parquet").num_rows
@@ -65,19 +65,40 @@ def not_run(settings: Settings, dataset: str) -> str:
 
 
 def not_there(store: Store, settings: Settings, dataset: str) -> str:
-    """As `not_run`, and also where the sample corpus does not hold the dataset."""
+    """As `not_run`, and also where the sample corpus does not hold the dataset, or it could not be read."""
     if settings.data_kind == "sample" and not dataset_root(store, settings, dataset).exists():
         return f"not run: the sample corpus has no {dataset} yet"
-    return not_run(settings, dataset)
+    if reason := not_run(settings, dataset):
+        return reason
+    why = cannot_be_read(store, dataset)
+    return f"not run: {why}" if why else ""
+
+
+def unreadable_part(dataset: str) -> str:
+    """Part of core.rejects that is there while a dataset cannot be read, and says why."""
+    return f"{dataset}-unreadable"
+
+
+def unreadable(store: Store, dataset: str) -> str:
+    """Why a dataset could not be read when it was last tried; empty where it could."""
+    path = store.table("core.rejects") / f"{unreadable_part(dataset)}.parquet"
+    return str(pl.read_parquet(path, columns=["detail"]).item()) if path.is_file() else ""
+
+
+def cannot_be_read(store: Store, dataset: str) -> str:
+    """Why there is nothing of a dataset, in short; empty where it could be read."""
+    return f"{DATASET_VARIABLES[dataset]} cannot be read (core.rejects says why)" if unreadable(store, dataset) else ""
 
 
 def write_empty(store: Store, outputs: Outputs) -> bool:
-    """Write the parts of a dataset that is not configured, without rows; returns whether anything was to do."""
-    if is_current(store, outputs, NOT_CONFIGURED):
-        return False
-    for table, part in outputs.items():
+    """Write the parts of a dataset that is not there, without rows; returns whether anything was to do.
+
+    What was read of it before stays: a dataset that can no longer be read takes nothing away.
+    """
+    left = {table: part for table, part in outputs.items() if stored_inputs(store, table, part) is None}
+    for table, part in left.items():
         write_table(store, table, arrow_schema(table).empty_table(), part=part, inputs=NOT_CONFIGURED)
-    return True
+    return bool(left)
 
 
 def write_parts(store: Store, outputs: Outputs, frames: Mapping[str, pl.DataFrame], inputs: str) -> bool:

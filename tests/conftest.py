@@ -17,6 +17,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SAMPLE_TRACKS = 48  # few, and still every kind of corruption
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much `tests/robustness` does; see `make robustness`."""
+    parser.addoption("--mutations", type=int, default=75, help="mutations of a sweep in tests/robustness")
+    parser.addoption("--seed", type=int, default=0, help="decides the mutations of a sweep in tests/robustness")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several workers share the tests (`make test`), those of a file, and all that share one job, go to one."""
     for item in items if config.pluginmanager.hasplugin("xdist") else ():

@@ -4,6 +4,7 @@ Files that are missing are named first; torch is loaded only when there is somet
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     parser = _parser()
     options = parser.parse_args(arguments)
     if message := mistyped(os.environ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from mgc_models.predict.runs import FinishedRun
 from mgc_models.predict.songs import Song
+from mgc_models.regular_files import check_regular, why
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,11 @@ def missing_files(songs: Sequence[Song], lyrics_folder: Path | None) -> dict[Son
 
 def _missing(song: Song, lyrics_folder: Path | None) -> str:
     files = [path for path in (song.audio, song.lyrics) if path is not None]
-    if absent := next((path for path in files if not path.is_file()), None):
-        return f"{absent}: {'is a directory' if absent.is_dir() else 'no such file'}"
+    for path in files:
+        try:
+            check_regular(path)
+        except OSError as error:
+            return f"{path}: {why(error)}"
     if song.audio is not None and song.lyrics is None and lyrics_folder is not None:
         return f"{song.name}: no lyrics in {lyrics_folder}: expected {song.audio.stem}.txt (see --missing-lyrics)"
     return ""

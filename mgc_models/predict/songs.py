@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mgc_models.errors import SongError
 from mgc_models.features.audio.decoding import AudioError, decode
 from mgc_models.features.config import MIN_DURATION_S
-from mgc_models.features.lyrics.text import clean_lyrics
+from mgc_models.features.lyrics.text import MOST_BYTES, clean_lyrics
+from mgc_models.regular_files import read_within, why
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -76,9 +77,9 @@ def read_lyrics(path: Path) -> str:
         SongError: if the file is missing, no UTF-8 text, or holds no words.
     """
     try:
-        text = path.read_bytes().decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+        text = read_within(path, MOST_BYTES).decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except OSError as error:
-        raise SongError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise SongError(f"{path}: {why(error)}") from error
     except UnicodeDecodeError as error:
         raise SongError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     if "\0" in text:
@@ -109,6 +110,6 @@ def read_spectrogram(path: Path, settings: Mapping[str, Any]) -> tuple[NDArray[n
     except AudioError as error:
         raise SongError(f"{path}: {error.detail}") from error
     except OSError as error:
-        raise SongError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise SongError(f"{path}: {why(error)}") from error
     notes = (f"ends after {duration_s:.1f} s, before its header says; what is there is used",)
     return frames, notes if decoded.truncated else ()

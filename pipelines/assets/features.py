@@ -13,6 +13,7 @@ from pipelines.config import Settings
 from pipelines.corpora.config import Corpus, load_corpora
 from pipelines.datasets import fma, msd, music4all
 from pipelines.datasets.common import DatasetError
+from pipelines.datasets.unreadable import on_record
 from pipelines.features import duplicates, tokens, word_vectors
 from pipelines.features.audio import audio_outputs, build_audio, extract_block, feature_part, open_blocks
 from pipelines.features.audio_sources import audio_source
@@ -49,7 +50,8 @@ def blocks(context: dg.OpExecutionContext, mgc: MgcResource) -> Iterator[dg.Dyna
     for dataset in audio_datasets():
         if not_there(store, settings, dataset):
             continue
-        with clear_failures():
+        numbers: list[int] = []
+        with clear_failures(), on_record(store, settings, dataset):
             numbers = open_blocks(store, audio_source(store, settings, dataset))
         context.log.info("Audio of %s: %d blocks of shards to make", dataset, len(numbers))
         for number in numbers:
@@ -61,7 +63,7 @@ def extract(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
     """Make the shards of one block, which its step's key names."""
     dataset, _, number = (context.get_mapping_key() or "").rpartition("_")
     settings, store = mgc.settings(), mgc.open_store()
-    with clear_failures():
+    with clear_failures(), on_record(store, settings, dataset):
         extract_block(store, audio_source(store, settings, dataset), int(number), context.log.info)
 
 
@@ -150,12 +152,13 @@ def audio_shards(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterato
 
 def _decode(context: dg.AssetExecutionContext, store: Store, settings: Settings, dataset: str) -> bool:
     """Decode the audio of one dataset, or leave its parts empty; returns whether anything was done."""
-    reason = not_there(store, settings, dataset)
-    if reason:
+    done = False
+    if not not_there(store, settings, dataset):
+        with on_record(store, settings, dataset):
+            done = build_audio(store, audio_source(store, settings, dataset), context.log.info)
+    if reason := not_there(store, settings, dataset):
         written = [write_empty(store, outputs) for outputs in audio_outputs(dataset)]
         done = any(written)
-    else:
-        done = build_audio(store, audio_source(store, settings, dataset), context.log.info)
     context.log.info("Audio of %s: %s", dataset, (reason or "done") if done else "nothing changed")
     return done
 

@@ -14,6 +14,7 @@ from pipelines.config import Settings
 from pipelines.datasets import fma, genius, ingest, msd, music4all
 from pipelines.datasets.cards import DatasetCard, load_card
 from pipelines.datasets.ingest import DETAILS, build_tracks, tracks_outputs
+from pipelines.datasets.unreadable import forget, on_record
 from pipelines.incremental import Outputs
 from pipelines.lyrics import fma as fma_lyrics
 from pipelines.tables import SAMPLE_FOLDER, dataset_root, not_run, not_there
@@ -47,8 +48,12 @@ def raw_music4all(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     if reason:
         context.log.info("%s: %s", music4all.NAME, reason)
         return dg.MaterializeResult(metadata={"status": reason, **about})
-    with clear_failures():
+    forget(store, music4all.DATASET)
+    layout = None
+    with clear_failures(), on_record(store, settings, music4all.DATASET):
         layout = _located(context, store, settings)
+    if layout is None:
+        return dg.MaterializeResult(metadata={"status": not_there(store, settings, music4all.DATASET), **about})
     for name in layout.absent:
         context.log.warning("%s is not there; its columns stay empty. The table is optional.", layout.root / name)
     return dg.MaterializeResult(
@@ -98,7 +103,8 @@ def dataset_asset(dataset: str, finish: Finish | None = None) -> dg.AssetsDefini
         name=f"read_{dataset}",
     )
     def read(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
-        store, skipped, metadata = run_pass(context, mgc, tracks_outputs(dataset), build, dataset)
+        forget(mgc.open_store(), dataset)
+        store, skipped, metadata = run_pass(context, mgc, tracks_outputs(dataset), build, dataset, reads=True)
         more = finish(context, mgc) if finish else {}
         yield dg.MaterializeResult(raw_key(dataset), metadata={**metadata, **more, **about_metadata(about)})
         yield table_result(store, details, metadata=metadata, skipped=skipped)
@@ -118,7 +124,9 @@ def read_fma_lyrics(context: dg.AssetExecutionContext, mgc: MgcResource) -> dict
     def build(store: Store, settings: Settings) -> bool:
         return fma_lyrics.build_fma_lyrics(store, ingest.lyrics_folder(store, settings), context.log.info)
 
-    _, _, metadata = run_pass(context, mgc, outputs, build, fma.DATASET if without_tracks else ingest.FMA_LYRICS)
+    forget(store, ingest.FMA_LYRICS)
+    dataset = fma.DATASET if without_tracks else ingest.FMA_LYRICS
+    _, _, metadata = run_pass(context, mgc, outputs, build, dataset, reads=True)
     if metadata["status"] != "done":
         return {"lyrics": metadata["status"]}
     counts = {name: f"{there:,} of {tracks:,}" for name, (there, tracks) in fma_lyrics.coverage(store).items()}

@@ -11,9 +11,11 @@ from pipelines.assets.raw import MUSIC4ALL, RAW_OTHERS
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import table_assets, table_key, table_result
 from pipelines.corpora import matches
-from pipelines.datasets import ingest, music4all
+from pipelines.datasets import genius, ingest, music4all
+from pipelines.datasets.unreadable import messages
 from pipelines.incremental import Outputs
-from pipelines.lyrics import genius, language
+from pipelines.lyrics import genius as genius_lyrics
+from pipelines.lyrics import language
 from pipelines.lyrics import music4all as music4all_lyrics
 from pipelines.matching import quality
 from pipelines.tables import not_there, read_frame
@@ -33,6 +35,7 @@ def tracks_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
         ingest.tracks_outputs(music4all.DATASET),
         TRACKS,
         lambda store, settings: ingest.build_tracks(store, music4all_layout(store, settings)),
+        reads=True,
     )
 
 
@@ -51,17 +54,18 @@ def lyrics_tables(context: dg.AssetExecutionContext, mgc: MgcResource) -> Iterat
         mgc,
         music4all_lyrics.OUTPUTS,
         lambda store, settings: music4all_lyrics.build_lyrics(store, music4all_layout(store, settings), log),
+        reads=True,
     )
     # Without one of the two there are no matches; its name gives the reason.
-    catalogue = next((name for name in matches.DATASETS if not_there(store, settings, name)), matches.DATASETS[0])
+    catalogue = next((name for name in matches.DATASETS if not_there(store, settings, name)), genius.DATASET)
     passes: tuple[tuple[Outputs, Build], ...] = (
         (matches.OUTPUTS, lambda store, _: matches.build_matches(store, log)),
         (
-            genius.OUTPUTS,
+            genius_lyrics.OUTPUTS,
             lambda store, settings: matches.build_matched_lyrics(store, ingest.genius_layout(store, settings), log),
         ),
     )
-    done = [run_pass(context, mgc, outputs, build, catalogue) for outputs, build in passes]
+    done = [run_pass(context, mgc, outputs, build, catalogue, reads=True) for outputs, build in passes]
     status = done[0][2]["status"]
     unchanged = skipped and done[1][1]
     yield table_result(store, "core.lyrics", metadata={**metadata, "genius": status}, skipped=unchanged)
@@ -94,6 +98,18 @@ def rejects_table(mgc: MgcResource) -> Iterator[dg.MaterializeResult]:
     reasons = read_frame(store, "core.rejects").group_by("stage", "reason").agg(pl.len().alias("rows"))
     counts = as_markdown(reasons.columns, reasons.sort("stage", "reason").rows())
     yield table_result(store, "core.rejects", metadata={"reasons": dg.MetadataValue.md(counts)}, skipped=True)
+
+
+@dg.asset_check(
+    asset=table_key("core.rejects"),
+    name="readable",
+    description="Every configured dataset could be read. What does not depend on one that could not was made.",
+)
+def readable(mgc: MgcResource) -> dg.AssetCheckResult:
+    """End the job with why a dataset could not be read, once everything else had its turn."""
+    if found := messages(mgc.open_store()):
+        raise dg.Failure(description=" ".join(found), allow_retries=False)
+    return dg.AssetCheckResult(passed=True)
 
 
 @table_assets([quality.TABLE], group=GROUP, deps=[CONFIGURATION], kinds={"duckdb"}, name="match_quality")

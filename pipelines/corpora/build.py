@@ -11,7 +11,7 @@ from pipelines.corpora.sources import corpus_sources, upstream_hashes
 from pipelines.corpora.splits import SCHEMA, corpus_folds
 from pipelines.incremental import Outputs, Step, is_current
 from pipelines.matching.rules import RULES_FILE
-from pipelines.tables import not_there, read_frame, write_empty, write_parts
+from pipelines.tables import not_there, read_frame, unreadable, write_empty, write_parts
 from warehouse.contract import load_contract
 from warehouse.store import Store
 
@@ -101,13 +101,14 @@ def accounting_violations(store: Store) -> list[str]:
 
     Returns:
         What does not add up, in words: none when every raw row is a track, a row of core.rejects or a row of
-        corpus.exclusions. None either for a corpus whose dataset is not configured.
+        corpus.exclusions. None either for a corpus whose dataset is not configured or cannot be read.
     """
     found: list[str] = []
     steps, exclusions = read_frame(store, "corpus.steps"), read_frame(store, "corpus.exclusions")
     for corpus in load_corpora():
         own = [corpus.variant(rule) for rule in corpus.scope.rules]
-        if steps.filter(pl.col("corpus").is_in(own)).is_empty():
+        is_left = any(unreadable(store, dataset) for dataset in corpus.datasets)
+        if is_left or steps.filter(pl.col("corpus").is_in(own)).is_empty():
             continue
         sources = corpus_sources(store, corpus)
         if sources is not None:

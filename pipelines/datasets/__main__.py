@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.config import Settings, SettingsError, from_environment
 from pipelines.datasets.cards import DATASETS, DatasetCard, load_card
+from pipelines.datasets.common import as_text
 from pipelines.datasets.inspection import Finding, inspect_dataset
 
 WIDTH = 110
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     names = [options.dataset] if options.dataset else DATASETS
     reports = [_report(name, settings, quick=options.quick) for name in names]
-    print(json.dumps([_as_json(report) for report in reports], indent=2) if options.json else _as_text(reports))
+    print(
+        json.dumps([_as_json(report) for report in reports], indent=2) if options.json else as_text(_as_text(reports))
+    )
     asked_in_vain = options.dataset and reports[0].path is None
     return 0 if all(report.is_usable for report in reports) and not asked_in_vain else 1
 

@@ -1,8 +1,9 @@
 """The one shape that every reader gives its tables in."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -93,6 +94,8 @@ NOT_A_TRACK = frozenset(
         "malformed_row",
         "unclosed_quote",
         "nul_byte",
+        "line_too_long",
+        "row_too_long",
         "refused_id",
         "duplicate_id",
     }
@@ -127,11 +130,41 @@ class Reject(NamedTuple):
     detail: str | None = None
 
 
+MOST_REJECTS = 200_000  # of one file; with more it is another file than its name says, and they take memory
+MOST_CHARACTERS_OF_A_REJECT = 1000  # of each of its texts
+
+
+def stop_if_too_many(rejects: Sized, path: Path) -> None:
+    """Give a file up that is damaged all over.
+
+    Raises:
+        DatasetError: if there are more than `MOST_REJECTS`.
+    """
+    if len(rejects) > MOST_REJECTS:
+        raise DatasetError(
+            f"{path} is damaged: more than {MOST_REJECTS:,} of its rows cannot be read as they should. That is too "
+            "much to go on; copy the file from the download again."
+        )
+
+
 def rejects_frame(dataset: str, stage: str, rejects: Iterable[Reject]) -> pl.DataFrame:
     """Rows of `core.rejects` for one stage, in an order that does not depend on how they were found."""
     rows = [
-        (dataset, reject.track_id, stage, reject.reason, reject.source_file, reject.source_row, reject.detail)
+        (dataset, _text(reject.track_id), stage, reject.reason, _text(reject.source_file), reject.source_row,
+         _text(reject.detail))
         for reject in rejects
-    ]
+    ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     return frame.sort("source_file", "source_row", "track_id", "reason", "detail", nulls_last=True)
+
+
+def as_text(text: str) -> str:
+    """A text, such as a file name, in characters that can be stored; what is not Unicode is shown by its escape."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def _text(value: str | None) -> str | None:
+    if value is None:
+        return None
+    text = as_text(value[: MOST_CHARACTERS_OF_A_REJECT + 1])
+    return text if len(text) <= MOST_CHARACTERS_OF_A_REJECT else f"{text[:MOST_CHARACTERS_OF_A_REJECT]}…"

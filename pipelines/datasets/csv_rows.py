@@ -3,19 +3,24 @@
 One quote too few, and a CSV parser reads on through the next rows until the next quote, wherever that is. So rows are
 not found by counting quotes, but by what the end of a row looks like in that dataset (`RowShape.end`), which no lyrics
 and no biography look like; then each row must be one whole CSV row by itself. What is damaged stays within its row.
+What a row holds is never part of a message: it may be lyrics.
 """
 
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
+from mgc_models.regular_files import open_regular
 from pipelines.datasets.common import DatasetError
 
+MOST_ROWS_OF_A_DAMAGE = 1000  # that are told one by one
 CHUNK_BYTES = 1 << 24
-MOST_BYTES_OF_A_ROW = 1 << 26
+TAIL_BYTES = 1 << 20  # kept of a row that is too long: holds its end, and mostly the next row
+MOST_BYTES_OF_A_ROW = 1 << 25  # what DuckDB is told too
 QUOTE, NUL = b'"', b"\0"
 LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 FIELD = rb'(?:"(?:[^"\0]++|"")*+"|[^",\r\n\0]*+)'
@@ -70,23 +75,28 @@ class Damage(NamedTuple):
 def read_rows(path: Path, shape: RowShape, *, header_lines: int) -> Iterator[Row | Damage]:
     """Give every row and every damage of a file in their order, a chunk at a time.
 
+    A row that has not ended after `MOST_BYTES_OF_A_ROW` is damage up to where the next row ends; no more of it is held.
+
     Raises:
-        DatasetError: if the file ends in the middle of a row, or no row ends for `MOST_BYTES_OF_A_ROW`.
+        DatasetError: if the file ends in the middle of a row.
     """
     whole, line = shape.whole, header_lines + 1
-    for segment, at_end in _segments(path, shape.end, whole, header_lines):
-        if at_end and _is_cut_off(segment):
+    for segment in _segments(path, shape, header_lines):
+        if isinstance(segment, _TooLong):
+            detail = f"no row of {shape.columns} columns ends within {MOST_BYTES_OF_A_ROW:,} bytes"
+            yield Damage(line, max(1, segment.lines), segment.size, "row_too_long", detail)
+            line += segment.lines
+            continue
+        content, at_end = segment
+        if at_end and whole.fullmatch(content + b"\n"):
+            content += b"\n"
+        elif at_end and _is_cut_off(content):
             raise DatasetError(
-                f"{path} ends in the middle of a row: line {line:,}, {_shown(segment)}. The copy is cut off and rows "
-                "are missing; copy the file from the download again."
+                f"{path} ends in the middle of a row: line {line:,}, {len(content):,} bytes. The copy is cut off and "
+                "rows are missing; copy the file from the download again."
             )
-        if len(segment) > MOST_BYTES_OF_A_ROW:
-            raise DatasetError(
-                f"{path}, line {line:,}: no row of {shape.columns} columns ends within "
-                f"{MOST_BYTES_OF_A_ROW >> 20} MiB. The file is not as downloaded; copy it again."
-            )
-        yield from _rows_of(segment, line, whole, shape.columns)
-        line += segment.count(b"\n")
+        yield from _rows_of(content, line, whole, shape.columns)
+        line += content.count(b"\n")
 
 
 def fields_of(row: bytes) -> list[str]:
@@ -94,24 +104,53 @@ def fields_of(row: bytes) -> list[str]:
     return next(csv.reader([row.decode()], strict=True))
 
 
-def _segments(
-    path: Path, end: re.Pattern[bytes], whole: re.Pattern[bytes], header_lines: int
-) -> Iterator[tuple[bytes, bool]]:
+class _TooLong(NamedTuple):
+    """Bytes and line ends in which no row has ended; none of the bytes are kept."""
+
+    size: int = 0
+    lines: int = 0
+
+    def and_then(self, more: bytes) -> "_TooLong":
+        """With what follows."""
+        return _TooLong(self.size + len(more), self.lines + more.count(b"\n"))
+
+
+def _segments(path: Path, shape: RowShape, header_lines: int) -> Iterator[tuple[bytes, bool] | _TooLong]:
     """Cut the file behind every row end; gives (bytes, whether they are what is left at the end of the file)."""
-    with path.open("rb") as file:
+    rest, passed = b"", _TooLong()
+    with open_regular(path) as file:
         for _ in range(header_lines):
-            file.readline()
-        rest = b""
+            _skip_line(file)
         while chunk := file.read(CHUNK_BYTES):
             buffer, start = rest + chunk, 0
-            for match in end.finditer(buffer):
-                yield buffer[start : match.end()], False
-                start = match.end()
+            for match in shape.end.finditer(buffer):
+                yield from _segment(buffer[start : match.end()], passed, shape)
+                start, passed = match.end(), _TooLong()
             rest = buffer[start:]
-            if len(rest) > MOST_BYTES_OF_A_ROW:
-                yield rest, False
-        if rest.strip():
-            yield (rest + b"\n", False) if whole.fullmatch(rest + b"\n") else (rest, True)
+            if len(rest) > MOST_BYTES_OF_A_ROW or passed.size:
+                passed, rest = passed.and_then(rest[:-TAIL_BYTES]), rest[-TAIL_BYTES:]
+    if passed.size:
+        yield from _segment(rest, passed, shape)
+    elif rest.strip():
+        yield rest, True
+
+
+def _segment(segment: bytes, passed: _TooLong, shape: RowShape) -> Iterator[tuple[bytes, bool] | _TooLong]:
+    """One segment; of one that is too long its size, and its last row if that is one by itself."""
+    if not passed.size and len(segment) <= MOST_BYTES_OF_A_ROW:
+        yield segment, False
+        return
+    at = segment.find(b"\n", max(0, len(segment) - TAIL_BYTES)) + 1
+    while at and not shape.whole.fullmatch(segment, at):
+        at = segment.find(b"\n", at) + 1
+    yield passed.and_then(segment[:at] if at else segment)
+    if at:
+        yield segment[at:], False
+
+
+def _skip_line(file: BufferedReader) -> None:
+    while (part := file.readline(CHUNK_BYTES)) and not part.endswith(b"\n"):
+        pass
 
 
 def _is_cut_off(rest: bytes) -> bool:
@@ -136,17 +175,21 @@ def _damages(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
     if not damaged:
         return
     lines = max(1, damaged.count(b"\n"))
-    size, shown = len(damaged), _shown(damaged)
+    size = len(damaged)
     if NUL in damaged:
-        yield Damage(line, lines, size, "nul_byte", f"{damaged.count(NUL):,} NUL bytes in {size:,}: {shown}")
+        yield Damage(line, lines, size, "nul_byte", f"{damaged.count(NUL):,} NUL bytes in {size:,}")
     elif damaged.count(QUOTE) % 2:
-        yield Damage(line, lines, size, "unclosed_quote", f"{lines:,} lines, {size:,} bytes: {shown}")
+        yield Damage(line, lines, size, "unclosed_quote", f"{lines:,} lines, {size:,} bytes")
     else:
         yield from _other_lengths(damaged, line, columns)
 
 
 def _other_lengths(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
     """Rows that are CSV but have another number of columns, each by itself."""
+    if damaged.count(b"\n") > MOST_ROWS_OF_A_DAMAGE:
+        count = damaged.count(b"\n")
+        yield Damage(line, count, len(damaged), "malformed_row", f"{count:,} lines, {len(damaged):,} bytes")
+        return
     lines = LINE.findall(damaged)
     reader, first = csv.reader((text.decode("utf-8", errors="replace") for text in lines), strict=True), 0
     try:
@@ -156,7 +199,7 @@ def _other_lengths(damaged: bytes, line: int, columns: int) -> Iterator[Damage]:
             first = reader.line_num
     except csv.Error as error:
         content = b"".join(lines[first:])
-        detail = f"{error}: {_shown(content)}"
+        detail = f"{error}; {len(content):,} bytes"
         yield Damage(line + first, len(lines) - first, len(content), "malformed_row", detail)
 
 
@@ -164,8 +207,4 @@ def _length_problem(fields: list[str], columns: int, content: bytes) -> tuple[st
     reason = "too_few_columns" if len(fields) < columns else "too_many_columns"
     if len(fields) == columns:
         reason = "malformed_row"
-    return reason, f"{len(fields)} columns, expected {columns}: {_shown(content)}", tuple(fields)
-
-
-def _shown(content: bytes) -> str:
-    return repr(content[:120].decode("utf-8", errors="replace"))
+    return reason, f"{len(fields)} columns, expected {columns}; {len(content):,} bytes", tuple(fields)

@@ -5,10 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.datasets.common import as_text
+
+NAMES_LISTED = 10
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a folder: its name, size and time of last change."""
+    """A file of a folder: its name (which need not be UTF-8: see `as_text`), size and time of last change."""
 
     name: str
     bytes: int
@@ -19,6 +23,15 @@ def entry(path: Path) -> Entry:
     """Describe one file."""
     status = path.stat()
     return Entry(path.name, status.st_size, status.st_mtime_ns)
+
+
+def listing(folder: Path) -> str:
+    """What a folder holds, in words for a message."""
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(as_text(path.name) for path in folder.iterdir())
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return ", ".join(names[:NAMES_LISTED]) + more or "nothing"
 
 
 def files_by_track(folder: Path, suffixes: Collection[str]) -> tuple[dict[str, Entry], list[str]]:

@@ -7,15 +7,27 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
+from mgc_models.regular_files import bounded_lines, open_regular
 from pipelines.datasets.cards import FOLDER, load_card
-from pipelines.datasets.common import TRACK_SCHEMA, DatasetError, Reject, Tables, as_tracks, rejects_frame
+from pipelines.datasets.common import (
+    MAX_ID_LENGTH,
+    TRACK_SCHEMA,
+    DatasetError,
+    Reject,
+    Tables,
+    as_text,
+    as_tracks,
+    rejects_frame,
+    stop_if_too_many,
+)
 from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
-from pipelines.datasets.files import Entry, files_below
-from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
+from pipelines.datasets.files import Entry, files_below, listing
+from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header, decoded, first_line
 
 DATASET = "fma"
 NAME = load_card(DATASET).name
@@ -53,6 +65,9 @@ DETAILS_SCHEMA: Mapping[str, pl.DataType] = {
 }
 SPLITS, SUBSETS = ("training", "validation", "test"), ("small", "medium", "large")
 MAX_LIST_CHARACTERS = 100_000
+MOST_GENRE = 10**9
+NUMBER = re.compile(r"[0-9]{1,18}")
+DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 @dataclass(frozen=True)
@@ -75,10 +90,9 @@ def locate(root: Path) -> Layout:
         DatasetError: if a file is missing or its header is another one.
     """
     for name in (TRACKS, GENRES):
-        if not (root / name).is_file():
-            found = ", ".join(sorted(path.name for path in root.iterdir())[:10]) if root.is_dir() else "no such folder"
+        if not (root / name).exists():
             raise DatasetError(
-                f"{root / name} is missing: {NAME} has its tables in {METADATA}, found {found or 'nothing'}. Set "
+                f"{root / name} is missing: {NAME} has its tables in {METADATA}, found {listing(root)}. Set "
                 "MGC_FMA_DIR to the folder that holds fma_metadata and fma_medium, and unpack both archives there."
             )
     _header(root / TRACKS)
@@ -120,7 +134,7 @@ def audio_files(layout: Layout) -> tuple[dict[str, Entry], list[str]]:
     for folder in layout.audio:
         for stem, file in files_below(layout.root / folder, AUDIO_SUFFIXES):
             entry = Entry(f"{folder}/{file.name}", file.bytes, file.mtime_ns)
-            if stem.isdecimal():
+            if NUMBER.fullmatch(stem):
                 found.setdefault(as_track_id(stem), entry)
             else:
                 others.append(entry.name)
@@ -135,7 +149,7 @@ def promised_tracks(layout: Layout, details: pl.DataFrame) -> set[str]:
 
 def as_track_id(stem: str) -> str:
     """The track id that a file is named after, with or without leading zeros; other names as they are."""
-    return str(int(stem)) if stem.isdecimal() else stem
+    return str(int(stem)) if NUMBER.fullmatch(stem) else stem
 
 
 @cache
@@ -151,8 +165,9 @@ def _header(path: Path) -> list[tuple[str, str]]:
     Raises:
         DatasetError: if there are not three header rows, or a column is missing.
     """
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = [next(csv.reader([line]), []) for line, _ in zip(file, range(HEADER_ROWS), strict=False)]
+    with open_regular(path) as file:
+        lines = [decoded(line.content)[0] for line in islice(bounded_lines(file), HEADER_ROWS)]
+    rows = [_cells(line.rstrip("\r")) for line in lines]
     wanted = "expected three header rows: groups (album, artist, set, track), columns, and one with only track_id"
     first = [cell.removeprefix(BYTE_ORDER_MARK) for cell in rows[0]] if rows else []
     if not first:
@@ -172,6 +187,7 @@ def _header(path: Path) -> list[tuple[str, str]]:
 def _track_rows(path: Path, columns: int, rejects: list[Reject]) -> Iterator[tuple[int, list[str]]]:
     """Line and fields of each row; without fields where the row is damaged, which is on record."""
     for row in read_rows(path, RowShape(columns, re.compile(ROW_START)), header_lines=HEADER_ROWS):
+        stop_if_too_many(rejects, path)
         if isinstance(row, Damage):
             track_id = row.fields[0] if row.fields else None
             rejects.append(Reject(row.reason, track_id, TRACKS, row.line, row.detail))
@@ -183,10 +199,10 @@ def _track_rows(path: Path, columns: int, rejects: list[Reject]) -> Iterator[tup
             fields = fields_of(row.content.decode("latin-1").encode())
             detail = "the row is not UTF-8 and was read as Latin-1"
             rejects.append(Reject("decoded_as_latin_1", fields[0], TRACKS, row.line, detail))
-        if fields[0].isdecimal():
+        if NUMBER.fullmatch(fields[0]):
             yield row.line, [str(int(fields[0])), *fields[1:]]
         else:
-            detail = f"id {fields[0]!r}; expected a number"
+            detail = f"id {fields[0][:MAX_ID_LENGTH]!r}; expected a number of at most 18 digits"
             rejects.append(Reject("refused_id", fields[0], TRACKS, row.line, detail))
             yield row.line, []
 
@@ -199,7 +215,7 @@ def _track(
 
     def genres(name: str) -> list[str]:
         listed = _list(values[name])
-        numbers = [number for number in listed or [] if isinstance(number, int)]
+        numbers = [number for number in listed or [] if isinstance(number, int) and abs(number) <= MOST_GENRE]
         if listed is None or len(numbers) < len(listed):
             record("unparsable_list", f"{name} = {values[name][:120]!r}; expected a list of genre ids such as [21, 5]")
             return []
@@ -208,9 +224,13 @@ def _track(
             record("unknown_genre", f"{name}: {GENRES} has no {', '.join(map(str, unknown))}")
         return list(dict.fromkeys(titles[number] for number in numbers if number in titles))
 
-    tags = _list(values["tags"])
-    if tags is None:
+    listed_tags = _list(values["tags"])
+    tags = [tag for tag in listed_tags or [] if isinstance(tag, str) and as_text(tag) == tag]
+    if listed_tags is None or len(tags) < len(listed_tags):
         record("unparsable_list", f"tags = {values['tags'][:120]!r}; expected a list of texts")
+    is_number = DECIMAL.fullmatch(values["duration"])
+    if values["duration"] and not is_number:
+        record("unparsable_number", f"duration = {values['duration'][:40]!r}, read as unknown")
     for name, known in (("split", SPLITS), ("subset", SUBSETS)):
         if values[name] not in known:
             record(f"unknown_{name}", f"{values[name]!r}; expected one of {', '.join(known)}")
@@ -220,10 +240,10 @@ def _track(
         "artist": values["artist"],
         "title": values["title"],
         "album": values["album"] or None,
-        "release_year": int(year) if year.isdecimal() and int(year) else None,
-        "catalogue_duration_s": float(values["duration"]) if values["duration"].isdecimal() else None,
+        "release_year": int(year) if NUMBER.fullmatch(year) and int(year) else None,
+        "catalogue_duration_s": float(values["duration"]) if is_number else None,
         "genres": genres("genres"),
-        "tags": [str(tag) for tag in tags or []],
+        "tags": tags,
         "language_label": values["language"] or None,
         "split": values["split"] if values["split"] in SPLITS else None,
         "subset": values["subset"] if values["subset"] in SUBSETS else None,
@@ -246,14 +266,31 @@ def _list(text: str) -> list[object] | None:
 
 
 def _genre_titles(path: Path, rejects: list[Reject]) -> tuple[dict[int, str], int]:
+    """Title of each genre of genres.csv, where a row is a line, and the number of its rows."""
     titles: dict[int, str] = {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            genre, title = row["genre_id"] or "", row["title"] or ""
-            if genre.isdecimal() and title:
+    header = first_line(path).split(",")
+    places = header.index("genre_id"), header.index("title")
+    number = 1
+    with open_regular(path) as file:
+        for number, content, length in islice(bounded_lines(file), 1, None):
+            stop_if_too_many(rejects, path)
+            line, encoding = decoded(content.removesuffix(b"\r"))
+            fields = _cells(line)
+            genre, title = (fields[place] if place < len(fields) else "" for place in places)
+            if length == len(content) and NUMBER.fullmatch(genre) and title:
                 titles[int(genre)] = title
             else:
-                detail = f"genre_id {genre!r}, title {title!r}; expected a number and a name"
-                rejects.append(Reject("unparsable_row", None, GENRES, reader.line_num, detail))
-    return titles, len(titles) + sum(reject.source_file == GENRES for reject in rejects)
+                detail = f"genre_id {genre[:40]!r}, title {title[:120]!r}; expected a number and a name: {line[:120]!r}"
+                rejects.append(Reject("unparsable_row", None, GENRES, number, detail))
+            if encoding != "utf-8":
+                detail = "the row is not UTF-8 and was read as Latin-1"
+                rejects.append(Reject("decoded_as_latin_1", genre[:MAX_ID_LENGTH], GENRES, number, detail))
+    return titles, number - 1
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of a row that is one line; none where it is no CSV."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return []

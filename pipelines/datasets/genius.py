@@ -5,6 +5,7 @@ threads, so it is never asked to go on: the file is then read row by row (`mend`
 DuckDB reads the copy without them.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +16,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
+from mgc_models.regular_files import open_regular
 from pipelines.datasets.cards import load_card
-from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame
-from pipelines.datasets.csv_rows import Damage, RowShape, fields_of, read_rows
+from pipelines.datasets.common import DatasetError, Reject, Tables, as_tracks, rejects_frame, stop_if_too_many
+from pipelines.datasets.csv_rows import MOST_BYTES_OF_A_ROW, Damage, RowShape, fields_of, read_rows
 from pipelines.datasets.genius_rows import row_bytes, row_offsets
-from pipelines.datasets.tsv import BYTE_ORDER_MARK, check_header
+from pipelines.datasets.tsv import check_header, first_line
 from warehouse.sql_text import literal
 from warehouse.store import replacing
 
@@ -32,11 +34,11 @@ COLUMNS = (
 NO_SONG = "misc"
 TAGS = ("rap", "pop", "rock", "country", "rb", "misc")
 ROW_END = rb",\d+,[A-Za-z-]{0,8},[A-Za-z-]{0,8},[A-Za-z-]{0,8}\r?\n"
+ID = re.compile(r"[0-9]{1,18}")
 SHAPE = RowShape(len(COLUMNS), re.compile(ROW_END))
 MOST_DAMAGE = 0.01  # of the bytes; above, the file is another one than its header says
 MEMORY_LIMIT = "2GB"
 FEW_DAMAGES = 20  # never too much, however small the file
-LONGEST_ROW_BYTES = 1 << 25
 TAIL_BYTES = 1 << 20
 READ_AS_LATIN_1 = "decoded_as_latin_1"
 # What no row of an undamaged file holds. A lyric with a row end in it has swallowed the rows around it. No IN and no
@@ -100,15 +102,14 @@ def locate(path: Path, workspace: Path) -> Layout:
         DatasetError: if it is missing, has another separator, no header, or other columns in another order.
     """
     found = path / FILE if path.is_dir() else path
-    if not found.is_file():
+    if not found.exists():
         raise DatasetError(f"{NAME} is not at {path}: expected {FILE}. Set MGC_GENIUS_CSV to that file.")
-    check_header(found, COLUMNS, ",")
-    with found.open("rb") as file:
-        header = file.readline().decode("utf-8", errors="replace").strip("\r\n").removeprefix(BYTE_ORDER_MARK)
-    if header.split(",") != list(COLUMNS):
+    check_header(found, COLUMNS, ",", may_quote=False)
+    header = first_line(found).split(",")
+    if header != list(COLUMNS):
         raise DatasetError(
-            f"{found} has other columns or another order: expected {','.join(COLUMNS)}, found {header[:200]}. Use the "
-            "file as downloaded."
+            f"{found} has other columns or another order: expected {','.join(COLUMNS)}, found {len(header)} columns. "
+            "Use the file as downloaded."
         )
     return Layout(found, workspace / "mended.csv")
 
@@ -142,11 +143,10 @@ def read_songs(source: Path, mended: Path) -> Songs:
     Raises:
         DatasetError: if the file is cut off, or more than `MOST_DAMAGE` of it is damaged.
     """
-    try:
+    frame = None
+    with contextlib.suppress(duckdb.Error):
         frame = _songs(source)
-    except duckdb.Error:
-        return _read_mended(source, mended)
-    if frame["suspect"].any() or not _is_last(source, frame):
+    if frame is None or frame["suspect"].any() or not _is_last(source, frame):
         return _read_mended(source, mended)
     mended.unlink(missing_ok=True)
     return Songs(_placed(frame.drop("suspect"), source), frame.height, [])
@@ -163,10 +163,10 @@ def lyrics_of(layout: Layout, ids: pl.Series) -> pl.DataFrame:
     Returns:
         Columns id and lyrics (as in the file; null where there are none), one row per id that the file has, sorted.
     """
-    try:
+    with contextlib.suppress(duckdb.Error):  # damaged, and the mended copy was deleted
         return _lyrics_of(layout.mended if layout.mended.is_file() else layout.source, ids)
-    except duckdb.Error:  # damaged, and the mended copy was deleted
-        _read_mended(layout.source, layout.mended)
+    _read_mended(layout.source, layout.mended)
+    with _without_lyrics(layout.source):
         return _lyrics_of(layout.mended, ids)
 
 
@@ -197,7 +197,18 @@ def mend(source: Path, target: Path) -> Iterator[Damage]:
                 content = content.decode("latin-1").encode()
                 detail = "the row is not UTF-8 and was read as Latin-1"
                 yield Damage(row.line, 1, 0, READ_AS_LATIN_1, detail, tuple(fields_of(content)))
+            song = _id_field(content)
+            if _as_id(song) is None:
+                detail = f"an id of {len(song):,} characters; expected a number of at most 18 digits"
+                yield Damage(row.line, content.count(b"\n"), len(content), "refused_id", detail)
+                continue
             file.write(content)
+
+
+def _id_field(row: bytes) -> str:
+    """The id of a whole row; the fields behind it are codes, which nobody quotes."""
+    song = row.rsplit(b",", len(COLUMNS) - COLUMNS.index("id"))[1].decode()
+    return song if ID.fullmatch(song) else fields_of(row)[COLUMNS.index("id")]
 
 
 def _tracks(frame: pl.DataFrame) -> pl.DataFrame:
@@ -230,13 +241,16 @@ def _details(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _unread_values(frame: pl.DataFrame) -> list[Reject]:
     """Record tags that are none and numbers that are none; the song stays."""
-    wrong = {
-        "unknown_tag": ("tag", ~pl.col("tag").fill_null("").is_in(TAGS), f"expected one of {', '.join(TAGS)}"),
-        "unparsable_number": ("views", pl.col("views").cast(pl.Int64, strict=False).is_null(), "expected a number"),
-    }
+    tag, views, year = pl.col("tag"), pl.col("views"), pl.col("year")
+    no_year = year.cast(pl.Int32, strict=False).is_null() & (year != "")
+    wrong = (
+        ("unknown_tag", "tag", ~tag.fill_null("").is_in(TAGS), f"expected one of {', '.join(TAGS)}"),
+        ("unparsable_number", "views", views.cast(pl.Int64, strict=False).is_null(), "expected a number"),
+        ("unparsable_number", "year", no_year, "expected a number"),
+    )
     return [
-        Reject(reason, track_id, FILE, None, f"readable row {place}: {column} = {(value or '')[:120]!r}; {expected}")
-        for reason, (column, is_wrong, expected) in wrong.items()
+        Reject(reason, track_id, FILE, None, f"row {place}: {column} of {len(value or ''):,} characters; {expected}")
+        for reason, column, is_wrong, expected in wrong
         for place, track_id, value in frame.filter(is_wrong).select("place", "track_id", column).iter_rows()
     ]
 
@@ -262,18 +276,19 @@ def _csv(source: Path) -> str:
     return (
         f"read_csv({literal(str(source))}, auto_detect = false, strict_mode = true, header = true, delim = ',', "
         f"quote = '\"', escape = '\"', columns = {{{types}}}, "
-        f"max_line_size = {LONGEST_ROW_BYTES}, buffer_size = {LONGEST_ROW_BYTES})"
+        f"max_line_size = {MOST_BYTES_OF_A_ROW}, buffer_size = {MOST_BYTES_OF_A_ROW})"
     )
 
 
 def _read_mended(source: Path, mended: Path) -> Songs:
     with replacing(mended) as temporary:
-        damage = list(mend(source, temporary))
+        damage = []
+        for one in mend(source, temporary):
+            damage.append(one)
+            stop_if_too_many(damage, source)
         _stop_if_too_much(source, damage)
-    try:
+    with _without_lyrics(source):
         frame = _songs(mended)
-    except duckdb.Error as error:
-        raise DatasetError(f"{source} cannot be read: {error}. Copy the file from the download again.") from error
     lost = sum(one.reason != READ_AS_LATIN_1 for one in damage)
     frame = frame.drop("suspect").with_columns(
         pl.lit(None, pl.Int64).alias(name) for name in ("csv_offset", "csv_bytes")
@@ -281,12 +296,29 @@ def _read_mended(source: Path, mended: Path) -> Songs:
     return Songs(frame, frame.height + lost, [_reject(one) for one in damage])
 
 
+@contextmanager
+def _without_lyrics(source: Path) -> Iterator[None]:
+    """Replace an error of DuckDB, which quotes the row that it stopped at, by one that holds no lyrics."""
+    try:
+        yield
+    except duckdb.Error as error:
+        what = f"{type(error).__name__} of DuckDB"
+        raise DatasetError(f"{source} cannot be read ({what}). Copy the file from the download again.") from None
+
+
 def _is_last(source: Path, frame: pl.DataFrame) -> bool:
     """Whether the last song read is the last of the file, so that nothing behind it was left out without a word."""
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         file.seek(max(0, source.stat().st_size - TAIL_BYTES))
         ends = SHAPE.end.findall(file.read() + b"\n")
-    return bool(ends) == bool(frame.height) and (not ends or int(ends[-1].split(b",")[1]) == frame["id"][-1])
+    if not ends or not frame.height:
+        return not ends and not frame.height
+    return _as_id(ends[-1].split(b",")[1].decode()) == frame["id"][-1]
+
+
+def _as_id(text: str) -> int | None:
+    """The id of a song; None for one of more digits than a file of songs can need."""
+    return int(text) if ID.fullmatch(text) else None
 
 
 def _stop_if_too_much(source: Path, damage: list[Damage]) -> None:
@@ -301,5 +333,6 @@ def _stop_if_too_much(source: Path, damage: list[Damage]) -> None:
 
 def _reject(damage: Damage) -> Reject:
     at = COLUMNS.index("id")
-    track_id = damage.fields[at] if len(damage.fields) > at else None
+    # In a row of another length this field may be any other, and lyrics are not put on record.
+    track_id = damage.fields[at] if len(damage.fields) > at and ID.fullmatch(damage.fields[at]) else None
     return Reject(damage.reason, track_id, FILE, damage.line, damage.detail)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from mgc_models.regular_files import open_regular
 from pipelines.datasets.csv_rows import fields_of
 
 # The others are numbers and codes, which nobody quotes.
@@ -35,7 +36,7 @@ def row_bytes(columns: Sequence[str]) -> str:
 
 def row_offsets(source: Path, sizes: pl.Series) -> pl.Series:
     """First byte of each row, from the bytes of all rows in their order; null if they do not add up to the file."""
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         header = file.readline()
     line_end = len(b"\r\n" if header.endswith(b"\r\n") else b"\n")
     ends = len(header) + (sizes + line_end).cum_sum()
@@ -49,7 +50,7 @@ def lyrics_at(source: Path, places: Sequence[Place], columns: Sequence[str]) -> 
     """Read (track_id, lyrics) of some rows; None if one of them is not the row it should be."""
     at = {name: columns.index(name) for name in ("id", "lyrics")}
     found = []
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         for place in places:
             file.seek(place.offset)
             try:

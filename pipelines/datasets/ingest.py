@@ -9,13 +9,14 @@ import polars as pl
 from pipelines.config import Settings
 from pipelines.datasets import files as datasets_files
 from pipelines.datasets import fma, genius, msd, music4all
+from pipelines.datasets.bounds import within_bounds
 from pipelines.datasets.common import DatasetError, Tables
 from pipelines.incremental import Outputs, Step, note_inputs, raw_is_current
 from pipelines.tables import dataset_root
 from warehouse.store import Store
 from warehouse.tables import file_sha256, write_table
 
-VERSION = 1
+VERSION = 2
 
 
 class Layout(Protocol):
@@ -55,7 +56,7 @@ def build_tracks(store: Store, layout: Layout, dataset: str = music4all.DATASET)
     if raw_is_current(store, stage, seen, outputs):
         return False
     checksums = {name: file_sha256(path) for name, path in layout.tables.items()}
-    tables = READERS[dataset](layout)
+    tables = within_bounds(READERS[dataset](layout), dataset)
     raw_files: list[dict[str, Any]] = [
         {
             "dataset": dataset,

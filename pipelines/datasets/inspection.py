@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from mgc_models.regular_files import open_regular
 from pipelines.datasets import fma, genius, msd, music4all
 from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import DatasetError, Tables
@@ -83,7 +84,7 @@ def inspect_dataset(dataset: str, root: Path, lyrics: Path | None = None, *, qui
             if quick:
                 return findings
             tables = READ[dataset](layout)
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         return [*findings, Finding(CORRUPT, dataset, 1, f"problem: {error}", stops=True)]
     findings += _rows(tables)
     for files in FILES[dataset](layout, tables):
@@ -166,7 +167,7 @@ def _is_corrupt(folder: Path, entry: Entry) -> bool:
     if not entry.name.lower().endswith(AUDIO_SUFFIXES):
         return False
     try:
-        with (folder / entry.name).open("rb") as file:
+        with open_regular(folder / entry.name) as file:
             head = file.read(4)
     except OSError:
         return True

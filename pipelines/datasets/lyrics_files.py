@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mgc_models.features.lyrics.text import clean_lyrics
+from mgc_models.features.lyrics.text import MOST_BYTES, clean_lyrics
+from mgc_models.regular_files import read_within, why
 from pipelines.datasets.common import Reject
 
 SUFFIXES = (".txt",)
@@ -49,9 +50,9 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
     if name is None:
         return LyricsRow(track_id, "missing"), Reject("lyrics_missing", track_id, where, None, "no such file")
     try:
-        content = (task.folder / name).read_bytes()
+        content = read_within(task.folder / name, MOST_BYTES)
     except OSError as error:
-        detail = error.strerror or type(error).__name__
+        detail = why(error)
         return LyricsRow(track_id, "undecodable"), Reject("lyrics_undecodable", track_id, where, None, detail)
     sha256 = hashlib.sha256(content).hexdigest()
     text, encoding = _decode(content)
@@ -70,6 +71,8 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
 
 def cleaned_row(track_id: str, text: str, encoding: str, sha256: str) -> LyricsRow:
     """The row of cleaned lyrics, with their sizes before and after; `empty` where nothing of them is sung."""
+    if len(text.encode()) > MOST_BYTES:
+        return LyricsRow(track_id, "undecodable", encoding, sha256)
     clean = clean_lyrics(text)
     if not clean.text:
         return LyricsRow(track_id, "empty", encoding, sha256)

@@ -7,16 +7,26 @@ from pathlib import Path
 
 import polars as pl
 
+from mgc_models.regular_files import bounded_lines, open_regular
 from pipelines.datasets.cards import load_card
-from pipelines.datasets.common import SAFE_ID, DatasetError, Reject, Tables, as_tracks, rejects_frame
-from pipelines.datasets.files import Entry, files_below
+from pipelines.datasets.common import (
+    MAX_ID_LENGTH,
+    SAFE_ID,
+    DatasetError,
+    Reject,
+    Tables,
+    as_tracks,
+    rejects_frame,
+    stop_if_too_many,
+)
+from pipelines.datasets.files import Entry, files_below, listing
 from pipelines.datasets.msd_sources import SOURCES
 
 DATASET = "msd"
 NAME = load_card(DATASET).name
 FOLDERS = ("", "AdditionalFiles")  # as the archives have it
 MISMATCHES = "sid_mismatches.txt"
-MISMATCH_LINE = re.compile(r"<(SO\w+) (TR\w+)>")
+MISMATCH_LINE = re.compile(r"<(SO\w{1,32}) (TR\w{1,32})>")
 AUDIO_SUFFIXES = (".mp3", ".wav", ".flac")
 SEVENDIGITAL_ENDING = ".clip"  # <7digital id>.clip.mp3
 UNKNOWN = -1  # what the dataset stores for a number it does not know
@@ -50,17 +60,16 @@ def locate(root: Path) -> Layout:
         DatasetError: if none of them is there, or the one to read is not what its name says.
     """
     sources = [root / folder / name for name in SOURCES for folder in FOLDERS]
-    source = next((path for path in sources if path.is_file()), None)
+    source = next((path for path in sources if path.exists() or path.is_symlink()), None)
     if source is None:
-        found = ", ".join(sorted(path.name for path in root.iterdir())[:10]) if root.is_dir() else "no such folder"
         raise DatasetError(
             f"{NAME} is not at {root}: expected {', '.join(SOURCES)} there or in AdditionalFiles, found "
-            f"{found or 'nothing'}. Set MGC_MSD_DIR to the folder that holds one of them."
+            f"{listing(root)}. Set MGC_MSD_DIR to the folder that holds one of them."
         )
     check, _ = SOURCES[source.name]
     check(source)
     mismatches = [root / folder / MISMATCHES for folder in FOLDERS]
-    return Layout(root, source, next((path for path in mismatches if path.is_file()), None))
+    return Layout(root, source, next((path for path in mismatches if path.exists()), None))
 
 
 def read(layout: Layout) -> Tables:
@@ -116,9 +125,11 @@ def _known(column: str) -> pl.Expr:
 
 def _tracks_of(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Reject]]:
     """Leave out rows whose id is refused, or was there before."""
+    track_id = pl.col("track_id").fill_null("")
+    is_safe = track_id.str.contains(f"^(?:{SAFE_ID.pattern})$") & (track_id.str.len_bytes() <= MAX_ID_LENGTH)
     frame = frame.with_row_index("place", offset=1).with_columns(
         pl.col("artist", "title").fill_null(""),
-        pl.col("track_id").fill_null("").str.contains(f"^(?:{SAFE_ID.pattern})$").alias("safe"),
+        is_safe.alias("safe"),
     )
     unsafe, safe = frame.filter(~pl.col("safe")), frame.filter("safe")
     first = safe["track_id"].is_first_distinct()
@@ -130,22 +141,28 @@ def _tracks_of(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Rejec
 
 def _listed(reason: str, rows: pl.DataFrame, name: str, why: str) -> Iterable[Reject]:
     for place, track_id in rows.select("place", "track_id").iter_rows():
-        yield Reject(reason, track_id, name, None, f"readable row {place}, id {track_id!r}: {why}")
+        shown = (track_id or "")[:MAX_ID_LENGTH]
+        yield Reject(reason, track_id, name, None, f"readable row {place}, id {shown!r}: {why}")
 
 
 def _mismatches(path: Path | None) -> tuple[set[str], list[Reject], int]:
     """Track ids of sid_mismatches.txt, its lines that name none, and the number of its lines."""
     found: set[str] = set()
     rejects: list[Reject] = []
-    lines = path.read_bytes().decode("utf-8", errors="replace").rstrip("\n").split("\n") if path else []
-    for number, line in enumerate(lines, start=1):
-        match = MISMATCH_LINE.search(line)
-        if match:
-            found.add(match[2])
-        else:
-            detail = f"expected <song_id track_id>, found {line[:120]!r}"
-            rejects.append(Reject("unparsable_row", None, MISMATCHES, number, detail))
-    return found, rejects, len(lines)
+    if path is None:
+        return found, rejects, 0
+    number = 0
+    with open_regular(path) as file:
+        for number, content, length in bounded_lines(file):
+            stop_if_too_many(rejects, path)
+            line = content.decode("utf-8", errors="replace")
+            match = MISMATCH_LINE.search(line) if length == len(content) else None
+            if match:
+                found.add(match[2])
+            else:
+                detail = f"expected <song_id track_id>, found {line[:120]!r}"
+                rejects.append(Reject("unparsable_row", None, MISMATCHES, number, detail))
+    return found, rejects, number
 
 
 def _canonical(frame: pl.DataFrame) -> pl.DataFrame:

@@ -3,15 +3,19 @@
 They are read a batch at a time. What a file does not hold is null.
 """
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.datasets.common import DatasetError, Reject
+from mgc_models.regular_files import bounded_lines, open_regular
+from pipelines.datasets.common import MAX_ID_LENGTH, NOT_A_TRACK, DatasetError, Reject, stop_if_too_many
+from pipelines.datasets.tsv import too_long
 
 TEXTS = ("track_id", "song_id", "artist", "title", "album", "artist_id", "artist_mbid")
 SCHEMA: Mapping[str, type[pl.DataType]] = {
@@ -58,7 +62,10 @@ HDF5_COLUMNS = {
 }
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 SEPARATOR, TEXT_COLUMNS = "<SEP>", ("track_id", "song_id", "artist", "title")
+LINES_LOOKED_AT = 100
 ROWS_PER_BATCH = 50_000
+MOST_READ = 100_000  # characters of a text
+MOST_WHOLE = 2**31 - 1  # of years, 7digital ids and works
 
 Source = tuple[pl.DataFrame, list[Reject], int]
 
@@ -72,8 +79,8 @@ def read_sqlite(path: Path) -> Source:
     with closing(_open(path)) as connection:
         columns = SQLITE_COLUMNS | {ours: name for ours, name in SQLITE_OPTIONAL.items() if name in _songs(connection)}
         try:
-            rows = connection.execute(f"SELECT {', '.join(columns.values())} FROM songs")
-            return _collect(path.name, list(columns), _batches(rows))
+            rows = connection.execute(f"SELECT {', '.join(map(_within_bound, columns.values()))} FROM songs")
+            return _collect(path, list(columns), _batches(rows))
         except sqlite3.Error as error:
             raise _unreadable(path, error) from error
 
@@ -84,7 +91,7 @@ def check_sqlite(path: Path) -> None:
     Raises:
         DatasetError: if it is no SQLite file, cut off, damaged or locked, or has no such table or column.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = file.read(SQLITE_HEADER_BYTES)
     if not header.startswith(SQLITE_MAGIC) or len(header) < SQLITE_HEADER_BYTES:
         raise DatasetError(
@@ -115,21 +122,22 @@ def check_sqlite(path: Path) -> None:
 def read_text(path: Path) -> Source:
     """Read unique_tracks.txt: `track_id<SEP>song_id<SEP>artist<SEP>title`, no header; call `check_text` first."""
     rejects: list[Reject] = []
-    return _collect(path.name, TEXT_COLUMNS, _text_batches(path, rejects), rejects)
+    return _collect(path, TEXT_COLUMNS, _text_batches(path, rejects), rejects)
 
 
 def check_text(path: Path) -> None:
-    """Stop unless the first line has four fields.
+    """Stop unless one of the first lines has four fields.
 
     Raises:
         DatasetError: naming what was found.
     """
-    with path.open("rb") as file:
-        first = file.readline().decode("utf-8", errors="replace").rstrip("\r\n")
-    if first.count(SEPARATOR) < len(TEXT_COLUMNS) - 1:
+    with open_regular(path) as file:
+        first = [line.content for line in islice(bounded_lines(file), LINES_LOOKED_AT)]
+    if max((line.count(SEPARATOR.encode()) for line in first), default=0) < len(TEXT_COLUMNS) - 1:
+        found = first[0][:120].decode("utf-8", errors="replace") if first else ""
         raise DatasetError(
             f"{path} has another form: expected lines track_id<SEP>song_id<SEP>artist<SEP>title, found "
-            f"{first[:120]!r}. Use the file as downloaded."
+            f"{found!r}. Use the file as downloaded."
         )
 
 
@@ -139,7 +147,7 @@ def check_hdf5(path: Path) -> None:
     Raises:
         DatasetError: naming what was found.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(len(HDF5_MAGIC))
     if head != HDF5_MAGIC:
         raise DatasetError(
@@ -163,7 +171,7 @@ def read_hdf5(path: Path) -> Source:
         ) from error
     try:
         with h5py.File(path, "r") as file:
-            return _collect(path.name, list(HDF5_COLUMNS), _hdf5_batches(path, file))
+            return _collect(path, list(HDF5_COLUMNS), _hdf5_batches(path, file))
     except (OSError, RuntimeError) as error:
         raise DatasetError(f"{path} cannot be read as HDF5: {error}. Copy it from the download again.") from error
 
@@ -183,6 +191,12 @@ def _open(path: Path) -> sqlite3.Connection:
         raise _unreadable(path, error) from error
     connection.text_factory = bytes  # decoded a column at a time, with a way out for what is not UTF-8
     return connection
+
+
+def _within_bound(column: str) -> str:
+    """SQL of a column, of whose longest texts only the beginning is read: SQLite holds up to a gigabyte in one."""
+    is_long = f"typeof({column}) IN ('text', 'blob') AND length(CAST({column} AS BLOB)) > {MOST_READ}"
+    return f"CASE WHEN {is_long} THEN substr({column}, 1, {MOST_READ}) ELSE {column} END"
 
 
 def _songs(connection: sqlite3.Connection) -> list[str]:
@@ -205,9 +219,14 @@ def _batches(rows: sqlite3.Cursor) -> Iterator[Sequence[Sequence[Any]]]:
 def _text_batches(path: Path, rejects: list[Reject]) -> Iterator[Sequence[Sequence[Any]]]:
     """Columns of a batch of lines; a line with fewer fields is on record."""
     rows: list[list[bytes]] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            fields = line.rstrip(b"\r\n").split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
+    with open_regular(path) as file:
+        for number, content, length in bounded_lines(file):
+            stop_if_too_many(rejects, path)  # a file without any row fills no batch
+            line = content.rstrip(b"\r")
+            fields = line.split(SEPARATOR.encode(), len(TEXT_COLUMNS) - 1)
+            if length > len(content):
+                rejects.append(too_long(fields[0].decode("utf-8", errors="replace"), path.name, number, length))
+                continue
             if len(fields) < len(TEXT_COLUMNS):
                 detail = f"{len(fields)} fields, expected {len(TEXT_COLUMNS)}: {line[:120]!r}"
                 track_id = fields[0].decode("utf-8", errors="replace")
@@ -239,13 +258,16 @@ def _hdf5_batches(path: Path, file: Any) -> Iterator[Sequence[Any]]:
 
 
 def _collect(
-    name: str, columns: Sequence[str], batches: Iterator[Sequence[Sequence[Any]]], rejects: list[Reject] | None = None
+    path: Path, columns: Sequence[str], batches: Iterator[Sequence[Sequence[Any]]], rejects: list[Reject] | None = None
 ) -> Source:
     """The batches as one frame with all columns of `SCHEMA`, rejects, and the rows read."""
     rejects = [] if rejects is None else rejects
-    frames = [_frame(name, dict(zip(columns, batch, strict=True)), rejects) for batch in batches]
+    frames = []
+    for batch in batches:
+        frames.append(_frame(path.name, dict(zip(columns, batch, strict=True)), rejects))
+        stop_if_too_many(rejects, path)
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
-    unparted = sum(reject.reason == "too_few_columns" for reject in rejects)
+    unparted = sum(reject.reason in NOT_A_TRACK for reject in rejects)
     return frame, rejects, frame.height + unparted
 
 
@@ -265,17 +287,60 @@ def _column(
     name: str, key: str, kind: type[pl.DataType], values: Sequence[Any], ids: Sequence[Any], rejects: list[Reject]
 ) -> pl.Series:
     if kind is not pl.String:
-        return pl.Series(key, [value if isinstance(value, int | float) else None for value in values], dtype=kind)
+        numbers, unread = _numbers(kind, values)
+        rejects += [
+            Reject("unparsable_number", _id_of(ids[row]), name, None, _as_unknown(key, values[row])) for row in unread
+        ]
+        return pl.Series(key, numbers, dtype=kind)
     texts: list[str | None] = []
     for row, content in enumerate(map(_as_bytes, values)):
         try:
             texts.append(None if content is None else content.decode())
         except UnicodeDecodeError:
             texts.append(content.decode("latin-1") if content else None)
-            track_id = (_as_bytes(ids[row]) or b"").decode("latin-1")
             detail = f"{key} is not UTF-8, was read as Latin-1"
-            rejects.append(Reject("decoded_as_latin_1", track_id, name, None, detail))
+            rejects.append(Reject("decoded_as_latin_1", _id_of(ids[row]), name, None, detail))
     return pl.Series(key, texts, pl.String)
+
+
+def _id_of(value: Any) -> str:
+    return (_as_bytes(value) or b"")[:MAX_ID_LENGTH].decode("latin-1")
+
+
+def _as_unknown(key: str, value: Any) -> str:
+    return f"{key} = {value[:40] if isinstance(value, bytes) else value!r}, read as unknown"
+
+
+def _is_plain(kind: type[pl.DataType], values: Sequence[Any]) -> bool:
+    """Whether all values are what the column should hold, as in every undamaged file."""
+    numbers = [value for value in values if value is not None]
+    if kind != pl.Int64:
+        return set(map(type, numbers)) <= {float} and math.inf not in values and -math.inf not in values
+    whole = set(map(type, numbers)) <= {int}
+    return whole and max(numbers, default=0) <= MOST_WHOLE and min(numbers, default=0) >= -MOST_WHOLE
+
+
+def _numbers(kind: type[pl.DataType], values: Sequence[Any]) -> tuple[list[float | None], list[int]]:
+    """The values that are numbers of a kind, null for others, and the places of those that are there and are none.
+
+    Whole numbers may be stored as `1999.0`; not a number is what the dataset stores for an unknown one.
+    """
+    if _is_plain(kind, values):
+        return list(values), []
+    whole = kind == pl.Int64
+    numbers: list[float | None] = []
+    unread = []
+    for place, value in enumerate(values):
+        number = value if isinstance(value, int | float) else None
+        if number is not None and whole:
+            is_whole = math.isfinite(number) and number == int(number) and abs(number) <= MOST_WHOLE
+            number = int(number) if is_whole else None
+        elif number is not None:
+            number = float(number) if not math.isinf(number) else None
+        is_unknown = value is None or (isinstance(value, float) and math.isnan(value))
+        unread += [place] if number is None and not is_unknown else []
+        numbers.append(number)
+    return numbers, unread
 
 
 def _as_bytes(value: Any) -> bytes | None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.datasets.cards import load_card
 from pipelines.datasets.common import DatasetError, Reject, Tables, is_safe_id, rejects_frame
+from pipelines.datasets.files import listing
 from pipelines.datasets.tsv import Rows, check_header, read_tsv
 
 DATASET = "music4all"
@@ -72,31 +73,24 @@ def locate(root: Path) -> Layout:
         DatasetError: if a folder, a required file or a column is missing, or a table has another separator.
     """
     candidates = [root, root / "music4all", root / "music4all" / "music4all"]
-    found = next((folder for folder in candidates if (folder / TRACKS).is_file()), None)
+    found = next((folder for folder in candidates if (folder / TRACKS).exists()), None)
     if found is None:
         raise DatasetError(
-            f"{NAME} is not at {root}: expected {TRACKS} there or in {root.name}/music4all, found {_listing(root)}. "
+            f"{NAME} is not at {root}: expected {TRACKS} there or in {root.name}/music4all, found {listing(root)}. "
             f"Set MGC_MUSIC4ALL_DIR to the folder that holds {TRACKS}."
         )
     for name in REQUIRED_FILES:
-        if not (found / name).is_file():
-            raise DatasetError(f"{found / name} is missing. Copy it from the download; found {_listing(found)}.")
+        if not (found / name).exists():
+            raise DatasetError(f"{found / name} is missing. Copy it from the download; found {listing(found)}.")
     for name in (AUDIO_FOLDER, LYRICS_FOLDER):
         if not (found / name).is_dir():
             raise DatasetError(
-                f"Folder {found / name} is missing. Unpack it from the download; found {_listing(found)}."
+                f"Folder {found / name} is missing. Unpack it from the download; found {listing(found)}."
             )
-    tables = {name: found / name for name in LAYOUT if (found / name).is_file()}
+    tables = {name: found / name for name in LAYOUT if (found / name).exists()}
     for name, path in tables.items():
         check_header(path, LAYOUT[name])
     return Layout(found, tables, tuple(name for name in LAYOUT if name not in tables))
-
-
-def _listing(folder: Path) -> str:
-    if not folder.is_dir():
-        return "no such folder"
-    names = sorted(path.name for path in folder.iterdir())
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") or "nothing"
 
 
 def read(layout: Layout) -> Tables:

@@ -23,7 +23,7 @@ from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec
 from warehouse.store import Store
 
-VERSION = 3
+VERSION = 4
 TRACKS_PER_SHARD = 256  # 30 s clips: 200 MB of fbank_16k, 400 MB of spec_500x1500
 SHARDS_PER_BLOCK = 16  # about five minutes' work of two cores
 FEWEST_TRACKS_PER_SHARD, SHARDS_OF_A_SMALL_DATASET = 16, 8  # so that a small dataset keeps several cores busy

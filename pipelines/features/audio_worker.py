@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mgc_models.features.audio.decoding import AudioError, Decoded, decode
 from mgc_models.features.audio.spectrograms import spectrograms
-from pipelines.datasets.common import Reject
+from mgc_models.regular_files import open_regular, why
+from pipelines.datasets.common import Reject, as_text
 from pipelines.features.audio_tasks import AudioFile, AuditRow, ShardOutcome, ShardTask, write_note
 from warehouse.shards.writer import open_shard
 
@@ -40,7 +41,7 @@ def make_shards(task: ShardTask) -> ShardOutcome:
 def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[np.float16]], Reject | None]:
     """Audit one file; returns its row, its spectrograms if it is usable, and what is wrong with it, if anything."""
     path = task.root / file.name
-    row = AuditRow(file.track_id, file.name, "unreadable", bytes=file.bytes, sha256=_sha256(path))
+    row = AuditRow(file.track_id, as_text(file.name), "unreadable", bytes=file.bytes, sha256=_sha256(path))
     try:
         decoded = decode(path)
         row = _described(row, decoded)
@@ -50,7 +51,7 @@ def _extract(task: ShardTask, file: AudioFile) -> tuple[AuditRow, list[NDArray[n
         status = STATUS_OF_ERROR.get(error.reason, "unreadable")
         reason, detail, arrays = f"audio_{status}", str(error), []
     except OSError as error:
-        status, reason, detail, arrays = "unreadable", "audio_unreadable", error.strerror or type(error).__name__, []
+        status, reason, detail, arrays = "unreadable", "audio_unreadable", why(error), []
     reject = Reject(reason, file.track_id, row.audio_path, None, detail) if reason else None
     return row._replace(audio_status=status), arrays, reject
 
@@ -84,7 +85,7 @@ def _judged(row: AuditRow, decoded: Decoded, min_duration_s: float) -> tuple[str
 
 def _sha256(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

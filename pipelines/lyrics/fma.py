@@ -15,7 +15,7 @@ from pipelines.parallel import Log
 from pipelines.tables import read_frame, write_parts
 from warehouse.store import Store
 
-VERSION = 2
+VERSION = 3
 STEP = Step("lyrics of FMA", VERSION)
 STAGE = "fma-lyrics"
 OUTPUTS = {"core.lyrics": fma.DATASET, "core.rejects": STAGE}

@@ -19,7 +19,7 @@ from pipelines.parallel import Log, map_tasks
 from pipelines.tables import write_parts
 from warehouse.store import Store
 
-VERSION = 2
+VERSION = 3
 STEP = Step("lyrics of Genius", VERSION)
 OUTPUTS = {"core.lyrics": genius.DATASET}
 TEXTS_PER_TASK = 2000

@@ -14,7 +14,7 @@ from pipelines.parallel import Log, map_tasks
 from pipelines.tables import read_frame, write_parts
 from warehouse.store import Store
 
-VERSION = 2
+VERSION = 3
 STEP = Step("lyrics of Music4All", VERSION)
 STAGE = "music4all-lyrics"
 OUTPUTS = {"core.lyrics": music4all.DATASET, "core.rejects": STAGE}

@@ -18,6 +18,7 @@ from pipelines.experiments import (
 )
 from pipelines.experiments.schema import GENRE_GRAPHS
 from pipelines.experiments.status import missing_datasets
+from pipelines.tables import cannot_be_read, has_rows
 from pipelines.training.inputs import NotTrainableError, write_training_inputs
 from pipelines.training.planned import PlannedRuns
 from warehouse.store import Store
@@ -56,14 +57,23 @@ def _write_inputs(
     """Write what runs on a corpus and split read.
 
     Raises:
-        NotTrainableError: if a dataset is not configured, or as `write_training_inputs`.
+        NotTrainableError: if a dataset is not configured or cannot be read, or as `write_training_inputs`.
     """
     if missing := missing_datasets(datasets, settings):
         raise NotTrainableError(missing)
+    if why := _unreadable(store, corpus):
+        raise NotTrainableError(why)
     if not table_files(store, f"corpus.{corpus}") or not table_files(store, "corpus.folds"):
         raise NotTrainableError(f"corpus {corpus} has not been built yet (`dagster job execute -j data`)")
     bert = settings.weights.get("bert")
     return write_training_inputs(store, load_corpus(corpus), scheme, features=features, graph=graph, bert=bert)
+
+
+def _unreadable(store: Store, corpus: str) -> str:
+    """Why a corpus is empty, if that is because a dataset of it cannot be read."""
+    if has_rows(store, f"corpus.{corpus}", "all"):
+        return ""
+    return next((why for dataset in load_corpus(corpus).datasets if (why := cannot_be_read(store, dataset))), "")
 
 
 def _pretraining_runs(

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mgc_models.config.run import FinetuneRun, PretrainRun, Run, parse_run
-from pipelines.config import Settings
+from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.corpora.config import corpus_names, load_corpora
 from pipelines.experiments import IMPLEMENTED, Plan, Pretraining, Setting
 from pipelines.experiments.runs import TRAINING_VERSION, canonical_json, identities
 from pipelines.incremental import Step, content_hash
-from pipelines.tables import typed_frame
+from pipelines.tables import typed_frame, unreadable
 from pipelines.training.derive import derived_runs
 from pipelines.training.planned import PlannedRuns, data_columns
 from warehouse.parsing import plain
@@ -99,6 +99,8 @@ def planned_inputs(store: Store, plan: Plan, settings: Settings) -> str:
         [repr(one) for one in asked],
     ]
     tables = [[repr(corpus) for corpus in load_corpora()], [_table_hash(store, name) for name in READ]]
+    # Only where there is one, so that the hash of every other store is that of before.
+    tables += [left] if (left := [name for name in DATASET_VARIABLES if unreadable(store, name)]) else []
     return f"{plan.profile} {content_hash(experiments)} {STEP.inputs(tables)}"
 
 

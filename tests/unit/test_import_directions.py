@@ -39,7 +39,7 @@ LAYERS = {
         "__main__",
     ),
     "mgc_models": (
-        "errors config _torchaudio_stub",
+        "errors regular_files config _torchaudio_stub",
         "execution features",
         "data",
         "models artifacts evaluation",
@@ -68,7 +68,7 @@ LAYERS = {
 # Of the packages in which a subject is pure - frames in, frames out - these modules alone take a store.
 STATEFUL = {
     "corpora": {"build", "matches", "sources"},
-    "datasets": {"ingest"},
+    "datasets": {"ingest", "unreadable"},
     "experiments": set(),
     "genres": {"build"},
     "lyrics": {"fma", "genius", "language", "music4all"},

@@ -16,6 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from mgc_models.errors import AudioError
+from mgc_models.regular_files import NotAFileError, check_regular
 
 __all__ = ["AudioError", "Decoded", "decode", "resample", "to_mono", "waveform"]
 
@@ -29,6 +30,9 @@ _OGG_PAGE_LIMIT_BYTES = 65_307
 _OGG_LAST_PAGE_FLAG = 4
 _STDERR = 2  # of the process: a decoder written in C does not know sys.stderr
 _MOST_NOTES = 3
+_MOST_PEAK = 2.0**31  # samples of 32 bits stored as floats without a scale; a spectrogram of more overflows
+_MOST_SECONDS = 1800  # half an hour
+_MOST_SAMPLES = 2 * 48_000 * _MOST_SECONDS  # stereo
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,17 @@ def _decoder_notes(notes: list[str]) -> Iterator[None]:
 
 
 def _decode(path: Path) -> Decoded:
-    if not path.exists():
-        raise AudioError("missing", "no such file")
-    if not path.is_file():
-        raise AudioError("unreadable", "not a regular file")
-    size_bytes = path.stat().st_size
+    try:
+        size_bytes = check_regular(path)
+    except FileNotFoundError as error:
+        raise AudioError("missing", "no such file") from error
+    except NotAFileError as error:
+        raise AudioError("unreadable", str(error.strerror)) from error
     if size_bytes == 0:
         raise AudioError("empty", "0 bytes")
     try:
         with soundfile.SoundFile(path) as file:
+            _check_length(file)
             samples, complete = _read(file)
             truncated = not complete or samples.shape[1] < _WHOLE_SHARE * _promised_frames(file, path)
             truncated = truncated or (file.format == "OGG" and not _ogg_ends(path))
@@ -104,12 +110,22 @@ def _decode(path: Path) -> Decoded:
 
 def _read(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
     """Samples `[channels, N]`, and whether they end without a decoding error."""
-    if file.frames == _UNKNOWN_FRAMES:
-        raise AudioError("unreadable", f"the {file.format} header does not say how long the audio is")
     if file.format == "FLAC":
         return _read_blocks(file)
     # In one piece: soundfile seeks after each read, which makes an MP3 decoder lose what overlaps into the next frame.
     return file.read(dtype="float32", always_2d=True).T, True
+
+
+def _check_length(file: soundfile.SoundFile) -> None:
+    """Refuse what would take more memory than any clip needs; the header says how long it is."""
+    if file.frames == _UNKNOWN_FRAMES:
+        raise AudioError("unreadable", f"the {file.format} header does not say how long the audio is")
+    duration_s = file.frames / file.samplerate
+    if duration_s > _MOST_SECONDS or file.frames * file.channels > _MOST_SAMPLES:
+        what = f"{duration_s:,.0f} s of {file.channels} channels at {file.samplerate} Hz"
+        raise AudioError(
+            "unreadable", f"{what}; at most {_MOST_SECONDS:,} s are decoded, {_MOST_SAMPLES:,} samples in all"
+        )
 
 
 def _read_blocks(file: soundfile.SoundFile) -> tuple[NDArray[np.float32], bool]:
@@ -131,6 +147,10 @@ def _checked_peak(samples: NDArray[np.float32], size_bytes: int) -> float:
     peak = max(float(samples.max()), -float(samples.min()))
     if not np.isfinite(peak):
         raise AudioError("not_finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
+    if peak > _MOST_PEAK:
+        raise AudioError(
+            "unreadable", f"samples of up to {peak:.3g} times full scale; no audio has more than {_MOST_PEAK:g}"
+        )
     return peak
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from mgc_models.features.lyrics.annotations import without_annotations
 
+MOST_BYTES = 1 << 20  # of the lyrics of a song; what is longer is no song
+
 
 class Deduplicated(NamedTuple):
     """Lyrics without repeated lines, and sizes before and after.

@@ -1,6 +1,7 @@
 """Settings come from MGC_* values; what cannot be used stops with one message that says how to mend it."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import polars as pl
@@ -71,6 +72,14 @@ def test_a_store_of_an_earlier_version_has_the_profile_of_its_runs(tmp_path: Pat
     claim(store, "sample", "smoke")
     with pytest.raises(StoreError, match="profile smoke"):
         claim(store, "sample", "sample")
+
+
+def test_weights_that_are_no_file_are_refused_before_anything_opens_them(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    for name in ("fifo", "link"):
+        with pytest.raises(SettingsError, match=r"MGC_WORD2VEC is .* neither a file nor a folder"):
+            from_values({"MGC_WORD2VEC": str(tmp_path / name)})
 
 
 def test_a_dataset_that_was_read_is_not_emptied_when_its_variable_is_gone(tmp_path: Path) -> None:

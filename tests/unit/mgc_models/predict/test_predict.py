@@ -1,6 +1,7 @@
 """`python -m mgc_models.predict`: the answers of evaluation, from the files of songs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -199,6 +200,11 @@ def _bad_songs(folder, songs):
     (folder / "empty.txt").write_text(" \n")
     soundfile.write(folder / "short.wav", np.ones(4000), 16_000)
     soundfile.write(folder / "silent.wav", np.zeros(32_000), 16_000)
+    loud = np.where(np.arange(32_000) == 9, 1e30, 0.1).astype(np.float32)
+    soundfile.write(folder / "loud.wav", loud, 16_000, subtype="FLOAT")
+    os.mkfifo(folder / "fifo")
+    (folder / "device").symlink_to("/dev/zero")
+    (folder / "long.txt").write_text("la la\n" * 200_000)
     good, text = songs / "song0.wav", songs / "song0.txt"
     return {
         (folder / "text.wav", text): "text.wav: 8 bytes that are no audio",
@@ -209,7 +215,12 @@ def _bad_songs(folder, songs):
         (good, folder / "utf16.txt"): "utf16.txt: not UTF-8 text",
         (good, folder / "empty.txt"): "empty.txt: empty",
         (good, folder / "absent.txt"): "absent.txt: no such file",
-        (good, folder): "is a directory",
+        (good, folder): "a folder where a file is expected",
+        (folder / "loud.wav", text): "loud.wav: samples of up to 1e+30 times full scale",
+        (folder / "fifo", text): "fifo: a FIFO where a file is expected",
+        (folder / "device", text): "device: a device where a file is expected",
+        (good, folder / "fifo"): "fifo: a FIFO where a file is expected",
+        (good, folder / "long.txt"): "long.txt: 1,200,000 bytes, at most 1,048,576 are read",
     }
 
 
@@ -387,6 +398,7 @@ def test_list_and_help(predict, capfd):
         (["--list"], 0, "inception_v4"),
         (["absent.mp3"], 1, "failed: absent.mp3: no such file"),
         (["absent.mp3", "--lyrics", "absent.txt", "--explain"], 1, "failed: absent.mp3: no such file"),
+        ([b"caf\xe9.mp3", "--json"], 1, '"audio": "caf\\udce9.mp3"'),
         ([__file__, "--lyrics-dir", "tests"], 1, "no lyrics in tests: expected test_predict.txt"),
     ],
 )

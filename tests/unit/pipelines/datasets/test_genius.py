@@ -1,5 +1,6 @@
 """The reader of Genius' CSV: damage stays in its row, whatever it is; where going on would be a lie, it stops."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_real_rows_are_read() -> None:
 
 
 def test_rows_keep_their_order_when_several_blocks_are_read_at_once(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(genius, "LONGEST_ROW_BYTES", 1 << 14)
+    monkeypatch.setattr(genius, "MOST_BYTES_OF_A_ROW", 1 << 14)
     path = write_genius(tmp_path / "song_lyrics.csv", [genius_row(number) for number in range(4000)])
     songs = genius.read_songs(path, tmp_path / "mended.csv")
     assert songs.frame["id"].to_list() == list(range(4000))
@@ -192,3 +193,33 @@ def test_fields_quoted_for_nothing_leave_the_places_open(tmp_path: Path) -> None
     tables = read(write_genius(tmp_path / "song_lyrics.csv", [ROWS[0], ROWS[1].replace("Title 1", '"Title 1"')]))
     assert tables.details["csv_offset"].to_list() == [None, None]
     assert tables.tracks["title"].to_list() == ["Title 0", "Title 1"]
+
+
+HIDDEN = "a line that nobody may publish"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda rows: rows[:-40],
+        lambda rows: rows.replace('"', "", 1),
+        lambda rows: rows.replace(",rap,", ",", 1),
+        lambda rows: rows.replace(",rap,", ",rap,more,", 1),
+        lambda rows: rows.replace(",17,", f',"{HIDDEN}",', 1),
+        lambda rows: rows.replace(f"{HIDDEN}\n", f"{HIDDEN}\0\udcff\n", 1),
+    ],
+)
+def test_lyrics_are_quoted_in_no_reject_and_no_traceback(tmp_path: Path, damaged: Callable[[str], str]) -> None:
+    rows = damaged("".join(genius_row(number, f"{HIDDEN}\n{HIDDEN}") for number in range(30)))
+    try:
+        told = str(read(write_genius(tmp_path / "song_lyrics.csv", [rows])).rejects.rows())
+    except DatasetError as error:
+        told = "".join(traceback.format_exception(error))
+    assert told != "[]"
+    assert HIDDEN not in told
+    without_header = tmp_path / "other" / "song_lyrics.csv"
+    without_header.parent.mkdir()
+    without_header.write_text(f'"{HIDDEN}",rap\n')
+    with pytest.raises(DatasetError) as stopped:
+        read(without_header)
+    assert HIDDEN not in str(stopped.value)
