@@ -37,6 +37,7 @@ TABLE_KEYS = {
     "part": str,
     "large": bool,
     "volatile": bool,
+    "job": str,
 }
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -85,6 +86,7 @@ class Table:
         part: What each Parquet file of the table holds; empty where there is one file.
         large: Never copied into the catalogue file, which then holds a view.
         volatile: May differ between two equal runs.
+        job: The job that writes it.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Table:
     part: str = ""
     large: bool = False
     volatile: bool = False
+    job: str = "full_repro"
 
     @property
     def column_names(self) -> list[str]:
