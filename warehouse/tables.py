@@ -85,6 +85,20 @@ def table_files(store: Store, name: str) -> list[Path]:
     return sorted(store.table(name).glob("[!.]*.parquet"))
 
 
+def whole_part(store: Store, name: str, part: str = "all") -> Path:
+    """Give the place of one part of table `name`, to be read by other means than `read_table`.
+
+    Raises:
+        FileNotFoundError: if the part was never written; the message names the job that writes it.
+        ContractError: if it is damaged.
+    """
+    path = store.table(name) / f"{part}.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} has no part {part} in {store.root}. Run `dagster job execute -j data` first.")
+    require_whole(path, name)
+    return path
+
+
 def damaged_parts(store: Store, name: str) -> list[Path]:
     """Give the parts of table `name` whose bytes are not those that were written."""
     return [path for path in table_files(store, name) if damage(path)]

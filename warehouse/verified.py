@@ -5,6 +5,7 @@ damaged ones, the files are read again.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.store import Store, file_sha256, replacing
@@ -24,25 +25,32 @@ def is_verified(store: Store, path: Path, checksum: str, check: Callable[[], boo
     looks = _looks(path, checksum)
     if looks is None:
         return check()
-    note = store.root / "state" / "verified" / path.relative_to(store.root)
     try:
-        if note.read_bytes() == looks:
+        if _note(store, path).read_bytes() == looks:
             return True
     except OSError:
         pass
     if not check():
         return False
-    try:
-        with replacing(note) as temporary:
-            temporary.write_bytes(looks)
-    except OSError:  # a store that is only read
-        pass
+    with suppress(OSError):  # a store that is only read
+        note_verified(store, path, checksum)
     return True
+
+
+def note_verified(store: Store, path: Path, checksum: str) -> None:
+    """Remember that a file of the store was found, or just written, whole."""
+    if looks := _looks(path, checksum):
+        with replacing(_note(store, path)) as temporary:
+            temporary.write_bytes(looks)
 
 
 def has_sha256(store: Store, path: Path, sha256: str) -> bool:
     """Whether a file of the store has this SHA-256."""
     return is_verified(store, path, sha256, lambda: path.is_file() and file_sha256(path) == sha256)
+
+
+def _note(store: Store, path: Path) -> Path:
+    return store.root / "state" / "verified" / path.relative_to(store.root)
 
 
 def _looks(path: Path, checksum: str) -> bytes | None:

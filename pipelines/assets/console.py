@@ -20,14 +20,34 @@ from pipelines.config import from_environment
 from pipelines.console.progress import watch
 from pipelines.console.terminal import Screen
 from pipelines.console.view import JobView
+from pipelines.corpora.config import CorpusError
+from pipelines.datasets.common import DatasetError
 from pipelines.experiments import load_plan
+from pipelines.parallel import WorkerError
 from pipelines.report.screen import last_screen
+from pipelines.results.collect import RunFileError
+from warehouse.contract import ContractError
 from warehouse.render import console_on
-from warehouse.store import Store
+from warehouse.shards.writer import ShardError
+from warehouse.store import DiskError, Store, StoreError
 
 GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report")
 # Dagster says of every step behind a failed one, at level ERROR, that it is not executed; here they are counted.
 BEHIND = "Dependencies for step "
+# Errors of this project: their message says what is wrong and how to mend it, and a traceback would hide it.
+FOR_THE_USER = {
+    error.__name__
+    for error in (
+        ContractError,
+        CorpusError,
+        DatasetError,
+        DiskError,
+        RunFileError,
+        ShardError,
+        StoreError,
+        WorkerError,
+    )
+}
 ENDS = {
     dg.DagsterEventType.RUN_SUCCESS: "done",
     dg.DagsterEventType.RUN_FAILURE: "failed",
@@ -146,9 +166,12 @@ class JobHandler(logging.Handler):
     def _failed(self, step: str, data: Any) -> None:
         if data.user_failure_data is not None and data.user_failure_data.description:
             message = data.user_failure_data.description
-        else:  # no error of this project: the traceback is what helps
-            message = (data.error.cause or data.error).message.strip()
-            self.view.said("ERROR", data.error_display_string)
+        else:
+            error = data.error.cause or data.error
+            message = error.message.strip().removeprefix(f"{error.cls_name}: ")
+            if error.cls_name not in FOR_THE_USER:  # no error of this project: the traceback is what helps
+                message = error.message.strip()
+                self.view.said("ERROR", data.error_display_string)
         self.failures[self._named(step)] = message
         self.view.ended(step, failed=True)
 

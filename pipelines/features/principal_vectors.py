@@ -33,6 +33,7 @@ from pipelines.tables import write_parts
 from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
 from warehouse.store import Store, file_sha256, replacing
 from warehouse.tables import table_hash
+from warehouse.verified import has_sha256
 
 VERSION = 1
 SETTINGS = feature_settings("principal_vectors")
@@ -63,6 +64,7 @@ class VectorsTask:
     """One shard to make.
 
     Attributes:
+        store: The store.
         number: Of the shard.
         shard: Its place.
         note: Place of the note that it was made.
@@ -72,6 +74,7 @@ class VectorsTask:
         fingerprint: Hash of what decides the content.
     """
 
+    store: Store
     number: int
     shard: Path
     note: Path
@@ -176,7 +179,7 @@ def _tasks(
         name = f"shard-{number:05}"
         note = store.root / "state" / spec.name / f"{name}.json"
         fingerprint = STEP.inputs(spec.json, chunk)
-        tasks.append(VectorsTask(number, folder / f"{name}.parquet", note, spec, backend, chunk, fingerprint))
+        tasks.append(VectorsTask(store, number, folder / f"{name}.parquet", note, spec, backend, chunk, fingerprint))
     return tasks
 
 
@@ -209,11 +212,11 @@ def _make_shard(task: VectorsTask) -> Made:
 
 
 def _noted(task: VectorsTask) -> Made | None:
-    """What a shard holds that is there and was made from the same; None if it has to be made."""
+    """What a shard holds that is whole and was made from the same; None if it has to be made."""
     try:
         note = json.loads(task.note.read_text())
         info = ShardInfo(**note["info"])
-        whole = note["fingerprint"] == task.fingerprint and task.shard.stat().st_size == info.bytes
+        whole = note["fingerprint"] == task.fingerprint and has_sha256(task.store, task.shard, info.sha256)
         return (info, [(track_id, length) for track_id, length in note["lengths"]]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

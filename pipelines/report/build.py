@@ -1,13 +1,12 @@
 """Puts the report together: one HTML page with everything inside, for a browser of any size and no network."""
 
 import hashlib
-import re
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from pipelines.experiments.schema import Plan
-from pipelines.incremental import Step
+from pipelines.incremental import Step, make_file
 from pipelines.report.analyses import analyses_section
 from pipelines.report.markup import Markup, tag
 from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
@@ -31,7 +30,6 @@ SAMPLE_BANNER = (
     "Results on the sample corpus: small generated songs and small models. They show that the pipeline works; they say "
     "nothing about the published models."
 )
-INPUTS = re.compile(r'<meta name="mgc-inputs" content="([0-9a-f]*)">')
 
 
 def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
@@ -44,11 +42,12 @@ def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
     """
     figures = sorted(store.figures.glob("[!.]*.png"))
     inputs = report_inputs(store, plan, data_kind, figures)
-    if current_inputs(store.report) == inputs:
-        return False
-    with replacing(store.report) as temporary:
-        temporary.write_text(page(store, plan, data_kind, figures, inputs), encoding="utf-8")
-    return True
+
+    def write() -> None:
+        with replacing(store.report) as temporary:
+            temporary.write_text(page(store, plan, data_kind, figures, inputs), encoding="utf-8")
+
+    return make_file(store, store.report, inputs, write)
 
 
 def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path]) -> str:
@@ -59,14 +58,6 @@ def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path])
     for path in [*figures, *sorted(found for found in FOLDER.iterdir() if found.is_file())]:
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def current_inputs(path: Path) -> str | None:
-    """The inputs that a report was written from; None where there is none."""
-    if not path.exists():
-        return None
-    found = INPUTS.search(path.read_text(encoding="utf-8", errors="replace"))
-    return found[1] if found else None
 
 
 def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:

@@ -1,7 +1,6 @@
 """Gathers what training left in the run folders into the `run.*` tables."""
 
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from mgc_models.artifacts import run_folder
+from mgc_models.errors import RunError
 from pipelines.experiments.runs import canonical_json
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.tables import typed_frame
@@ -176,11 +177,9 @@ def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
         RunFileError: naming the file, what was expected, and the mend.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFileError(f"{path}: cannot be read as JSON: {error}. {remedy(path)}") from error
-    if not isinstance(value, dict):
-        raise RunFileError(f"{path}: holds {type(value).__name__}; expected an object. {remedy(path)}")
+        value = run_folder.read_json(path.parent, path.name)
+    except RunError as error:
+        raise RunFileError(str(error)) from error
     for key, expected in keys.items():
         accepted = (int, float) if expected is float else expected
         if not isinstance(value.get(key), accepted) or isinstance(value.get(key), bool):

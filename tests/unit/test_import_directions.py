@@ -18,8 +18,8 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, shards and names, which need nothing but numpy and pyarrow.
-WAREHOUSE_FOR_MODELS = {"warehouse.store", "warehouse.shards", "warehouse.variables"}
+# What mgc_models may use of the warehouse: paths, checksums, shards and names, for which numpy and pyarrow are enough.
+WAREHOUSE_FOR_MODELS = {"warehouse.checksum", "warehouse.store", "warehouse.shards", "warehouse.variables"}
 # Each line may import from the lines above it, and from nothing else of its package.
 LAYERS = {
     "mgc_models": (
@@ -42,7 +42,7 @@ LAYERS = {
         "corpora",
         "features genres experiments",
         "training",
-        "results",
+        "results damage",
         "report",
         "assets bench planted plan",
         "definitions dependencies",
