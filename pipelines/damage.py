@@ -6,13 +6,16 @@ not: that takes hours, and the scores are still those of the sound weights.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import CHECKED, RESULT, TIMING, recorded_sha256, require_whole
 from mgc_models.errors import RunError
+from pipelines.features.index import damaged_companions
 from pipelines.training.inputs import FOLDER
 from warehouse.checksum import damage
 from warehouse.contract import ContractError, load_contract
+from warehouse.shards.writer import ShardError
 from warehouse.store import Store, file_sha256
 from warehouse.tables import damaged_parts, read_table
 from warehouse.verified import has_sha256
@@ -25,6 +28,9 @@ def made_again(store: Store) -> Iterator[Path]:
     for name in load_contract():
         yield from damaged_parts(store, name)
     yield from _shards(store)
+    for folder in sorted(store.root.glob("features/*/*")):
+        with suppress(ShardError):  # told of already
+            yield from damaged_companions(folder)
     yield from (path for path in sorted((store.root / FOLDER).glob("[!.]*.parquet")) if damage(path))
     yield from _noted_files(store)
 

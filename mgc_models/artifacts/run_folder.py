@@ -149,4 +149,4 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _mend(folder: Path) -> str:
-    return f"Put it back from a copy, or delete the folder {folder} and start the job again: this run is then trained anew."
+    return f"Put it back from a copy, or delete the folder {folder} and start the job again: the run is then made anew."

@@ -168,9 +168,10 @@ class JobHandler(logging.Handler):
             message = data.user_failure_data.description
         else:
             error = data.error.cause or data.error
-            message = error.message.strip().removeprefix(f"{error.cls_name}: ")
-            if error.cls_name not in FOR_THE_USER:  # no error of this project: the traceback is what helps
-                message = error.message.strip()
+            message = error.message.strip()
+            if error.cls_name in FOR_THE_USER:
+                message = message.partition(f"{error.cls_name}: ")[2] or message
+            else:  # no error of this project: the traceback is what helps
                 self.view.said("ERROR", data.error_display_string)
         self.failures[self._named(step)] = message
         self.view.ended(step, failed=True)

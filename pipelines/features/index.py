@@ -65,15 +65,19 @@ def shards_are_whole(store: Store, part: str) -> bool:
     return (
         recorded.keys() == set(folder.glob("shard-*.parquet"))
         and all(has_sha256(store, path, sha256) for path, sha256 in recorded.items())
-        and _companions_are_whole(folder, recorded)
+        and not damaged_companions(folder)
     )
 
 
-def _companions_are_whole(folder: Path, shards: Iterable[Path]) -> bool:
-    """Whether the tokenizer or vocabulary beside shards is the one that they were made with."""
+def damaged_companions(folder: Path) -> list[Path]:
+    """Tokenizer or vocabulary beside the shards of a folder, where it is another than they were made with.
+
+    Raises:
+        ShardError: if a shard is damaged.
+    """
     there = {folder / name: key for name, key in COMPANIONS.items() if (folder / name).is_file()}
-    settings = [read_spec(path).settings for path in shards] if there else []
-    return all(file_sha256(path) == one.get(key) for path, key in there.items() for one in settings)
+    settings = [read_spec(path).settings for path in folder.glob("shard-*.parquet")] if there else []
+    return [path for path, key in there.items() if {file_sha256(path)} != {one.get(key) for one in settings}]
 
 
 def feature_totals(store: Store, part: str) -> dict[str, int]:
