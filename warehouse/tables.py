@@ -163,12 +163,16 @@ def check_table(store: Store, name: str) -> list[str]:
     violations, keys = [], []
     for path in table_files(store, name):
         found = _part_violations(path, schema)
-        violations += [f"{name}: {path}: {violation}. {_mend(name)}" for violation in found]
+        delete = "" if damage(path) else "Delete it. "
+        violations += [f"{name}: {path}: {violation}. {delete}{_mend(name)}" for violation in found]
         if not found and table.key:
             keys.append(pq.read_table(path, columns=list(table.key)))
     if keys:
         duplicate = _duplicate_key(_sorted(pa.concat_tables(keys), table), table)
-        violations += [f"{name}: {duplicate}"] if duplicate else []
+        parts = ", ".join(map(str, table_files(store, name)))
+        violations += (
+            [f"{name}: {duplicate} Its parts: {parts}. Delete the wrong one. {_mend(name)}"] if duplicate else []
+        )
     return violations
 
 

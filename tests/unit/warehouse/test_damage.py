@@ -1,6 +1,8 @@
 """A flipped byte of a table never becomes a wrong row: its table says what to do, and the others answer."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -11,7 +13,7 @@ from tests.unit.warehouse.warehouse_frames import FOLDS, GENRES, results
 from warehouse.catalogue import connect, export_catalogue
 from warehouse.cli import main
 from warehouse.contract import ContractError
-from warehouse.store import Store
+from warehouse.store import DiskError, Store, replacing
 from warehouse.tables import stored_inputs, write_table
 from warehouse.verified import SMALL_BYTES
 
@@ -94,3 +96,16 @@ def test_a_part_of_an_earlier_version_is_read_and_made_again(sound, capsys, tmp_
     pq.write_table(pq.read_table(path), path)
     assert ask(capsys, store, "SELECT count(*) AS n FROM corpus.folds") == (0, [{"n": 3}])
     assert stored_inputs(store, "corpus.folds") is None
+
+
+def test_a_full_disk_names_the_file_whatever_library_wrote_it(tmp_path, monkeypatch):
+    path = tmp_path / "some.parquet"
+    path.write_text("before")
+    said = f"{path} cannot be written: the disk is full.*MGC_STORE"
+    with pytest.raises(DiskError, match=said), replacing(path), Path("/dev/full").open("wb") as full:
+        full.write(b"1")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(DiskError, match="cannot be written"), replacing(path):
+        raise RuntimeError("unexpected pos 64 vs 0")  # what torch says of a full disk
+    assert path.read_text() == "before"
+    assert [found.name for found in tmp_path.iterdir()] == ["some.parquet"]
