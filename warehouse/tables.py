@@ -111,7 +111,7 @@ def require_whole(path: Path, name: str) -> None:
         ContractError: naming file and mend.
     """
     if found := damage(path):
-        raise ContractError(f"{path} is damaged: {found}. {_mend(name)}")
+        raise ContractError(f"{path} is damaged: {found}. {_mend(name)} If that stops here, delete the file first.")
 
 
 def require_schema(path: Path, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from mgc_models.config.inputs import INPUTS
-from pipelines.tables import read_frame
+from pipelines.tables import read_columns, read_frame
 from warehouse.shards.reader import read_spec
 from warehouse.shards.writer import FeatureSpec, ShardInfo
 from warehouse.store import Store, file_sha256
@@ -59,7 +59,7 @@ def shards_are_whole(store: Store, part: str) -> bool:
     if stored_inputs(store, "feature.shards", part) is None:
         return False
     feature, _, dataset = part.partition("-")
-    shards = read_frame(store, "feature.shards", dataset).filter(pl.col("feature") == feature)
+    shards = read_columns(store, "feature.shards", part, ["path", "sha256"])  # other parts may be damaged
     recorded = {(store.root / path): sha256 for path, sha256 in shards.select("path", "sha256").iter_rows()}
     folder = store.feature(feature, dataset)
     return (
