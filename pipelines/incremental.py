@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from warehouse.store import Store, replacing
-from warehouse.tables import file_sha256, stored_inputs
+from warehouse.store import Store, file_sha256, replacing
+from warehouse.tables import stored_inputs, whole_part
 
 Outputs = Mapping[str, str]
 
@@ -85,7 +85,7 @@ def noted_inputs(store: Store, stage: str, seen: str) -> str | None:
         note = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return note["inputs"] if isinstance(note, dict) and note.get("seen") == seen else None
+    return note.get("inputs") if isinstance(note, dict) and note.get("seen") == seen else None
 
 
 def note_inputs(store: Store, stage: str, seen: str, inputs: str) -> None:
@@ -104,9 +104,6 @@ def part_hash(store: Store, table: str, part: str = "all") -> str:
     """SHA-256 of one part of a table.
 
     Raises:
-        FileNotFoundError: if the part was never written; the message names the job that writes it.
+        FileNotFoundError, ContractError: as `warehouse.tables.whole_part`.
     """
-    path = store.table(table) / f"{part}.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(f"{table} has no part {part} in {store.root}. Run `dagster job execute -j data` first.")
-    return file_sha256(path)
+    return file_sha256(whole_part(store, table, part))

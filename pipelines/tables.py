@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.incremental import Outputs
+from warehouse.checksum import ERRORS_OF_A_BROKEN_FILE
 from warehouse.claim import claim
 from warehouse.contract import arrow_schema
 from warehouse.store import Store, StoreError
-from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, read_table, stored_inputs, write_table
+from warehouse.tables import read_table, stored_inputs, whole_part, write_table
 
 NOT_CONFIGURED = "not configured"
 SAMPLE_FOLDER = "sample"
@@ -115,7 +116,7 @@ def read_frame(store: Store, table: str, dataset: str | None = None) -> pl.DataF
 
 def read_columns(store: Store, table: str, part: str, columns: Sequence[str]) -> pl.DataFrame:
     """Read some columns of one part of a table that is too large to read for nothing."""
-    return pl.read_parquet(store.table(table) / f"{part}.parquet", columns=list(columns))
+    return pl.read_parquet(whole_part(store, table, part), columns=list(columns))
 
 
 def typed_frame(name: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

@@ -74,7 +74,8 @@ def _profile_of_runs(store: Store) -> str | None:
     """The one profile of the finished runs, also of an earlier contract; None without runs, or unread ones."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - for stores of earlier versions alone; the check before Dagster is quick
 
-    from warehouse.tables import ERRORS_OF_A_BROKEN_FILE, table_files  # noqa: PLC0415
+    from warehouse.checksum import ERRORS_OF_A_BROKEN_FILE  # noqa: PLC0415
+    from warehouse.tables import table_files  # noqa: PLC0415
 
     try:
         tables = [pq.read_table(path, columns=["profile"]) for path in table_files(store, "run.runs")]

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.catalogue import connect
+from warehouse.catalogue import RESULTS, connect
 from warehouse.checks import check_shards, check_store
 from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
@@ -43,7 +43,8 @@ Ask the warehouse: every track, corpus, run and printed number of a store, as SQ
 """
 EPILOG = """\
 The store is the folder that MGC_STORE names, else warehouse/store below the current folder; --store overrides both.
-Exit code: 0 when all is well, 1 when `check` found violations, 2 when the command could not be carried out.
+Exit code: 0 when all is well, 1 when `check` or `tables` found what violates its contract, 2 when the command could
+not be carried out.
 """
 
 
@@ -61,9 +62,14 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except (ContractError, ShardError, StoreError, duckdb.Error, OSError) as error:
-        print(error, file=sys.stderr)
+        print(_message(error), file=sys.stderr)
         return REFUSED
     return code
+
+
+def _message(error: Exception) -> str:
+    """What to say of an error; that of a table that cannot be used comes through DuckDB, which puts its kind first."""
+    return str(error).removeprefix("Invalid Input Error: ")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,7 +140,7 @@ def _store(options: argparse.Namespace) -> Store:
 
 
 def _sql(options: argparse.Namespace) -> int:
-    with connect(_store(options)) as connection:
+    with connect(_store(options), options.query) as connection:
         try:
             result = connection.execute(options.query)
         except duckdb.CatalogException as error:
@@ -149,7 +155,7 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    with connect(_store(options)) as connection:
+    with connect(_store(options), RESULTS) as connection:
         table = printed_table(connection, options.table)
     console = console_on(sys.stdout)
     console.print(for_people(table, console))
@@ -161,6 +167,7 @@ def _hint(connection: duckdb.DuckDBPyConnection, message: str) -> str:
     missing = re.search(r"Table with name (\S+) does not exist", message)
     if not missing:
         return ""
+    connection.execute(f"FROM {RESULTS} LIMIT 1").fetchall()  # fails with the reason why there are no report views
     names = {name.partition(".")[2]: name for name, *_ in _listing(connection)}
     close = difflib.get_close_matches(missing.group(1), names, n=3)
     offered = f"Nearest: {', '.join(names[name] for name in close)}. " if close else ""
@@ -207,10 +214,13 @@ def _tables(options: argparse.Namespace) -> int:
         for name, comment, written in _listing(connection):
             text = contract[name].description if name in contract else comment
             schema, _, table = name.partition(".")
-            count = connection.execute(f"SELECT count(*) FROM {schema}.{identifier(table)}").fetchall()[0][0]
+            try:
+                count = connection.execute(f"SELECT count(*) FROM {schema}.{identifier(table)}").fetchall()[0][0]
+            except duckdb.InvalidInputException as error:
+                count, text = None, _message(error)
             rows.append((name, count, text if written else f"Not written yet. {text}"))
     _write(options.form, ["table", "rows", "what it is"], rows, fold_last=True)
-    return 0
+    return WRONG if any(count is None for _, count, _ in rows) else 0
 
 
 def _describe(options: argparse.Namespace) -> int:

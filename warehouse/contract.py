@@ -73,6 +73,7 @@ class TableEntry:
         part: What each Parquet file of the table holds; empty where there is one file.
         large: Never copied into the catalogue file, which then holds a view.
         volatile: May differ between two equal runs.
+        job: The job that writes it.
     """
 
     name: str
@@ -84,6 +85,7 @@ class TableEntry:
     part: str = ""
     large: bool = False
     volatile: bool = False
+    job: str = "full_repro"
 
     def __post_init__(self) -> None:
         """Check that columns are listed once, and that those of the key are among them and never null."""

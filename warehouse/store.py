@@ -1,7 +1,9 @@
 """Where things lie in a store, and files that are replaced in one step."""
 
+import errno
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORMAT_VERSION = 1
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+LEAST_FREE_BYTES = 1 << 16  # below that a disk is full: not every library hands on the reason why it could not write
 
 
 class StoreError(RuntimeError):
     """The store cannot be used as asked; the message says why and what to do."""
+
+
+class DiskError(OSError):
+    """There is no room for a file; the message names it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be written: {self.strerror}."
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,21 @@ class Store:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` in one step if the block succeeds, remove it if not."""
+    """Give a temporary name beside `path`; rename it to `path` in one step if the block succeeds, remove it if not.
+
+    Raises:
+        DiskError: if the disk is full, whatever the block said of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         temporary.replace(path)
+    except Exception as error:
+        if getattr(error, "errno", None) in NO_ROOM or shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
+            what = "the disk is full. Free some room and start again (what is finished is kept), or set MGC_STORE to "
+            raise DiskError(errno.ENOSPC, f"{what}a folder on another disk", str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,4 +1,8 @@
-"""Read and write the Parquet parts of a table, held to its contract; equal rows give equal bytes."""
+"""Read and write the Parquet parts of a table, held to its contract; equal rows give equal bytes.
+
+A part carries a checksum of itself (`warehouse.checksum`). One whose bytes are others is never read: its table cannot
+be used until the step that writes it has made it again, which finds no inputs stored in it.
+"""
 
 import hashlib
 import re
@@ -10,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from warehouse.checksum import ERRORS_OF_A_BROKEN_FILE, carries_checksum, damage, write_parquet
 from warehouse.contract import ContractError, Table, arrow_schema, find_table
 from warehouse.store import Store, file_sha256, replacing
 
 INPUTS = "mgc.inputs"
 PART_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 ROW_GROUP = 65536
-ERRORS_OF_A_BROKEN_FILE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def write_table(store: Store, name: str, frame: Any, *, part: str = "all", inputs: str = "") -> Path:
@@ -43,7 +47,7 @@ def write_table(store: Store, name: str, frame: Any, *, part: str = "all", input
     metadata = {**(rows.schema.metadata or {}), INPUTS.encode(): inputs.encode()}
     path = store.table(name) / f"{part}.parquet"
     with replacing(path) as temporary:
-        pq.write_table(
+        write_parquet(
             rows.replace_schema_metadata(metadata),
             temporary,
             row_group_size=ROW_GROUP,
@@ -51,7 +55,6 @@ def write_table(store: Store, name: str, frame: Any, *, part: str = "all", input
             compression_level=3,
             version="2.6",
             data_page_version="1.0",
-            write_page_checksum=True,
         )
     return path
 
@@ -82,6 +85,35 @@ def table_files(store: Store, name: str) -> list[Path]:
     return sorted(store.table(name).glob("[!.]*.parquet"))
 
 
+def whole_part(store: Store, name: str, part: str = "all") -> Path:
+    """Give the place of one part of table `name`, to be read by other means than `read_table`.
+
+    Raises:
+        FileNotFoundError: if the part was never written; the message names the job that writes it.
+        ContractError: if it is damaged.
+    """
+    path = store.table(name) / f"{part}.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} has no part {part} in {store.root}. Run `dagster job execute -j data` first.")
+    require_whole(path, name)
+    return path
+
+
+def damaged_parts(store: Store, name: str) -> list[Path]:
+    """Give the parts of table `name` whose bytes are not those that were written."""
+    return [path for path in table_files(store, name) if damage(path)]
+
+
+def require_whole(path: Path, name: str) -> None:
+    """Refuse a part of table `name` whose bytes are not those that were written.
+
+    Raises:
+        ContractError: naming file and mend.
+    """
+    if found := damage(path):
+        raise ContractError(f"{path} is damaged: {found}. {_mend(name)} If that stops here, delete the file first.")
+
+
 def require_schema(path: Path, name: str) -> None:
     """Refuse a part whose footer does not follow the contract of table `name`.
 
@@ -91,30 +123,36 @@ def require_schema(path: Path, name: str) -> None:
     try:
         violations = _schema_violations(pq.read_schema(path), arrow_schema(name))
     except ERRORS_OF_A_BROKEN_FILE as error:
-        raise ContractError(f"{path} cannot be read: {error}. {_mend(path, name)}") from error
+        raise ContractError(f"{path} is damaged: it cannot be read ({error}). {_mend(name)}") from error
     if violations:
-        raise ContractError(f"{path} does not follow the contract: {'; '.join(violations)}. {_mend(path, name)}")
+        words = "; ".join(violations)
+        raise ContractError(f"{path} does not follow the contract: {words}. Delete it. {_mend(name)}")
 
 
 def stored_inputs(store: Store, name: str, part: str = "all") -> str | None:
     """Give the `inputs` that a part was written with.
 
-    None where the part was never written, is damaged, or was written under another contract: it must be computed again.
+    None where the part was never written, is damaged, or was written under another contract or before parts carried a
+    checksum: it must be computed again.
     """
     path = store.table(name) / f"{part}.parquet"
-    try:
-        schema = pq.read_schema(path)
-    except ERRORS_OF_A_BROKEN_FILE:
+    if damage(path) or not carries_checksum(path):
         return None
+    schema = pq.read_schema(path)
     if _schema_violations(schema, arrow_schema(name)):
         return None
     return (schema.metadata or {}).get(INPUTS.encode(), b"").decode()
 
 
 def table_hash(store: Store, name: str) -> str:
-    """Give the SHA-256 over names and bytes of all parts of table `name`."""
+    """Give the SHA-256 over names and bytes of all parts of table `name`.
+
+    Raises:
+        ContractError: if a part is damaged: what is made from it must not be taken for made from the sound one.
+    """
     digest = hashlib.sha256()
     for path in table_files(store, name):
+        require_whole(path, name)
         digest.update(f"{path.name}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
@@ -125,12 +163,16 @@ def check_table(store: Store, name: str) -> list[str]:
     violations, keys = [], []
     for path in table_files(store, name):
         found = _part_violations(path, schema)
-        violations += [f"{name}: {path}: {violation}" for violation in found]
+        delete = "" if damage(path) else "Delete it. "
+        violations += [f"{name}: {path}: {violation}. {delete}{_mend(name)}" for violation in found]
         if not found and table.key:
             keys.append(pq.read_table(path, columns=list(table.key)))
     if keys:
         duplicate = _duplicate_key(_sorted(pa.concat_tables(keys), table), table)
-        violations += [f"{name}: {duplicate}"] if duplicate else []
+        parts = ", ".join(map(str, table_files(store, name)))
+        violations += (
+            [f"{name}: {duplicate} Its parts: {parts}. Delete the wrong one. {_mend(name)}"] if duplicate else []
+        )
     return violations
 
 
@@ -236,17 +278,15 @@ def _duplicate_key(rows: pa.Table, table: Table) -> str:
 
 
 def _read_part(path: Path, name: str, schema: pa.Schema, where: Mapping[str, str] | None) -> pa.Table:
+    require_whole(path, name)
     require_schema(path, name)
     filters = [(column, "==", value) for column, value in (where or {}).items()] or None
-    try:
-        rows = pq.read_table(path, filters=filters, page_checksum_verification=True)
-    except ERRORS_OF_A_BROKEN_FILE as error:
-        raise ContractError(f"{path} cannot be read: {error}. {_mend(path, name)}") from error
+    rows = pq.read_table(path, filters=filters)
     return rows.select(schema.names).cast(schema)
 
 
-def _mend(path: Path, name: str) -> str:
-    return f"Delete {path} and run the asset that writes {name} again (`dagster job execute -j full_repro`)."
+def _mend(name: str) -> str:
+    return f"`dagster job execute -j {find_table(name).job}` makes {name} again."
 
 
 def _schema_violations(found: pa.Schema, expected: pa.Schema) -> list[str]:
@@ -262,16 +302,14 @@ def _schema_violations(found: pa.Schema, expected: pa.Schema) -> list[str]:
 
 
 def _part_violations(path: Path, schema: pa.Schema) -> list[str]:
-    violations = []
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            violations = _schema_violations(file.schema_arrow, schema)
-            if violations:
-                return violations
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group)
-                problems = {field.name: _value_problem(field, rows[field.name]) for field in schema}
-                violations += [f"column {column}: {problem}" for column, problem in problems.items() if problem]
-    except ERRORS_OF_A_BROKEN_FILE as error:
-        violations.append(f"cannot be read: {error}")
+    if found := damage(path):
+        return [f"damaged: {found}"]
+    with pq.ParquetFile(path) as file:
+        violations = _schema_violations(file.schema_arrow, schema)
+        if violations:
+            return violations
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group)
+            problems = {field.name: _value_problem(field, rows[field.name]) for field in schema}
+            violations += [f"column {column}: {problem}" for column, problem in problems.items() if problem]
     return violations

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
-from mgc_models.artifacts.weights import read_weights
+from mgc_models.artifacts.weights import read_run_weights
 from mgc_models.errors import ModelError, WeightsError
 from mgc_models.execution.run_log import logging_to_dagster_or_terminal
 from mgc_models.models.genre_gcn import GenreGCN, stored_graph
@@ -61,7 +61,7 @@ def stored_embeddings(folder: Path) -> tuple[tuple[str, ...], Tensor, Tensor]:
         WeightsError: if the weights cannot be read.
         ModelError: if the model has no graph convolution.
     """
-    weights, preprocessing = read_weights(folder / "model.safetensors")
+    weights, preprocessing = read_run_weights(folder)
     graph = stored_graph(weights, preprocessing["genres"])
     if graph is None:
         raise ModelError(f"{folder}: expected a model with a graph convolution over genres (model.gcem = true)")

@@ -132,7 +132,7 @@ def inpaint(job: InpaintJob) -> list[dict[str, Any]]:
 
 def _load(job: InpaintJob) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
     """Track ids and inputs of the run's first corpus, and its model."""
-    from mgc_models.artifacts.weights import read_weights  # noqa: PLC0415
+    from mgc_models.artifacts.weights import read_run_weights  # noqa: PLC0415
     from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data  # noqa: PLC0415
     from mgc_models.data.tracks import read_tracks  # noqa: PLC0415
     from mgc_models.models import build_model  # noqa: PLC0415
@@ -146,7 +146,7 @@ def _load(job: InpaintJob) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
     model = build_model(run.settings.model, data_sizes(data))
     if not hasattr(model, "reconstruct"):
         raise ModelError(f"model {run.settings.model.name} cannot fill in spectrograms")
-    model.load_state_dict(read_weights(store.run(run.run_id) / "model.safetensors")[0])
+    model.load_state_dict(read_run_weights(store.run(run.run_id))[0])
     return tracks.ids, data, model.to(device).eval()
 
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from mgc_models.errors import WeightsError
+from mgc_models.artifacts.run_folder import WEIGHTS, require_whole
+from mgc_models.errors import RunError, WeightsError
 from warehouse.store import replacing
 
 # What torch's restricted unpickler and safetensors raise, depending on where a file is damaged.
@@ -135,8 +136,25 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
     if _PREPROCESSING not in metadata:
         raise WeightsError(f"{path}: expected the metadata key {_PREPROCESSING!r}, found {sorted(metadata)}")
-    return tensors, json.loads(metadata[_PREPROCESSING])
+    try:
+        preprocessing = dict(json.loads(metadata[_PREPROCESSING]))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"{path}: its metadata are damaged: {_PREPROCESSING} is no JSON object ({error})") from error
+    return tensors, preprocessing
+
+
+def read_run_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the weights of a finished run, if they are those that it left, as `read_weights`.
+
+    Raises:
+        WeightsError: as `read_weights`, or if their bytes are others.
+    """
+    try:
+        require_whole(folder, WEIGHTS)
+    except RunError as error:
+        raise WeightsError(str(error)) from error
+    return read_weights(folder / WEIGHTS)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from mgc_models.config.run import DataSpec
 from mgc_models.data.shape import GenreGraph
 from mgc_models.errors import DataError
+from warehouse.checksum import damage
 
+_REMEDY = "`dagster job execute -j data` makes it again."
 _COLUMNS = ("track_id", "labels", "fold", "kept_by_drop_samples")
 
 
@@ -91,12 +93,11 @@ def read_tracks(path: Path) -> Tracks:
 
 
 def _read_table(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. Run the job again from its data part.") from None
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}). Delete it and run the job again.") from error
+    if not path.exists():
+        raise DataError(f"{path}: no such file. {_REMEDY}")
+    if found := damage(path):
+        raise DataError(f"{path} is damaged: {found}. {_REMEDY}")
+    table = pq.read_table(path)
     if missing := [name for name in _COLUMNS if name not in table.column_names]:
         raise DataError(
             f"{path}: expected columns {', '.join(_COLUMNS)}, missing {', '.join(missing)}. "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
+from mgc_models.artifacts.run_folder import WEIGHTS
 from mgc_models.config.inputs import INPUTS, InputFile
 from mgc_models.config.models import ModelSettings
 from mgc_models.errors import RunError
@@ -62,7 +63,7 @@ def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
         RunError: if something is missing, a feature is no longer made as it was, or another tokenizer or vocabulary
             lies there.
     """
-    where = folder / "model.safetensors"
+    where = folder / WEIGHTS
     try:
         model: ModelSettings = parse(cast("type", ModelSettings), raw["model"], "model")
         inputs = {name: _input(raw, name) for name in model.inputs}
@@ -78,7 +79,7 @@ def read_metadata(raw: Mapping[str, Any], folder: Path) -> Metadata:
         raise RunError(
             f"{where}: its metadata lack {error}. The code that trained it is older: train it again."
         ) from error
-    except (SpecError, TypeError) as error:
+    except (SpecError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{where}: its metadata are not as this code writes them ({error}). Train it again.") from error
     for name, one in inputs.items():
         _check_feature(one.spec, where)

@@ -1,11 +1,11 @@
 """The finished runs of a store, and what their models can be given. Imports no torch."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mgc_models.artifacts.run_folder import RESULT, is_finished
+from mgc_models.artifacts.run_folder import RESULT, SPEC, is_finished, read_json
 from mgc_models.config.inputs import INPUTS
 from mgc_models.config.models import ModelSettings
 from mgc_models.config.run import FinetuneRun, parse_run
@@ -92,13 +92,20 @@ def read_run(folder: Path) -> FinishedRun:
     if not is_finished(folder):
         raise RunError(f"run {folder.name}: not finished ({RESULT} is missing). Run its job again; it goes on.")
     try:
-        spec = parse_run(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
-        scores = json.loads((folder / RESULT).read_text(encoding="utf-8")).get("scores", {})
-    except (OSError, ValueError, SpecError) as error:
+        spec = parse_run(read_json(folder, SPEC))
+        accuracy = _accuracy(read_json(folder, RESULT))
+    except SpecError as error:
         raise RunError(f"run {folder.name}: made with other settings than this code knows ({error})") from error
     if not isinstance(spec, FinetuneRun):
         raise RunError(f"run {folder.name}: a pretraining, which knows no genres. Use a run that started from it.")
-    return FinishedRun(folder, spec, scores.get("accuracy"))
+    return FinishedRun(folder, spec, accuracy)
+
+
+def _accuracy(result: Mapping[str, Any]) -> float | None:
+    """The accuracy in a result; None where there is none."""
+    scores = result.get("scores")
+    found = scores.get("accuracy") if isinstance(scores, dict) else None
+    return float(found) if isinstance(found, int | float) else None
 
 
 def finished_runs(store: Store) -> tuple[list[FinishedRun], list[str]]:
@@ -122,7 +129,7 @@ def find_run(name: str, store: Store) -> FinishedRun:
     folder = store.run(name)
     if "/" in name or not folder.is_dir():
         folder = Path(name).expanduser().absolute()
-    if not (folder / "spec.json").is_file():
+    if not (folder / SPEC).is_file():
         raise RunError(
             f"run {name}: neither in {store.root} nor a folder of a run. `python -m mgc_models.predict --list` shows "
             "the runs of a store; --store names another."

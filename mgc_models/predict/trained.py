@@ -9,7 +9,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from mgc_models.artifacts.weights import fits, read_weights
+from mgc_models.artifacts.run_folder import WEIGHTS
+from mgc_models.artifacts.weights import fits, read_run_weights
 from mgc_models.config.inputs import INPUTS
 from mgc_models.data.batches import Normalizer
 from mgc_models.data.shape import DataShape
@@ -96,14 +97,14 @@ def load_trained(run: FinishedRun, device: torch.device) -> TrainedModel:
         RunError: if the weights are missing or damaged, lack their metadata, or do not go with them or with this code.
     """
     try:
-        weights, raw = read_weights(run.folder / "model.safetensors")
+        weights, raw = read_run_weights(run.folder)
         metadata = read_metadata(raw, run.folder)
         network = build_model(metadata.model, _sizes(metadata, weights))
     except (WeightsError, ModelError) as error:
         raise RunError(str(error)) from error
     if not fits(network, weights):
         raise RunError(
-            f"{run.folder / 'model.safetensors'}: the weights have other shapes than the model that their metadata "
+            f"{run.folder / WEIGHTS}: the weights have other shapes than the model that their metadata "
             "describe. Use the version of the code that trained it, or train again."
         )
     network.load_state_dict(weights)

@@ -1,13 +1,12 @@
 """The weights of a finished pretraining into a model that is fine-tuned."""
 
-import json
 from pathlib import Path
 
 from torch import nn
 
-from mgc_models.artifacts.run_folder import RESULT
+from mgc_models.artifacts.run_folder import RESULT, WEIGHTS, is_finished, read_json, require_whole
 from mgc_models.artifacts.weights import load_checked, read_state
-from mgc_models.errors import WeightsError
+from mgc_models.errors import RunError, WeightsError
 
 _CLASSIFIER, _DECODER = "classifier.", "decoder."
 
@@ -23,12 +22,17 @@ def load_run(model: nn.Module, folder: Path) -> str:
         How the model now starts: `pretrained=<run_id>(<how that started>)`.
 
     Raises:
-        WeightsError: if the run is not finished, or its weights do not fit.
+        WeightsError: if the run is not finished, its files are damaged, or its weights do not fit.
     """
-    result = folder / RESULT
-    if not result.is_file():
+    if not is_finished(folder):
+        result = folder / RESULT
         raise WeightsError(f"pretrained = {folder.name}: the run is not finished; {result} is missing. Train it first.")
-    state = read_state(folder / "model.safetensors")
+    try:
+        require_whole(folder, WEIGHTS)
+        init = read_json(folder, RESULT)["init"]
+    except RunError as error:
+        raise WeightsError(str(error)) from error
+    state = read_state(folder / WEIGHTS)
     try:
         load_checked(
             model,
@@ -38,4 +42,4 @@ def load_run(model: nn.Module, folder: Path) -> str:
         )
     except WeightsError as error:
         raise WeightsError(f"pretrained = {folder.name} does not fit the model. {error}") from error
-    return f"pretrained={folder.name}({json.loads(result.read_text(encoding='utf-8'))['init']})"
+    return f"pretrained={folder.name}({init})"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgc_models.artifacts.preprocessing import preprocessing
-from mgc_models.artifacts.run_folder import RESULT, write_json
+from mgc_models.artifacts.run_folder import PREDICTIONS, TIMING, WEIGHTS, write_json, write_result
 from mgc_models.artifacts.weights import save_weights
 from mgc_models.config.run import FinetuneRun, PretrainRun, required
 from mgc_models.data.batches import TrackData
@@ -23,7 +23,6 @@ from mgc_models.training.loop import LoopState
 from mgc_models.training.step import TEMPERATURE
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
-_WEIGHTS = "model.safetensors"
 _COVERED = "covered/"
 
 
@@ -42,9 +41,9 @@ def finish(
     covered = _covered(run, data, fold.test, logits)
     values = {**scores.values, **_tuned(run, state, data, fold, logits, runtime)}
     values |= {f"{_COVERED}{name}": value for name, value in covered.values.items()} if covered else {}
-    write_predictions(folder / "predictions.parquet", data.tracks, fold.test, logits)
-    save_weights(folder / _WEIGHTS, state.model, preprocessing(run, data), without=(TEMPERATURE,))
-    write_json(folder / "timing.json", _timing(state, len(fold.train), runtime, time.monotonic() - began))
+    write_predictions(folder / PREDICTIONS, data.tracks, fold.test, logits)
+    save_weights(folder / WEIGHTS, state.model, preprocessing(run, data), without=(TEMPERATURE,))
+    write_json(folder / TIMING, _timing(state, len(fold.train), runtime, time.monotonic() - began))
     tested = {
         "tracks_test": len(fold.test) + fold.unlabelled_test,
         "tracks_unlabelled": scores.tracks_unlabelled + fold.unlabelled_test,
@@ -53,7 +52,7 @@ def finish(
         "classes_scored": _classes("", scores) | (_classes(_COVERED, covered) if covered else {}),
         "genre_ap": _genre_ap(scores, data),
     }
-    write_json(folder / RESULT, _result(run, state, len(fold.train), init) | tested)
+    write_result(folder, _result(run, state, len(fold.train), init) | tested)
     _say_done(run, values, state, time.monotonic() - began, runtime)
 
 
@@ -62,9 +61,9 @@ def finish_pretraining(
 ) -> None:
     """Write the weights of a pretrained model, timing, and last the result."""
     count = len(data.tracks.ids)
-    save_weights(folder / _WEIGHTS, state.model, preprocessing(run, data))
-    write_json(folder / "timing.json", _timing(state, count, runtime, 0.0))
-    write_json(folder / RESULT, _result(run, state, count, init))
+    save_weights(folder / WEIGHTS, state.model, preprocessing(run, data))
+    write_json(folder / TIMING, _timing(state, count, runtime, 0.0))
+    write_result(folder, _result(run, state, count, init))
     _say_done(run, state.history[-1], state, 0.0, runtime)
 
 

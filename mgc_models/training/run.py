@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mgc_models.artifacts.preprocessing import keep_files
-from mgc_models.artifacts.run_folder import RESUME, is_finished, only_one, write_json
+from mgc_models.artifacts.run_folder import RESUME, SPEC, is_finished, only_one, write_json
 from mgc_models.config.models import JiangMaeSettings, ModelSettings, RuMgcSettings
 from mgc_models.config.run import FinetuneRun, JobSpec, PretrainRun, Run, Source, required
 from mgc_models.config.sections import LossSettings
@@ -88,7 +88,7 @@ def execute_run(run: Run, worker: Worker) -> None:
             worker.log.info("run %s: finished by another process, nothing to do", run.run_id)
             return
         if worker.group.first:
-            write_json(folder / "spec.json", plain(run))
+            write_json(folder / SPEC, plain(run))
         _work(run, folder, worker)
 
 

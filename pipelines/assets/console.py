@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.log_manager import DagsterLogRecordMetadata
 
 from mgc_models.execution.run_log import duration
@@ -21,14 +22,34 @@ from pipelines.config import from_environment
 from pipelines.console.progress import watch
 from pipelines.console.terminal import Screen
 from pipelines.console.view import JobView
+from pipelines.corpora.config import CorpusError
+from pipelines.datasets.common import DatasetError
 from pipelines.experiments import load_plan
+from pipelines.parallel import WorkerError
 from pipelines.report.screen import last_screen
+from pipelines.results.collect import RunFileError
+from warehouse.contract import ContractError
 from warehouse.printed import console_on
-from warehouse.store import Store
+from warehouse.shards.writer import ShardError
+from warehouse.store import DiskError, Store, StoreError
 
 GROUPS = ("raw", "tracks", "corpora", "genres", "features", "plan", "training", "results", "report", "planted")
 # Dagster says of every step behind a failed one, at level ERROR, that it is not executed; here they are counted.
 BEHIND = "Dependencies for step "
+# Errors of this project: their message says what is wrong and how to mend it, and a traceback would hide it.
+FOR_THE_USER = {
+    error.__name__
+    for error in (
+        ContractError,
+        CorpusError,
+        DatasetError,
+        DiskError,
+        RunFileError,
+        ShardError,
+        StoreError,
+        WorkerError,
+    )
+}
 ENDS = {
     dg.DagsterEventType.RUN_SUCCESS: "done",
     dg.DagsterEventType.RUN_FAILURE: "failed",
@@ -90,6 +111,7 @@ class JobHandler(logging.Handler):
         self.failures: dict[str, str] = {}
         self.not_begun = 0
         self.began_s = time.monotonic()
+        self.broken: dict[str, str] = {}  # by step, the check that failed last, in words
         self.store: Store | None = None
         self.profile = ""
 
@@ -117,8 +139,9 @@ class JobHandler(logging.Handler):
             case dg.DagsterEventType.ASSET_MATERIALIZATION:
                 self._materialised(step, data.materialization)
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION if not data.passed:
-                found = "; ".join(f"{name}: {value.value}" for name, value in data.metadata.items())
-                self.view.said("ERROR", f"{data.asset_key.to_user_string()}, check {data.check_name}: {found}")
+                found = "; ".join(f"{name}: {in_words(value.value)}" for name, value in data.metadata.items())
+                self.broken[step] = f"{data.asset_key.to_user_string()}, check {data.check_name}: {found}"
+                self.view.said("ERROR", self.broken[step])
             case dg.DagsterEventType.STEP_SUCCESS:
                 self.view.took(step, data.duration_ms / 1000)
                 if not self.left.get(step):
@@ -147,9 +170,15 @@ class JobHandler(logging.Handler):
     def _failed(self, step: str, data: Any) -> None:
         if data.user_failure_data is not None and data.user_failure_data.description:
             message = data.user_failure_data.description
-        else:  # no error of this project: the traceback is what helps
-            message = (data.error.cause or data.error).message.strip()
-            self.view.said("ERROR", data.error_display_string)
+        else:
+            error = data.error.cause or data.error
+            message = error.message.strip()
+            if error.cls_name == DagsterAssetCheckFailedError.__name__ and step in self.broken:
+                message = self.broken[step]
+            elif error.cls_name in FOR_THE_USER:
+                message = message.partition(f"{error.cls_name}: ")[2] or message
+            else:  # no error of this project: the traceback is what helps
+                self.view.said("ERROR", data.error_display_string)
         self.failures[self._named(step)] = message
         self.view.ended(step, failed=True)
 
@@ -177,6 +206,11 @@ class JobHandler(logging.Handler):
         what = "mend that and " if self.failures else ""
         again = f"dagster job execute -j {self.job.name}"
         screen.line(f"To go on, {what}run the same command again ({again}); what is finished is kept.")
+
+
+def in_words(value: Any) -> str:
+    """A value of the metadata of a check; a list as its items."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def headline(job: str, settings: Mapping[str, Any]) -> str:

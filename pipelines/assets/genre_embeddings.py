@@ -13,10 +13,10 @@ from pipelines.assets.training import WORK, finetune_key, open_planned
 from pipelines.incremental import make_file
 from pipelines.report.figures.embeddings import STEP, embedding_chart
 from pipelines.tables import typed_frame
-from pipelines.training.launch import WEIGHTS, start
-from pipelines.training.planned import PlannedRuns, is_finished
+from pipelines.training.launch import start
+from pipelines.training.planned import PlannedRuns, is_finished, weights_sha256
 from pipelines.training.planned_table import NAME as PLANNED
-from warehouse.store import Store, file_sha256
+from warehouse.store import Store
 from warehouse.tables import table_hash
 
 TABLE = "report.genre_embeddings"
@@ -66,6 +66,6 @@ def embedded(
     """Read what the worker wrote beside the run's weights; start it first if that is not of these weights."""
     output = folder / OUTPUT
     command = [sys.executable, "-m", WORKER, str(folder), str(output)]
-    inputs = STEP.inputs(file_sha256(folder / WEIGHTS))
+    inputs = STEP.inputs(weights_sha256(folder))
     make_file(store, output, inputs, lambda: start(context, pipes, command, "Reading the genres"))
     return pl.read_parquet(output)

@@ -17,8 +17,8 @@ from pipelines.experiments.schema import PRETRAIN
 from pipelines.incremental import make_file
 from pipelines.report.figures.inpainting import PICTURES, STEP, TRACKS, Image, Inpainted, inpainting_chart
 from pipelines.tables import typed_frame
-from pipelines.training.launch import WEIGHTS, are_tiny, job_file, start, worker_command
-from pipelines.training.planned import is_finished
+from pipelines.training.launch import are_tiny, job_file, start, worker_command
+from pipelines.training.planned import is_finished, weights_sha256
 from pipelines.training.planned_table import NAME as PLANNED
 from warehouse.store import Store, file_sha256
 
@@ -87,7 +87,7 @@ def inpainted(
         job = write_job(store, run, ratios)
         start(context, pipes, worker_command(WORKER, job, 1), "Inpainting")
 
-    inputs = STEP.inputs(run.run_id, file_sha256(folder / WEIGHTS), ratios)
+    inputs = STEP.inputs(run.run_id, weights_sha256(folder), ratios)
     make_file(store, folder / OUTPUT, inputs, fill_in)
     return pl.read_parquet(folder / OUTPUT)
 

@@ -7,8 +7,11 @@ from pipelines.assets.reconcile import reconcile
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import OWNERS
 from pipelines.config import DATASET_VARIABLES, Settings
+from pipelines.damage import damaged_runs, made_again
+from warehouse.store import Store
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
+MOST_NAMED = 5  # files in the warnings of one kind
 
 
 def describe(settings: Settings) -> dict[str, str]:
@@ -21,19 +24,31 @@ def describe(settings: Settings) -> dict[str, str]:
     return datasets | {f"weights {name}": "configured" for name in settings.weights}
 
 
+def _tell_damage(context: dg.AssetExecutionContext, store: Store) -> None:
+    """Warn of what is not as it was written: of what is made again, and of what the user must mend."""
+    again = [f"{path} is damaged; the step that writes it makes it again." for path in made_again(store)]
+    for messages in (again, list(damaged_runs(store))):
+        for message in messages[:MOST_NAMED]:
+            context.log.warning("%s", message)
+        if len(messages) > MOST_NAMED:
+            context.log.warning("So are %d files more.", len(messages) - MOST_NAMED)
+
+
 @dg.asset(
     key=CONFIGURATION,
     group_name="raw",
     owners=OWNERS,
     description="The settings, checked before any work: paths exist, the store holds this kind of data and no other. "
-    "Also ends earlier Dagster runs whose process is gone, so that they hold no training slot.",
+    "Also ends earlier Dagster runs whose process is gone, so that they hold no training slot, and tells which files "
+    "of the store are damaged.",
 )
 def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.MaterializeResult:
     """Check the settings and the store; tidy up after killed runs."""
     settings = mgc.settings()
-    mgc.open_store()
+    store = mgc.open_store()
     for run_id in reconcile(context.instance):
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
+    _tell_damage(context, store)
     if edited := mgc.differences(MgcResource.from_environment()):
         context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))
     if settings.data_kind == "sample":

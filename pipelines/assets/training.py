@@ -1,6 +1,5 @@
 """Groups plan and training: the planned runs, and one asset per pretraining and per setting that trains its runs."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from statistics import mean, stdev
@@ -13,6 +12,7 @@ from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
 from pipelines.experiments import Plan, PlanError, Pretraining, Setting, load_plan
+from pipelines.results.collect import TestedResult, read_result
 from pipelines.results.finished import scores_of
 from pipelines.training.inputs import FOLDER
 from pipelines.training.launch import TINY_PROFILES, launch
@@ -57,9 +57,9 @@ def printed_in(plan: Plan, setting: Setting) -> str:
     return "; ".join(rows)
 
 
-def scores_table(store: Store, run_ids: list[str]) -> str:
+def scores_table(store: Store, runs: Sequence[Run]) -> str:
     """Mean and standard deviation of each metric over the runs, as Markdown."""
-    scores = [json.loads((store.run(run_id) / "result.json").read_text())["scores"] for run_id in run_ids]
+    scores = [one.scores for run in runs if isinstance(one := read_result(store, run), TestedResult)]
     rows = []
     for metric, by_run in scores_of(scores).items():
         values = [value for value in by_run if value is not None]
@@ -244,7 +244,7 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
         needed = planned.pretrain.get(current.pretraining_of.get(setting.setting_id, ""), [])
         # The pretraining is finished, unless this asset was started without it.
         trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], mgc.settings().gpus)
-        scores = dg.MetadataValue.md(scores_table(store, [run.run_id for run in runs]))
+        scores = dg.MetadataValue.md(scores_table(store, runs))
         return done_result(runs, trained, scores=scores)
 
     return finetune

@@ -15,6 +15,7 @@ from pipelines.parallel import Log, available_cores
 from pipelines.tables import write_parts
 from warehouse.sql_text import literal
 from warehouse.store import Store
+from warehouse.tables import whole_part
 
 VERSION = 2
 DATASETS = (msd.DATASET, genius.DATASET)
@@ -59,5 +60,5 @@ def match_catalogues(store: Store, kinds: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _relation(store: Store, dataset: str) -> str:
-    path = literal(str(store.table("core.tracks") / f"{dataset}.parquet"))
+    path = literal(str(whole_part(store, "core.tracks", dataset)))
     return f"(SELECT track_id, artist, title FROM read_parquet({path}))"

@@ -76,7 +76,7 @@ def _build(store: Store, source: AudioSource, log: Log) -> bool:
     whole = all(shards_are_whole(store, feature_part(spec.name, source.dataset)) for spec in specs)
     if whole and all(raw_is_current(store, stage, seen, part) for part in outputs):
         return False
-    outcomes = _extract(source, tasks, log)
+    outcomes = _extract(store, source, tasks, log)
     _stop_if_nothing_decodes(source, tasks, outcomes)
     _remove_other_files(tasks)
     inputs = _write(store, source, outcomes, specs)
@@ -87,13 +87,13 @@ def _build(store: Store, source: AudioSource, log: Log) -> bool:
 def open_blocks(store: Store, source: AudioSource) -> list[int]:
     """Numbers of the blocks of shards that hold one to make; block n begins at shard n * `SHARDS_PER_BLOCK`."""
     tasks = plan_shards(store, source, spectrogram_specs(source.dataset))
-    return sorted({task.number // SHARDS_PER_BLOCK for task in tasks if read_note(task) is None})
+    return sorted({task.number // SHARDS_PER_BLOCK for task in tasks if read_note(store, task) is None})
 
 
 def extract_block(store: Store, source: AudioSource, number: int, log: Log) -> None:
     """Make the shards of one block that are not there, beside other blocks; `build_audio` gathers them afterwards."""
     tasks = plan_shards(store, source, spectrogram_specs(source.dataset))
-    _extract(source, tasks[number * SHARDS_PER_BLOCK : (number + 1) * SHARDS_PER_BLOCK], log)
+    _extract(store, source, tasks[number * SHARDS_PER_BLOCK : (number + 1) * SHARDS_PER_BLOCK], log)
 
 
 def plan_shards(store: Store, source: AudioSource, specs: Sequence[FeatureSpec]) -> list[ShardTask]:
@@ -134,8 +134,8 @@ def _make_shards(task: ShardTask) -> ShardOutcome:
     return make_shards(task)
 
 
-def _extract(source: AudioSource, tasks: Sequence[ShardTask], log: Log) -> list[ShardOutcome]:
-    noted = {task.number: outcome for task in tasks if (outcome := read_note(task))}
+def _extract(store: Store, source: AudioSource, tasks: Sequence[ShardTask], log: Log) -> list[ShardOutcome]:
+    noted = {task.number: outcome for task in tasks if (outcome := read_note(store, task))}
     to_do = [task for task in tasks if task.number not in noted]
     log(f"Spectrograms of {source.dataset}: {len(to_do)} of {len(tasks)} shards to make, {len(noted)} are there.")
     label = f"Decoding {source.dataset}"

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from pipelines.datasets.common import Reject
 from warehouse.shards.writer import FeatureSpec, ShardInfo
-from warehouse.store import replacing
+from warehouse.store import Store, replacing
+from warehouse.verified import has_sha256
 
 
 class AudioFile(NamedTuple):
@@ -81,8 +82,8 @@ def write_note(task: ShardTask, outcome: ShardOutcome) -> None:
         temporary.write_text(json.dumps({"fingerprint": task.fingerprint, "outcome": asdict(outcome)}) + "\n")
 
 
-def read_note(task: ShardTask) -> ShardOutcome | None:
-    """Give the outcome of shards that are there and were made from the same files; None if one has to be made."""
+def read_note(store: Store, task: ShardTask) -> ShardOutcome | None:
+    """Give the outcome of shards that are whole and were made from the same files; None if one has to be made."""
     try:
         note: dict[str, Any] = json.loads(task.note.read_text())
         if note["fingerprint"] != task.fingerprint:
@@ -95,7 +96,7 @@ def read_note(task: ShardTask) -> ShardOutcome | None:
             [AuditRow(*row) for row in found["audit"]],
             [Reject(*row) for row in found["rejects"]],
         )
-        sizes = [path.stat().st_size for _, path in task.shards]
-        return outcome if sizes == [info.bytes for info in outcome.infos] else None
+        made = zip(task.shards, outcome.infos, strict=True)
+        return outcome if all(has_sha256(store, path, info.sha256) for (_, path), info in made) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,13 +1,19 @@
 """Rows of feature.shards and feature.index."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import polars as pl
 
-from pipelines.tables import read_frame
+from mgc_models.config.inputs import INPUTS
+from pipelines.tables import read_columns, read_frame
+from warehouse.shards.reader import read_spec
 from warehouse.shards.writer import FeatureSpec, ShardInfo
-from warehouse.store import Store
+from warehouse.store import Store, file_sha256
 from warehouse.tables import stored_inputs
+from warehouse.verified import has_sha256, note_verified
+
+COMPANIONS = {kind.file.name: kind.file.checksum for kind in INPUTS.values() if kind.file}
 
 SHARDS_SCHEMA = {
     "feature": pl.String,
@@ -40,6 +46,7 @@ def feature_frames(
     files, places = [], []
     for number, info, lengths in shards:
         path = f"{folder}/shard-{number:05}.parquet"
+        note_verified(store, store.root / path, info.sha256)
         files.append((spec.name, dataset, number, path, info.rows, info.bytes, info.sha256, spec.hash))
         places += [
             (spec.name, dataset, track_id, number, row, length) for row, (track_id, length) in enumerate(lengths)
@@ -48,14 +55,29 @@ def feature_frames(
 
 
 def shards_are_whole(store: Store, part: str) -> bool:
-    """Whether every shard on record is there in its size, and no other beside it."""
+    """Whether every shard on record is there with its bytes, and no other beside it; tokenizer and vocabulary too."""
     if stored_inputs(store, "feature.shards", part) is None:
         return False
     feature, _, dataset = part.partition("-")
-    shards = read_frame(store, "feature.shards", dataset).filter(pl.col("feature") == feature)
-    recorded = {(store.root / path): size for path, size in shards.select("path", "bytes").iter_rows()}
-    found = {path: path.stat().st_size for path in store.feature(feature, dataset).glob("shard-*.parquet")}
-    return recorded == found
+    shards = read_columns(store, "feature.shards", part, ["path", "sha256"])  # other parts may be damaged
+    recorded = {(store.root / path): sha256 for path, sha256 in shards.select("path", "sha256").iter_rows()}
+    folder = store.feature(feature, dataset)
+    return (
+        recorded.keys() == set(folder.glob("shard-*.parquet"))
+        and all(has_sha256(store, path, sha256) for path, sha256 in recorded.items())
+        and not damaged_companions(folder)
+    )
+
+
+def damaged_companions(folder: Path) -> list[Path]:
+    """Tokenizer or vocabulary beside the shards of a folder, where it is another than they were made with.
+
+    Raises:
+        ShardError: if a shard is damaged.
+    """
+    there = {folder / name: key for name, key in COMPANIONS.items() if (folder / name).is_file()}
+    settings = [read_spec(path).settings for path in folder.glob("shard-*.parquet")] if there else []
+    return [path for path, key in there.items() if {file_sha256(path)} != {one.get(key) for one in settings}]
 
 
 def feature_totals(store: Store, part: str) -> dict[str, int]:

@@ -40,6 +40,7 @@ from warehouse.locks import locked
 from warehouse.shards.writer import FeatureSpec, ShardInfo, open_shard
 from warehouse.store import Store, file_sha256, replacing
 from warehouse.tables import table_hash
+from warehouse.verified import has_sha256
 
 VERSION = 1
 SETTINGS = feature_settings("principal_vectors")
@@ -165,7 +166,7 @@ def _make_shard(store: Store, backend: Backend, task: LyricsTask) -> Made:
     """Make a shard, unless a note says that it is there; a worker alone loads the network."""
     note = store.root / "state" / task.spec.name / f"{task.shard.stem}.json"
     fingerprint = STEP.inputs(task.spec.json, task.texts)
-    if made := _noted(note, fingerprint, task.shard):
+    if made := _noted(store, note, fingerprint, task.shard):
         return made
     vocabulary = read_vocabulary(task.shard.parent, task.spec)
     embedder = open_embedder(backend.name, backend.source, vocabulary.word_vectors, OPTIONS)
@@ -183,12 +184,12 @@ def _make_shard(store: Store, backend: Backend, task: LyricsTask) -> Made:
     return shard.info, lengths
 
 
-def _noted(note: Path, fingerprint: str, shard: Path) -> Made | None:
+def _noted(store: Store, note: Path, fingerprint: str, shard: Path) -> Made | None:
     """Read the note on a shard that is there and was made from the same; None if it has to be made."""
     try:
         content = json.loads(note.read_text())
         info = ShardInfo(**content["info"])
-        whole = content["fingerprint"] == fingerprint and shard.stat().st_size == info.bytes
+        whole = content["fingerprint"] == fingerprint and has_sha256(store, shard, info.sha256)
         return (info, [(track_id, length) for track_id, length in content["lengths"]]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

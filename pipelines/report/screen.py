@@ -43,7 +43,7 @@ def last_screen(console: Console, store: Store, plan: Plan, job: str) -> None:
     """
     console.print()
     if table_files(store, "report.results"):
-        with connect(store) as connection:
+        with connect(store, "report.results") as connection:
             console.print(for_people(printed_table(connection, TABLES.get(job, MAIN_TABLE)), console))
             rows = connection.execute(
                 "SELECT work, table_id, string_agg(DISTINCT status, '; ' ORDER BY status) FROM report.results "

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mgc_models.artifacts.run_folder import PREDICTIONS, recorded_sha256, require_whole
 from mgc_models.config.run import required
+from mgc_models.errors import RunError
 from pipelines.experiments.schema import Plan, Setting
 from pipelines.incremental import Step
 from pipelines.results.collect import RunFileError, remedy
@@ -70,7 +72,9 @@ def drawn_from(store: Store, plan: Plan, found: Mapping[str, FinishedRuns]) -> d
     """By setting, the SHA-256 of the predictions of each of its runs; None where they are not there."""
     return {
         setting.setting_id: [
-            file_sha256(path) if (path := predictions_path(store, run_id)).is_file() else None
+            (recorded_sha256(path.parent, path.name) or file_sha256(path))
+            if (path := predictions_path(store, run_id)).is_file()
+            else None
             for run_id in group.run_ids
         ]
         for setting, group in resampled_settings(plan, found)
@@ -79,7 +83,7 @@ def drawn_from(store: Store, plan: Plan, found: Mapping[str, FinishedRuns]) -> d
 
 def predictions_path(store: Store, run_id: str) -> Path:
     """Where the predictions of a run lie."""
-    return store.run(run_id) / "predictions.parquet"
+    return store.run(run_id) / PREDICTIONS
 
 
 def predictions(store: Store, run_id: str) -> tuple[NDArray[np.bool_], Floats]:
@@ -90,7 +94,10 @@ def predictions(store: Store, run_id: str) -> tuple[NDArray[np.bool_], Floats]:
     """
     path = predictions_path(store, run_id)
     try:
+        require_whole(path.parent, path.name)
         frame = pl.read_parquet(path).sort("track_id")
+    except RunError as error:
+        raise RunFileError(str(error)) from error
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RunFileError(f"{path}: cannot be read: {error}. {remedy(path)}") from error
     logits = np.array(frame["scores"].to_list(), dtype=np.float64)

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from mgc_models.artifacts import run_folder
 from mgc_models.config.run import FinetuneRun, Run
+from mgc_models.errors import RunError
 from pipelines.experiments.runs import canonical_json
 from pipelines.tables import typed_frame
 from pipelines.training.planned import data_columns, is_finished, result_path
-from warehouse.parsing import FileError, plain, read
+from warehouse.parsing import SpecError, parse, plain
 from warehouse.store import Store
 
 _Kind = TypeVar("_Kind")
@@ -166,9 +168,11 @@ def read_file(path: Path, kind: type[_Kind]) -> _Kind:
         RunFileError: naming the file, what was expected, and the mend.
     """
     try:
-        return read(path, kind)
-    except FileError as error:
-        raise RunFileError(f"{error} {remedy(path)}") from error
+        return parse(kind, run_folder.read_json(path.parent, path.name))
+    except RunError as error:
+        raise RunFileError(str(error)) from error
+    except SpecError as error:
+        raise RunFileError(f"{path}: {error}. {remedy(path)}") from error
 
 
 def remedy(path: Path) -> str:

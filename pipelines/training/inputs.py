@@ -9,13 +9,14 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.corpora.config import Corpus
 from pipelines.corpora.splits import folds_status
 from pipelines.experiments import TrainingData
 from pipelines.genres.name_vectors import name_vectors, vectors_identity
 from pipelines.incremental import content_hash
+from pipelines.tables import read_columns
+from warehouse.checksum import carries_checksum, damage, write_parquet
 from warehouse.store import Store, replacing
 from warehouse.tables import read_table
 
@@ -48,7 +49,7 @@ def write_training_inputs(
     graph: bool = False,
     bert: str | None = None,
 ) -> TrainingData:
-    """Write `<store>/training_inputs/<corpus_hash>.parquet`, if it is not there, and say what it holds.
+    """Write `<store>/training_inputs/<corpus_hash>.parquet`, if it is not there and whole, and say what it holds.
 
     Tracks whose label vector is empty stay in; training decides by its settings what to do with them.
 
@@ -79,7 +80,7 @@ def write_training_inputs(
     source = vectors_identity(bert) if graph and bert else None
     corpus_hash = content_hash(rows.rows(), genres, checksums, correlation, source)[:HASH_DIGITS]
     place = f"{FOLDER}/{corpus_hash}.parquet"
-    if not (store.root / place).is_file():
+    if damage(store.root / place) or not carries_checksum(store.root / place):
         vectors = _name_vectors(tuple(genres), bert) if source else None
         _write(store.root / place, rows, genres, correlation, vectors)
     labelled = Counter(rows.filter(pl.col("labels").list.len() > 0)["fold"])
@@ -124,7 +125,7 @@ def _with_lyrics(store: Store, corpus: Corpus) -> pl.DataFrame:
     part = store.table("core.lyrics") / f"{corpus.match.dataset or corpus.dataset}.parquet"
     if not part.is_file():
         return pl.DataFrame(schema={"track_id": pl.String, "has_lyrics": pl.Boolean})
-    lyrics = pl.read_parquet(part, columns=["track_id", "lyrics_status"])  # not the lyrics themselves: they are large
+    lyrics = read_columns(store, "core.lyrics", part.stem, ["track_id", "lyrics_status"])  # the lyrics are large
     found = lyrics.filter(pl.col("lyrics_status") == "ok").select("track_id", has_lyrics=pl.lit(True))
     if not corpus.match.dataset:
         return found
@@ -167,7 +168,7 @@ def _write(path: Path, rows: pl.DataFrame, genres: list[str], correlation: Any, 
         metadata |= {"genre_correlation": json.dumps(correlation), "genre_name_vectors": json.dumps(vectors)}
     table = rows.to_arrow().cast(SCHEMA).replace_schema_metadata(metadata)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6")
+        write_parquet(table, temporary, compression="zstd", version="2.6")
 
 
 def _members(store: Store, corpus: Corpus) -> pl.DataFrame:

@@ -27,7 +27,6 @@ from warehouse.parsing import plain
 from warehouse.store import Store, replacing
 
 WORKER = "mgc_models.train"
-WEIGHTS = "model.safetensors"  # that a finished run leaves in its folder
 # Waiting OpenMP threads would otherwise spin, and starve whatever else runs on the machine: training beside five other
 # processes on two cores was measured 25 times as slow.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgc_models.artifacts.run_folder import WEIGHTS, recorded_sha256
 from mgc_models.config.run import FinetuneRun, PretrainRun, Run
 from pipelines.experiments import Plan
-from warehouse.store import Store
+from warehouse.store import Store, file_sha256
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ def result_path(store: Store, run_id: str) -> Path:
 def is_finished(store: Store, run_id: str) -> bool:
     """Whether a run is finished."""
     return result_path(store, run_id).exists()
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of the weights that a run left: what is made from them stays that, should they be damaged later."""
+    return recorded_sha256(folder, WEIGHTS) or file_sha256(folder / WEIGHTS)
 
 
 def finished_counts(plan: Plan, planned: PlannedRuns, own: Sequence[Run], finished: Collection[str]) -> dict[str, str]:

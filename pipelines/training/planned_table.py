@@ -17,6 +17,7 @@ from pipelines.incremental import Step, content_hash
 from pipelines.tables import typed_frame, unreadable
 from pipelines.training.derive import derived_runs
 from pipelines.training.planned import PlannedRuns, data_columns
+from warehouse.checksum import damage
 from warehouse.parsing import plain
 from warehouse.store import FORMAT_VERSION, Store
 from warehouse.tables import read_table, stored_inputs, table_files, table_hash, write_table
@@ -84,8 +85,10 @@ def out_of_date(store: Store, plan: Plan, settings: Settings) -> str:
         what = "corpora, genres or features" if made_from[1:2] == wanted[1:2] else "experiments, datasets or weights"
         return f"{subject} were made from other {what} than those of now; {REMEDY} anew."
     files = {place for places in read_table(store, NAME)["inputs"].to_pylist() for place in places}
-    if missing := sorted(place for place in files if not (store.root / place).is_file()):
-        return f"{store.root / missing[0]}, which planned runs ({NAME}) read, is missing; {REMEDY} anew."
+    for path in sorted(store.root / place for place in files):
+        if found := damage(path):
+            state = f"is damaged: {found}" if path.is_file() else "is missing"
+            return f"{path}, which planned runs ({NAME}) read, {state}; {REMEDY} anew."
     return ""
 
 

@@ -18,9 +18,10 @@ FORBIDDEN = {
     **{f"pipelines/{name}": {"dagster"} | TENSOR_LIBRARIES for name in PURE},
     "pipelines/assets": TENSOR_LIBRARIES,
 }
-# What mgc_models may use of the warehouse: paths, locks, shards, names, reading of settings and lines of a table; these
-# need nothing but numpy, pyarrow and filelock.
+# What mgc_models may use of the warehouse: paths, locks, checksums, shards, names, reading of settings and lines of a
+# table; these need nothing but numpy, pyarrow and filelock.
 WAREHOUSE_FOR_MODELS = {
+    "warehouse.checksum",
     "warehouse.locks",
     "warehouse.parsing",
     "warehouse.render",
@@ -31,8 +32,8 @@ WAREHOUSE_FOR_MODELS = {
 # Each line may import from the lines above it, and from nothing else of its package.
 LAYERS = {
     "warehouse": (
-        "locks parsing render sql_text store variables",
-        "contract shards",
+        "checksum locks parsing render sql_text store variables",
+        "contract shards verified",
         "dictionary report_views tables",
         "bench catalogue checks claim printed",
         "cli",
@@ -58,7 +59,7 @@ LAYERS = {
         "corpora",
         "features genres experiments",
         "training",
-        "results",
+        "results damage",
         "report planted",
         "assets bench plan",
         "definitions dependencies",

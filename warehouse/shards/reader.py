@@ -38,6 +38,7 @@ __all__ = [
     "ShardInfo",
     "open_feature",
     "open_shard",
+    "read_spec",
     "verify_shard",
     "write_shard",
 ]
@@ -163,7 +164,23 @@ def _open_shard(path: Path) -> _ShardIndex:
             offsets = _offsets(file.metadata, lengths.astype(np.int64) * spec.frame_bytes, signature[1])
         return _ShardIndex(path, signature, spec, rows["track_id"].to_pylist(), lengths, offsets)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, ShardError) as error:
-        raise ShardError(f"Shard {path} is damaged or is no shard: {error}. {REMEDY}") from error
+        raise _not_a_shard(path, error) from error
+
+
+def read_spec(path: Path) -> FeatureSpec:
+    """Give what a shard holds, from its footer.
+
+    Raises:
+        ShardError: naming the file, if it is damaged or no shard.
+    """
+    try:
+        return _stored_spec(pq.read_schema(path))
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, ShardError) as error:
+        raise _not_a_shard(path, error) from error
+
+
+def _not_a_shard(path: Path, error: Exception) -> ShardError:
+    return ShardError(f"Shard {path} is damaged or is no shard: {error}. {REMEDY}")
 
 
 def _stored_spec(schema: pa.Schema) -> FeatureSpec:

@@ -38,7 +38,7 @@ def test_every_schema_has_tables_and_arrow_schemas_carry_the_meaning():
             TABLE,
             "a.untis: expected one of meaning, source, type, unit, found an unknown key",
         ),
-        (COLUMNS, TABLE + 'keys = ["a"]\n', "t.keys: expected one of columns, description, key, "),
+        (COLUMNS, TABLE + 'keys = ["a"]\n', "t.keys: expected one of columns, description, job, key, "),
         (COLUMNS, TABLE + 'key = ["b"]\n', "t.key: expected some of its columns a, found 'b'"),
         (COLUMNS, TABLE + 'key = ["a"]\nnullable = ["a"]\n', "t.nullable: expected no column of the key, found 'a'"),
         (COLUMNS, TABLE.replace('["a"]', '["a", "a"]'), "t.columns: expected each column once, found 'a'"),

@@ -67,7 +67,7 @@ def _rewrite(path, change):
 
 
 BROKEN = {
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "not a readable Parquet"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged: it cannot be read"),
     "missing": (lambda path: path.unlink(), "no such file"),
     "renamed column": (
         lambda path: _rewrite(path, lambda table: table.rename_columns(["id", *table.column_names[1:]])),

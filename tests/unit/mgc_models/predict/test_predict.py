@@ -138,6 +138,7 @@ def test_a_better_score_on_a_test_fold_chooses_no_run(predict, store, songs, tmp
     other = Store(tmp_path)
     for run_id, accuracy in (("alnet", 0.99), ("mae", 0.01), ("inception", 0.5)):
         folder = shutil.copytree(store.run(run_id), other.run(run_id))
+        (folder / "SHA256SUMS").unlink()  # as a run of an earlier version
         result = json.loads((folder / "result.json").read_text())
         result["scores"]["accuracy"] = accuracy
         (folder / "result.json").write_text(json.dumps(result))
@@ -343,11 +344,39 @@ MISFITS = {
 def test_what_does_not_fit_is_refused_in_one_line(predict, songs, copied, tmp_path, case):
     run_id, damage, message = MISFITS[case]
     folder = copied(run_id)
+    (folder / "SHA256SUMS").unlink()  # as a run of an earlier version, or of other code
     damage(folder)
     status, lines, err = predict(songs / "song0.wav", "--lyrics", songs / "song0.txt", "--run", folder, root=tmp_path)
     assert (status, lines) == (2, [])
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "spec.json", "result.json", "tokenizer.json"])
+def test_a_flipped_byte_of_a_run_is_refused_by_name(predict, songs, copied, tmp_path, name):
+    folder = copied("alnet")
+    content = bytearray((folder / name).read_bytes())
+    content[-20] ^= 1
+    (folder / name).write_bytes(content)
+    status, lines, err = predict(songs / "song0.wav", "--lyrics", songs / "song0.txt", "--run", folder, root=tmp_path)
+    assert (status, lines) == (2, [])
+    assert f"{folder / name}" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b'{"scores": []}', b"\xff\xfe", b'{"a": "\xed\xa0\x80"}']
+)
+@pytest.mark.parametrize("name", ["spec.json", "result.json"])
+def test_a_damaged_run_is_one_line_of_the_list_and_not_its_end(predict, store, tmp_path, name, content):
+    for run_id in ("alnet", "bert"):
+        shutil.copytree(store.run(run_id), Store(tmp_path).run(run_id))
+    (tmp_path / "runs" / "alnet" / name).write_bytes(content)
+    status, lines, err = predict("--list", "--json", root=tmp_path)
+    assert (status, [json.loads(line)["run"] for line in lines]) == (0, ["bert"])
+    refused = [line for line in err.splitlines() if line.startswith("left out: ")]
+    assert len(refused) == 1
+    assert str(tmp_path / "runs" / "alnet" / name) in refused[0]
 
 
 def test_a_run_folder_may_lie_anywhere(predict, songs, copied, tmp_path):

@@ -268,6 +268,20 @@ def test_a_note_cut_short_only_costs_its_shard(broken: Path, tmp_path: Path) -> 
     assert json.loads(note.read_text())
 
 
+def test_a_flipped_byte_only_costs_its_shard(broken: Path, tmp_path: Path) -> None:
+    store, layout = prepared(broken, tmp_path / "store")
+    extract(store, layout)
+    sound = contents(store)
+    shard = min(store.root.glob("features/*/*/shard-*.parquet"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    said: list[str] = []
+    assert extract(store, layout, said.append)
+    assert any("1 of " in line and "shards to make" in line for line in said)
+    assert contents(store) == sound
+
+
 @pytest.fixture
 def selected(tmp_path: Path) -> Store:
     """A store with everything that tokens are made of."""

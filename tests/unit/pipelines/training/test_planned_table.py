@@ -9,6 +9,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from mgc_models.data.tracks import read_tracks
+from mgc_models.errors import DataError
 from pipelines.assets import training
 from pipelines.assets.resources import MgcResource
 from pipelines.config import Settings
@@ -95,6 +97,26 @@ def test_readers_get_the_runs_that_the_tables_come_to(store: Store, plan: Plan, 
     assert all((store.root / place).is_file() for places in rows["inputs"] for place in places)
 
 
+def flip(path: Path, place: float = 0.1, bit: int = 0) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("place", [0.0, 0.02, 0.2, 0.5, 0.9, 0.999])
+def test_flipped_inputs_are_read_by_no_run_and_made_again(
+    place: float, store: Store, plan: Plan, settings: Settings
+) -> None:
+    write_planned(store, plan, settings)
+    path = min((store.root / "training_inputs").iterdir())
+    sound = path.read_bytes()
+    flip(path, place, bit=3)
+    with pytest.raises(DataError, match=f"{path} is damaged.*dagster job execute -j data"):
+        read_tracks(path)
+    assert write_planned(store, plan, settings)
+    assert path.read_bytes() == sound
+
+
 def test_nothing_is_done_a_second_time(store: Store, plan: Plan, settings: Settings) -> None:
     write_planned(store, plan, settings)
     before = files_of(store)
@@ -123,9 +145,10 @@ def test_weights_count_by_content_and_are_read_where_they_lie(
     [
         (lambda store: write_corpus(store, ["rock", "rock"]), "from other corpora, genres or features"),
         (lambda store: next((store.root / "training_inputs").iterdir()).unlink(), "training_inputs/.* is missing"),
+        (lambda store: flip(next((store.root / "training_inputs").iterdir())), "training_inputs/.* is damaged"),
         (lambda store: (store.table(NAME) / "all.parquet").unlink(), "run.planned. are missing"),
     ],
-    ids=["another corpus", "a lost file", "no table"],
+    ids=["another corpus", "a lost file", "a flipped byte", "no table"],
 )
 def test_what_is_out_of_date_is_refused_with_the_job_that_makes_it_anew(
     change: Any, says: str, store: Store, plan: Plan, settings: Settings
