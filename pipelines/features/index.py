@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from mgc_models.config.inputs import INPUTS
-from pipelines.tables import read_columns, read_frame
+from pipelines.tables import read_columns
 from warehouse.shards.reader import read_spec
 from warehouse.shards.writer import FeatureSpec, ShardInfo
 from warehouse.store import Store, file_sha256
@@ -82,6 +82,5 @@ def damaged_companions(folder: Path) -> list[Path]:
 
 def feature_totals(store: Store, part: str) -> dict[str, int]:
     """Shards, tracks and bytes of one feature of one dataset, as feature.shards has them."""
-    feature, _, dataset = part.partition("-")
-    shards = read_frame(store, "feature.shards", dataset).filter(pl.col("feature") == feature)
+    shards = read_columns(store, "feature.shards", part, ["rows", "bytes"])
     return {"shards": shards.height, "tracks": int(shards["rows"].sum()), "bytes": int(shards["bytes"].sum())}

@@ -72,7 +72,7 @@ def test_one_damaged_part_stops_its_own_table_alone(sound, tmp_path, capsys, dam
         assert main(["tables", "--csv", "--store", str(sound.root)]) == 1
         listed = capsys.readouterr().out
         assert "corpus.folds,3," in listed
-        assert f"report.results,,{path} is damaged" in listed
+        assert f'report.results,,"{path} is damaged' in listed
     finally:
         path.write_bytes(before)
 
