@@ -1,7 +1,8 @@
 """What a training job may ask for: the settings of a run as frozen dataclasses, and their checked reading.
 
 Imports no torch, so that a plan can check its settings anywhere. A new model adds its settings to
-`mgc_models.config.models`, a new kind of input to `mgc_models.config.inputs`; the parser needs no change.
+`mgc_models.config.models`, a new kind of input to `mgc_models.config.inputs` and to `Settings` here; the parser needs
+no change.
 """
 
 from collections.abc import Mapping
@@ -129,12 +130,12 @@ class DataSpec:
     """Where the tracks of an evaluation come from.
 
     Attributes:
-        corpus: Of the tracks.
-        dataset: Whose features they have.
-        scheme: Of the split.
+        corpus: Name of the corpus.
+        dataset: Dataset that supplies the features.
+        scheme: Name of the split scheme.
         fold: Which fold is the test part; with `train_validation_test` 0.
         tracks: Path below the store.
-        corpus_hash: Of the tracks file.
+        corpus_hash: Hash of everything that the run reads of its corpus.
         split: `folds`: one fold is the test part, all others train; `train_validation_test`: folds 0, 1 and 2 are
             these parts.
     """
@@ -161,7 +162,7 @@ class Source:
         corpus: Name of the corpus.
         dataset: Dataset of its tracks and features.
         tracks: Path of the training-inputs file, below the store.
-        corpus_hash: Hash of track ids and feature shards.
+        corpus_hash: Hash of everything that the run reads of its corpus: ids, labels, folds, features, graph.
     """
 
     corpus: str
@@ -185,7 +186,10 @@ class PretrainData:
 
 @dataclass(frozen=True)
 class FinetuneRun:
-    """One setting trained and tested on one fold; `pretrained` is the run whose weights it starts from."""
+    """One setting trained and tested on one fold, or with one seed on a split of three parts.
+
+    `pretrained` is the run whose weights it starts from.
+    """
 
     run_id: RunId
     work: str
@@ -237,7 +241,7 @@ Run = FinetuneRun | PretrainRun
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A list of runs and how to execute them; what stands here beside `runs` cannot change what is computed.
+    """A list of runs and how to execute them; the rest changes results in their last digits at most.
 
     Attributes:
         store: Absolute path of the store.
@@ -248,7 +252,7 @@ class JobSpec:
         precision: `auto`: bf16 on a CUDA device that has it; `float32` everywhere.
         threads: CPU threads of a process, or None for torch's own choice.
         workers: Processes that train side by side, for runs that are too small to fill a machine; a failed run then
-            does not keep the others.
+            does not stop the others.
     """
 
     store: str

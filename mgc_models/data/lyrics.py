@@ -24,7 +24,7 @@ class TokenTable:
     """Token ids of all tracks.
 
     Attributes:
-        spec: What the tokens are.
+        spec: Name, dtype, width and settings of the stored feature.
         vocab_size: Of the tokenizer that made them.
         ids: [CLS] ids [SEP], then padding; on the device, int32 [N, L].
         lengths: Tokens before the padding, int64 [N].
@@ -46,7 +46,7 @@ class WordTable:
     """Lines of word indices of all tracks.
 
     Attributes:
-        spec: What the words are.
+        spec: Name, dtype, width and settings of the stored feature.
         indices: 0 padding, 1 unknown, 2 + place in the vocabulary; on the device, int32 [N, lines, words_per_line].
         has_lyrics: Whether a track has a word, [N], on the device.
         table: Vectors of the words, float32 [2 + V, D], on the CPU.
@@ -91,7 +91,7 @@ class WordVectorTable:
         return self.lengths > 0
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
-        """`word_mask` [B, L] (True: a word) and `has_lyrics` [B] of some tracks; the vectors are streamed."""
+        """`word_mask` [B, L] (True: a word) and `has_lyrics` [B] of some tracks; the vectors come from the shards."""
         positions = torch.arange(self.max_words, device=rows.device)
         return {"word_mask": positions < self.lengths[rows, None], "has_lyrics": self.has_lyrics[rows]}
 
@@ -100,7 +100,7 @@ def token_table(stored: FeatureView, max_tokens: int, device: torch.device) -> T
     """Read the tokens of all tracks as [CLS] + the first `max_tokens` - 2 ids + [SEP] + padding.
 
     Raises:
-        DataError: if the feature does not go with the tokenizer beside it.
+        DataError: if the tokenizer beside the feature is another than it was made with, or an id is out of its range.
         TokenizerError: if that tokenizer is missing or cannot be read.
     """
     special, vocab_size = _tokenizer(stored.readers[0])

@@ -9,7 +9,7 @@ from typing import Any, Final
 from warehouse.parsing import read
 
 SPECS_FILE = Path(__file__).with_name("specs.toml")
-MIN_DURATION_S = 1.0  # shorter audio is no example
+MIN_DURATION_S = 1.0  # shorter files are marked `short` and not used
 
 
 @cache
@@ -38,7 +38,7 @@ def padding_value(settings: Mapping[str, Any]) -> float:
             Without it, 0.
 
     Raises:
-        ValueError: for another word.
+        ValueError: if `padding` is neither a number nor `floor`.
     """
     padding = settings.get("padding", 0.0)
     if padding == "floor":

@@ -18,7 +18,7 @@ _EMBEDDING_STD = 0.02  # of BERT's own embeddings
 class ALNet(nn.Module):
     """Audio tokens and lyric tokens, each marked with its modality, fused by one transformer encoder layer.
 
-    The thesis names the parts, width and heads; how they are joined is a default (post-norm layer, masked mean).
+    The thesis names the parts, width and heads, not how they are joined: post-norm layer and masked mean are ours.
 
     Args:
         settings: Sizes.
@@ -29,7 +29,7 @@ class ALNet(nn.Module):
         bert: The lyrics encoder.
 
     Raises:
-        ModelError: for sizes that do not go together.
+        ModelError: if the heads do not divide the width, or the number of bands is unsuitable.
     """
 
     pretrained_encoder: ClassVar[str] = "bert"
@@ -59,7 +59,7 @@ class ALNet(nn.Module):
         Args:
             audio: `[B, T, bands]`, normalised; T and bands at least 75.
             tokens: `[B, L]` int64, at most 512.
-            token_mask: `[B, L]` bool, true for real tokens; the others change nothing.
+            token_mask: `[B, L]` bool, true for real tokens; padding is ignored.
 
         Returns:
             Logits `[B, C]`, and the mean of each modality's tokens before fusion, `[B, fusion_width]` each, for the

@@ -73,7 +73,7 @@ class Bert(nn.Module):
 
         Args:
             tokens: `[B, L]` int64, [CLS] first, at most 512.
-            token_mask: `[B, L]` bool, true for real tokens; the others change nothing.
+            token_mask: `[B, L]` bool, true for real tokens; padding is ignored.
 
         Raises:
             ModelError: if tokens or mask are missing or do not fit.

@@ -23,8 +23,8 @@ class LossTerms:
     Attributes:
         sums: Named sums over the samples, scalars with gradients.
         counts: What each is to be divided by, in all parts together; scalars without gradients.
-        audio_embedding: To be contrasted, [b, D], or None.
-        text_embedding: Likewise.
+        audio_embedding: Audio embeddings for the contrastive loss, [b, D], or None.
+        text_embedding: Those of the lyrics, [b, D], or None.
     """
 
     sums: Mapping[str, Tensor]
@@ -49,7 +49,7 @@ class StepRandom:
     Attributes:
         generator: On the device.
         total: Samples in the whole batch.
-        own: Which of them are wanted.
+        own: Slice of the batch that this process computes.
     """
 
     generator: torch.Generator
@@ -71,7 +71,7 @@ class Task:
         batches: Gives one batch for each slice of an order: (order int64 [n], uniform numbers for the crops float64
             [n], both on the CPU; slices).
         forward: Gives the loss terms of a batch: (what `entry` gave, batch).
-        weights: What every named mean counts in the loss.
+        weights: Weight of every named mean in the loss.
         contrast: The contrastive term, or None.
         entry: What of a model is called, and compiled.
         randomise: Adds to a batch what is drawn at every step.
@@ -167,7 +167,7 @@ def pretraining_task(data: TrackData, settings: PretrainSettings, model: nn.Modu
     Args:
         data: Inputs of all tracks.
         settings: Weights, masks, temperature.
-        model: Whose patches are masked.
+        model: The model to pretrain; it gives the number of patches.
     """
     reconstructs = settings.reconstruction_weight > 0
     contrasts = bool(settings.contrastive_weight and data.audio is not None and data.tokens is not None)

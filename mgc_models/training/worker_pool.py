@@ -63,7 +63,7 @@ def work_side_by_side(
     log: logging.Logger,
     stop: Callable[[], str | None],
 ) -> Collection[str]:
-    """Attempt every run, `size` at a time; a run that fails does not keep the others.
+    """Attempt every run, `size` at a time; a run that fails does not stop the others.
 
     Args:
         runs: All runs of the job.

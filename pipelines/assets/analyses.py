@@ -1,4 +1,4 @@
-"""Groups results and report: what is made of several runs together: modality importance, intervals, bar figures."""
+"""Asset groups `results` and `report`: what several runs give together: modality importance, intervals, bar figures."""
 
 from collections.abc import Iterator
 from functools import partial

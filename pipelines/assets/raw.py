@@ -82,11 +82,11 @@ RAW_OTHERS = [raw_key(dataset) for dataset in DETAILS]
 
 
 def dataset_asset(dataset: str, finish: Finish | None = None) -> dg.AssetsDefinition:
-    """The step that reads one dataset: its parts of the shared tables, and the table of what only it states.
+    """The step that reads one dataset: its parts of the shared tables, and its details table, such as core.fma_tracks.
 
     Args:
         dataset: One of `pipelines.datasets.ingest.DETAILS`.
-        finish: What follows in the same step; gives more metadata.
+        finish: Called afterwards in the same step; gives more metadata.
     """
     about, details = load_card(dataset), DETAILS[dataset]
     description = (
@@ -116,7 +116,7 @@ def dataset_asset(dataset: str, finish: Finish | None = None) -> dg.AssetsDefini
 
 
 def read_fma_lyrics(context: dg.AssetExecutionContext, mgc: MgcResource) -> dict[str, Any]:
-    """Read the user's lyrics of FMA tracks, if there are both; gives their status and coverage."""
+    """Read the user's lyrics of FMA tracks, if both are configured; gives their status and coverage."""
     outputs: Outputs = fma_lyrics.OUTPUTS
     settings, store = mgc.settings(), mgc.open_store()
     without_tracks = not_there(store, settings, fma.DATASET)

@@ -1,4 +1,4 @@
-"""Groups results and report: run tables, printed beside ours, significance, learning curves, catalogue, HTML page."""
+"""Asset groups `results` and `report`: run tables, printed beside ours, significance, curves, catalogue, HTML page."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial

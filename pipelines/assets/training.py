@@ -1,4 +1,4 @@
-"""Groups plan and training: the planned runs, and one asset per pretraining and per setting that trains its runs."""
+"""Asset groups `plan` and `training`: the planned runs, and an asset for each pretraining and setting that trains its runs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
@@ -52,7 +52,7 @@ def training_assets(plan: Plan) -> list[dg.AssetsDefinition]:
 
 
 def printed_in(plan: Plan, setting: Setting) -> str:
-    """The rows that a setting stands behind, in words."""
+    """Table rows that show a setting, such as `jiang2024 table_6_9 ours`."""
     rows = [" ".join(row).strip() for row, setting_id in plan.setting_of.items() if setting_id == setting.setting_id]
     return "; ".join(rows)
 
@@ -196,7 +196,7 @@ def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list
 
 
 def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
-    """The asset that pretrains for every setting that asks for the same."""
+    """The asset that pretrains shared by all settings with equal pretraining settings."""
     users = plan.users(pretraining.name)
     without = f", once without each test fold of {pretraining.scheme}" if pretraining.scheme else ""
 

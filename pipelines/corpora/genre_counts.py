@@ -1,4 +1,4 @@
-"""Genres of a set of tracks: how often, how often together, and which are in scope."""
+"""Genres of a set of tracks: counts, co-occurrence counts, and the label vocabulary."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def frequency(tracks: pl.DataFrame) -> pl.DataFrame:
         tracks: Columns track_id, genres.
 
     Returns:
-        Columns genre, tracks (int64), rank (int32, from 1; ties by the label's text), in the order of the rank.
+        Columns genre, tracks (int64), rank (int32, from 1; alphabetical on ties), in the order of the rank.
     """
     counts = tracks.select(pl.col("genres").alias("genre")).explode("genre").drop_nulls().group_by("genre")
     ranked = counts.agg(pl.len().cast(pl.Int64).alias("tracks")).sort(["tracks", "genre"], descending=[True, False])
@@ -37,12 +37,12 @@ def frequency(tracks: pl.DataFrame) -> pl.DataFrame:
 
 
 def top_genres(tracks: pl.DataFrame, k: int) -> list[str]:
-    """The `k` most frequent genres, most frequent first, ties by the label's text."""
+    """The `k` most frequent genres, most frequent first, alphabetical on ties."""
     return frequency(tracks).head(k)["genre"].to_list()
 
 
 def cooccurrence(tracks: pl.DataFrame, genres: Sequence[str]) -> pl.DataFrame:
-    """Count every ordered pair of `genres`, those that never meet and the diagonal included.
+    """Count every ordered pair of `genres`, pairs that never occur together and the diagonal included.
 
     Args:
         tracks: Columns track_id, genres.

@@ -1,4 +1,4 @@
-"""The Free Music Archive as downloaded: tracks.csv with its three header rows, genres.csv, clips, a user's lyrics."""
+"""The Free Music Archive as downloaded: tracks.csv with its three header rows, genres.csv, clips."""
 
 import ast
 import csv
@@ -128,7 +128,7 @@ def read(layout: Layout) -> Tables:
 
 
 def audio_files(layout: Layout) -> tuple[dict[str, Entry], list[str]]:
-    """Find the clips: the file of each track id (named by its path below the root), and the files that are none."""
+    """Find the clips: the file of each track id (by its path below the root), and the files that no track id names."""
     found: dict[str, Entry] = {}
     others = []
     for folder in layout.audio:
@@ -185,7 +185,7 @@ def _header(path: Path) -> list[tuple[str, str]]:
 
 
 def _track_rows(path: Path, columns: int, rejects: list[Reject]) -> Iterator[tuple[int, list[str]]]:
-    """Line and fields of each row; without fields where the row is damaged, which is on record."""
+    """Line and fields of each row; no fields where the row is damaged and recorded in `rejects`."""
     for row in read_rows(path, RowShape(columns, re.compile(ROW_START)), header_lines=HEADER_ROWS):
         stop_if_too_many(rejects, path)
         if isinstance(row, Damage):

@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def row_bytes(columns: Sequence[str]) -> str:
-    """SQL of the bytes that a row takes in the file, without its line end."""
+    """SQL expression for the length of a row in the file, in bytes, without its line end."""
     texts = [_text_bytes(name) for name in columns if name in TEXT_COLUMNS]
     others = [f"coalesce(strlen(CAST({name} AS VARCHAR)), 0)" for name in columns if name not in TEXT_COLUMNS]
     return " + ".join([*texts, *others, str(len(columns) - 1)])

@@ -36,7 +36,7 @@ class LyricsRow(NamedTuple):
 
 
 def read_lyrics(task: LyricsTask) -> tuple[list[LyricsRow], list[Reject]]:
-    """Read the files of a task; every track gets a row, everything unusual a reject."""
+    """Read the files of a task; every track keeps its row with a status, every problem is recorded in core.rejects."""
     rows, rejects = [], []
     for track_id, name in task.files:
         row, reject = _read(task, track_id, name)
@@ -70,7 +70,7 @@ def _read(task: LyricsTask, track_id: str, name: str | None) -> tuple[LyricsRow,
 
 
 def cleaned_row(track_id: str, text: str, encoding: str, sha256: str) -> LyricsRow:
-    """The row of cleaned lyrics, with their sizes before and after; `empty` where nothing of them is sung."""
+    """The row of cleaned lyrics, with their sizes before and after; `empty` where cleaning leaves no text."""
     if len(text.encode()) > MOST_BYTES:
         return LyricsRow(track_id, "undecodable", encoding, sha256)
     clean = clean_lyrics(text)

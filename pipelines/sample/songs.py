@@ -37,7 +37,7 @@ class Song:
         genres_outside: Further labels, too rare for any scope.
         tags: Tags besides the genres.
         language: Language of the words, empty where there are none.
-        language_label: What the dataset says it is; empty: no row.
+        language_label: Language label in the dataset; empty: it has no label row.
         lyrics_file: `utf-8`, `latin-1`, `bom-crlf`, `empty`, `whitespace` or `missing`.
         audio_file: `ok`, `truncated`, `short`, `silent`, `random-bytes`, `zero-bytes` or `missing`.
         cases: Names of the corruptions of it.

@@ -1,4 +1,4 @@
-"""Lyrics without what is not sung and without repetitions: what every feature of lyrics is made of."""
+"""Removes annotations and repeated lines from lyrics; every feature of lyrics starts from this text."""
 
 import re
 import unicodedata
