@@ -1,4 +1,4 @@
-"""Asset groups `plan` and `training`: the planned runs, and an asset for each pretraining and setting that trains its runs."""
+"""Asset groups `plan` and `training`: planned runs, and an asset for each pretraining and setting that trains them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
