@@ -87,6 +87,8 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
         for key in ("mean", "std"):
             if getattr(settings.audio, key) is None:
                 raise SpecError(f"audio.{key}", "a value with standardise fixed", "nothing (the key is missing)")
+    if settings.audio:
+        _check_heard(settings.audio)
     if stage == "pretrain":
         _check_pretrain(required(settings.pretrain, "pretrain"))
         _check_accumulate("pretrain", required(settings.pretrain, "pretrain"), settings.model)
@@ -96,6 +98,11 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
         required(settings.loss, "loss")
         required(settings.evaluate, "evaluate")
     return settings
+
+
+def _check_heard(section: AudioSettings) -> None:
+    if section.heard_frames is not None and section.heard_frames > section.crop_frames:
+        raise SpecError("audio.heard_frames", f"at most crop_frames ({section.crop_frames})", section.heard_frames)
 
 
 def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:

@@ -1,7 +1,7 @@
 """The thesis' own model (chapter 4): masked and contrastive pretraining on audio and lyrics, then classification."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,10 @@ def check_sizes(settings: JiangMaeSettings, n_bands: int, vocab_size: int | None
             raise ModelError(f"model.{width} ({size}) must be divisible by 4 and by model.{heads} ({parts})")
     if "audio" in settings.modalities and (n_bands < PATCH or n_bands % PATCH):
         raise ModelError(f"a spectrogram of {n_bands} bands: expected a multiple of {PATCH}")
+    if settings.text_position == "bert_learned" and settings.text_scale != "none":
+        raise ModelError(
+            "model.text_scale is for sinusoidal positions; with text_position = 'bert_learned' set it to 'none'"
+        )
     if "lyrics" in settings.modalities and not vocab_size:
         raise ModelError("model.name = 'jiang_mae' reads lyrics: expected the vocabulary size of a tokenizer")
 
@@ -103,6 +107,8 @@ class JiangMae(nn.Module):
     Raises:
         ModelError: for sizes that do not go together.
     """
+
+    head: ClassVar[str] = "classifier"
 
     def __init__(self, settings: JiangMaeSettings, n_genres: int, n_bands: int, vocab_size: int | None) -> None:
         super().__init__()
@@ -249,8 +255,9 @@ class JiangMae(nn.Module):
             if one.part.masked_real is None:
                 losses["audio_loss"] = audio_reconstruction_loss(prediction, one.target, settings.audio_reduction)
             else:
-                losses["lyrics_loss_sum"] = lyrics_reconstruction_loss(prediction, one.target, one.part.masked_real)
-                losses["lyrics_count"] = one.part.masked_real.sum().float()
+                losses["lyrics_loss_sum"], losses["lyrics_count"] = lyrics_reconstruction_loss(
+                    prediction, one.target, one.part.masked_real, settings.lyrics_reduction
+                )
         return losses
 
     def _heads(self, states: Tensor, parts: Sequence[MaskedModality]) -> list[Tensor]:
