@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_MOTIF_FRAMES = 32  # how long a topic is heard
+_MOTIF_FRAMES = 16  # how long a topic is heard
 _RUN_TOKENS = 4  # for how many words in a row lyrics are about a topic
-_WORDS = 8  # that tell one pole of a topic
-_TOLD = 0.7  # share of the words that tell anything
-_NOISE = 0.5
+_WORDS = 3  # that tell one pole of a topic
+_TOLD = 0.9  # share of the words that tell anything
+_NOISE = 0.3
 _MEAN, _SD = -5.081, 4.4849  # of the spectrograms of AudioSet, as CAV-MAE gives them
 
 

@@ -198,7 +198,7 @@ class InceptionV4(nn.Module):
         last_linear: From the averaged map to the genres.
     """
 
-    head: ClassVar[str] = "last_linear"
+    new_head: ClassVar[str] = "last_linear"
 
     def __init__(
         self, n_genres: int, *, width: float = 1.0, blocks: Sequence[int] = PAPER_BLOCKS, in_channels: int = 1

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from mgc_models.config.sections import TrainSettings
 from mgc_models.data.batches import Batch
+from mgc_models.execution.run_log import LOSS_BALANCE
 from mgc_models.execution.runtime import Runtime
 from mgc_models.training.objectives import StepRandom, Task
 from mgc_models.training.step import StepContext, weighted_terms
 
-EVENT = "loss_balance"
 DROWNED = 1e-3
 """Below this share of the sum of all norms a term is not learnt beside the others."""
 
@@ -97,11 +97,11 @@ def report_balance(
     works through at once.
     """
     terms = len(task.weights) + (task.contrast is not None)
-    if terms < 2 or not runtime.group.first or runtime.events.records(EVENT):
+    if terms < 2 or not runtime.group.first or runtime.events.records(LOSS_BALANCE):
         return
     size = max(2, settings.batch_size // (settings.gradient_accumulation_steps * runtime.group.size))
     found = loss_balance(model, task, first_batch(task, size, seed, runtime.device), runtime)
-    runtime.events.write(EVENT, **found.values())
+    runtime.events.write(LOSS_BALANCE, **found.values())
     _tell(run_id, found, runtime.log)
 
 

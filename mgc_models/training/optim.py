@@ -31,7 +31,7 @@ def build_optimiser(model: nn.Module, settings: TrainSettings, *, fused: bool) -
 
     Raises:
         ModelError: if `encoder_learning_rate` is set and the model names no `pretrained_encoder`, or `head_rate_ratio`
-            is not 1 and it names no `head`.
+            is not 1 and it names no `new_head`.
     """
     groups = _groups(model, settings)
     rate, decay = settings.learning_rate, settings.weight_decay
@@ -65,9 +65,11 @@ def _pretrained_encoder(model: nn.Module, rate: float) -> str:
 
 
 def _head(model: nn.Module, ratio: float) -> str:
-    name = getattr(model, "head", None)
+    name = getattr(model, "new_head", None)
     if name is None:
-        raise ModelError(f"train.head_rate_ratio is {ratio:g}, and {type(model).__name__} names no head; set it to 1")
+        raise ModelError(
+            f"train.head_rate_ratio is {ratio:g}, and {type(model).__name__} names no new_head; set it to 1"
+        )
     return str(name)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from mgc_models.execution.run_log import LOSS_BALANCE, EventLog
 from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
@@ -67,6 +68,19 @@ def scores_table(store: Store, run_ids: list[str]) -> str:
             spread = f"{stdev(values):.4f}" if len(values) > 1 else ""
             lines.append(f"| {metric} | {mean(values):.4f} | {spread} |")
     return "\n".join(lines)
+
+
+def balance_table(store: Store, run_ids: Sequence[str]) -> str:
+    """What a pretraining found of its losses before it began, as Markdown; empty for a loss of one term."""
+    found = [EventLog(store.run(run_id) / "events.jsonl").records(LOSS_BALANCE) for run_id in run_ids]
+    told = {run_id: records[-1] for run_id, records in zip(run_ids, found, strict=True) if records}
+    lines = [
+        f"| {run_id} | {name} | {value:.3g} |"
+        for run_id, record in told.items()
+        for name, value in record.items()
+        if " of " in name
+    ]
+    return "\n".join(["| run | gradient at the start | value |", "|---|---|---|", *lines]) if lines else ""
 
 
 def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.MaterializeResult:
@@ -215,7 +229,9 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
         if runs is None:
             return not_run_result(context, pretraining.name, planned)
         name = f"pretrain_{pretraining.name}"
-        return done_result(runs, launch(context, pipes, store, name, runs, mgc.settings().gpus))
+        trained = launch(context, pipes, store, name, runs, mgc.settings().gpus)
+        balance = balance_table(store, [run["run_id"] for run in runs])
+        return done_result(runs, trained, **({LOSS_BALANCE: dg.MetadataValue.md(balance)} if balance else {}))
 
     return pretrain
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from pipelines.experiments.schema import Plan
 from pipelines.incremental import Step
 from pipelines.report.analyses import analyses_section
-from pipelines.report.markup import Markup, tag
-from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section
+from pipelines.report.markup import Markup, join, tag
+from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section, weights_notice
 from pipelines.results.importance import left_out
 from warehouse.contract import CONTRACTS
 from warehouse.store import Store, replacing
@@ -34,26 +35,27 @@ SAMPLE_BANNER = (
 INPUTS = re.compile(r'<meta name="mgc-inputs" content="([0-9a-f]*)">')
 
 
-def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
+def write_report(store: Store, plan: Plan, data_kind: str, lacking: Sequence[str] = ()) -> bool:
     """Write `<store>/report.html` unless it is current; returns whether it was written.
 
     Args:
         store: Where the tables and figures lie.
         plan: Titles, order and printed numbers.
         data_kind: `sample` or `real`; sample results are marked at the top.
+        lacking: Sentences of `pipelines.weights.missing_weights`, said at the top.
     """
     figures = sorted(store.figures.glob("[!.]*.png"))
-    inputs = report_inputs(store, plan, data_kind, figures)
+    inputs = report_inputs(store, plan, data_kind, figures, lacking)
     if current_inputs(store.report) == inputs:
         return False
     with replacing(store.report) as temporary:
-        temporary.write_text(page(store, plan, data_kind, figures, inputs), encoding="utf-8")
+        temporary.write_text(page(store, plan, data_kind, figures, inputs, lacking), encoding="utf-8")
     return True
 
 
-def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path]) -> str:
+def report_inputs(store: Store, plan: Plan, data_kind: str, figures: list[Path], lacking: Sequence[str] = ()) -> str:
     """Hash of everything the page shows, its own code included."""
-    digest = hashlib.sha256(f"{plan!r}\0{data_kind}".encode())
+    digest = hashlib.sha256(f"{plan!r}\0{data_kind}\0{lacking!r}".encode())
     for name in READ:
         digest.update(table_hash(store, name).encode())
     for path in [*figures, *sorted(found for found in FOLDER.iterdir() if found.is_file())]:
@@ -69,7 +71,9 @@ def current_inputs(path: Path) -> str | None:
     return found[1] if found else None
 
 
-def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str) -> str:
+def page(
+    store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: str, lacking: Sequence[str] = ()
+) -> str:
     """The whole page."""
     results, steps, rejects, runs, importance, intervals, coarse = (read_rows(store, name) for name in READ)
     works = list(dict.fromkeys(table.work for table in plan.tables))
@@ -80,7 +84,7 @@ def page(store: Store, plan: Plan, data_kind: str, figures: list[Path], inputs: 
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
         inputs=inputs,
         style=(FOLDER / "style.css").read_text(encoding="utf-8"),
-        banner=banner,
+        banner=join([banner, weights_notice(lacking)]),
         contents=tag("nav", *links, aria_label="Contents"),
         sections="\n".join([*sections, figures_section(figures)]),
     )

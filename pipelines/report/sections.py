@@ -29,6 +29,14 @@ def results_sections(plan: Plan, results: Sequence[Line]) -> Markup:
     )
 
 
+def weights_notice(lacking: Sequence[str]) -> Markup:
+    """What the results lack because pretrained weights were not configured; nothing where all were."""
+    if not lacking:
+        return Markup("")
+    rows = [tag("li", sentence) for sentence in lacking]
+    return tag("div", "Without published weights:", tag("ul", *rows), class_="banner", role="note")
+
+
 def printed_table(printed: PrintedTable, cells: Cells) -> Markup:
     """A printed table, each cell with ours below the printed number."""
     header = ["Row", *(f"{metric.label}{UNIT_SIGNS[metric.unit]}" for metric in printed.metrics), "Status"]

@@ -108,7 +108,7 @@ class JiangMae(nn.Module):
         ModelError: for sizes that do not go together.
     """
 
-    head: ClassVar[str] = "classifier"
+    new_head: ClassVar[str] = "classifier"
 
     def __init__(self, settings: JiangMaeSettings, n_genres: int, n_bands: int, vocab_size: int | None) -> None:
         super().__init__()

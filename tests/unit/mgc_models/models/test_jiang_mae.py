@@ -33,7 +33,7 @@ def test_the_thesis_settings_are_complete_and_build_this_model() -> None:
     for stage in ("pretrain", "finetune"):
         assert parse_settings(settings, stage).model.inputs == ("audio", "tokens")
     own = {name: value for name, value in vars(THESIS).items() if name != "modalities"}
-    assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file, and is the default"
+    assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file"
 
 
 def plain_block(block: torch.nn.Module, stream: str, x: torch.Tensor) -> torch.Tensor:
