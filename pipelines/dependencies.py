@@ -181,6 +181,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     ),
     "mgc_models/features/lyrics/stop_words.txt": ("vectors of principal words",),
     "mgc_models/pretrained/cavmae.toml": "names of published checkpoints, in the record of how a run started",
+    "pipelines/training/printed_costs.toml": "what the sources say of their own costs, in the listing of the plan",
     "pipelines/weights.toml": "what is said of weights that are not configured",
     "mgc_models/predict/proposed.toml": "which run predict takes by itself; no number of a store",
     "pipelines/experiments/works.toml": "what the works are called in pages and job descriptions",

@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.experiments.schema import Plan
 from pipelines.incremental import Step
 from pipelines.report.analyses import analyses_section
+from pipelines.report.choices import choices_section
 from pipelines.report.markup import Markup, join, tag
 from pipelines.report.sections import corpus_section, figures_section, results_sections, runs_section, weights_notice
 from pipelines.results.importance import left_out
@@ -77,9 +78,15 @@ def page(
     """The whole page."""
     results, steps, rejects, runs, importance, intervals, coarse = (read_rows(store, name) for name in READ)
     works = list(dict.fromkeys(table.work for table in plan.tables))
-    links = [tag("a", name, href=f"#{name}") for name in [*works, "analyses", "data", "runs", "figures"]]
+    links = [tag("a", name, href=f"#{name}") for name in [*works, "choices", "analyses", "data", "runs", "figures"]]
     analyses = analyses_section(importance, left_out(importance, coarse), intervals)
-    sections = [results_sections(plan, results), analyses, corpus_section(steps, rejects), runs_section(runs)]
+    sections = [
+        results_sections(plan, results),
+        choices_section(plan),
+        analyses,
+        corpus_section(steps, rejects),
+        runs_section(runs),
+    ]
     banner = tag("p", SAMPLE_BANNER, class_="banner", role="note") if data_kind == "sample" else Markup("")
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
         inputs=inputs,
