@@ -60,6 +60,20 @@ class PretrainOutput(NamedTuple):
     lyrics_count: Tensor | None = None
 
 
+class FilledWords(NamedTuple):
+    """The masked slots of lyrics, and what the model would put there.
+
+    Attributes:
+        words: Most likely word of each, int64 [B, M].
+        truth: The words there, int64 [B, M].
+        real: False where the slot is padding, bool [B, M].
+    """
+
+    words: Tensor
+    truth: Tensor
+    real: Tensor
+
+
 class Inpainting(NamedTuple):
     """A batch of spectrograms with their masked patches filled in.
 

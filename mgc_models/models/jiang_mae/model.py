@@ -21,6 +21,7 @@ from mgc_models.models.jiang_mae.encoders import (
     pooled,
 )
 from mgc_models.models.jiang_mae.losses import (
+    FilledWords,
     Inpainting,
     PretrainOutput,
     audio_reconstruction_loss,
@@ -210,12 +211,26 @@ class JiangMae(nn.Module):
         if settings.norm_pixels or "audio" not in self.settings.modalities:
             raise ModelError("inpainting needs a model with audio, pretrained with pretrain.norm_pixels = false")
         seen = self._masked(inputs, audio_noise, text_noise, settings)
-        (states,) = self.joint([joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
-        masked = seen[0].part.masked
-        prediction = self._heads(states, [one.part for one in seen])[0]
+        masked, prediction = seen[0].part.masked, self._predictions(seen)[0]
         patches = to_patches(inputs["audio"])
         filled = patches.scatter(1, _wide(masked, patches), prediction.to(patches.dtype))
         return Inpainting(filled, torch.zeros_like(patches[..., 0], dtype=torch.bool).scatter(1, masked, True))
+
+    def fill_words(
+        self, inputs: Mapping[str, Tensor], audio_noise: Tensor | None, text_noise: Tensor, settings: PretrainSettings
+    ) -> FilledWords:
+        """Guess the masked words of lyrics (thesis section 6.3); arguments and errors as for `pretrain`."""
+        if self.lyrics is None:
+            raise ModelError("filling in words needs a model with lyrics")
+        seen = self._masked(inputs, audio_noise, text_noise, settings)
+        real = seen[-1].part.masked_real
+        if real is None:
+            raise ModelError("filling in words needs to know which tokens are padding")
+        return FilledWords(self._predictions(seen)[-1].argmax(-1), seen[-1].target, real)
+
+    def _predictions(self, seen: Sequence[_Seen]) -> list[Tensor]:
+        (states,) = self.joint([joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
+        return self._heads(states, [one.part for one in seen])
 
     def _whole_audio(self, audio: Tensor) -> Stream:
         encoder, patches, columns = self._patches(audio)
