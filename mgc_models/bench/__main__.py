@@ -158,7 +158,8 @@ def _word_shares(options: argparse.Namespace) -> dict[str, dict[str, float]]:
 
 
 def _learn(options: argparse.Namespace, device: torch.device, store: Store) -> dict[str, Any]:
-    cache, found = Cache(), {}
+    cache = Cache()
+    found: dict[str, Any] = {}
     for reading in options.reading or (sorted(readings()) if options.loss_balance else [DEFAULT_READING]):
         settings = preset_settings(options.preset, "pretrain", options.batch_size, reading, _changes(options))
         case = build_case(store, settings, "pretrain", device, cache)

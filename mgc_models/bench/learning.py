@@ -39,7 +39,7 @@ def word_shares(settings: JiangMaeSettings, vocab_size: int, tokens: int) -> dic
     torch.manual_seed(0)
     encoder = LyricsEncoder(settings, vocab_size).eval()
     initialise(encoder)
-    states = {}
+    states: dict[str, torch.Tensor] = {}
     encoder.blocks[0].register_forward_pre_hook(lambda _, rows: states.update(input=rows[0]))
     encoder.blocks[0].register_forward_hook(lambda _, _rows, rows: states.update(first_layer=rows))
     words = torch.randint(0, vocab_size, (_SONGS, tokens))

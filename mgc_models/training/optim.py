@@ -49,7 +49,9 @@ def _groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
         own.append((_pretrained_encoder(model, settings.encoder_learning_rate), settings.encoder_learning_rate))
     if settings.head_rate_ratio != 1:
         own.append((_head(model, settings.head_rate_ratio), settings.head_rate_ratio * settings.learning_rate))
-    groups = [{"params": list(model.get_submodule(name).parameters()), "lr": rate} for name, rate in own]
+    groups: list[dict[str, Any]] = [
+        {"params": list(model.get_submodule(name).parameters()), "lr": rate} for name, rate in own
+    ]
     known = {id(parameter) for group in groups for parameter in group["params"]}
     return [{"params": [parameter for parameter in model.parameters() if id(parameter) not in known]}, *groups]
 
