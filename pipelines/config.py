@@ -20,6 +20,7 @@ DATASET_VARIABLES = {
 WEIGHT_VARIABLES = {
     "bert": "MGC_BERT",
     "cavmae": "MGC_CAVMAE",
+    "cavmae_nonorm": "MGC_CAVMAE_NONORM",
     "inception_v4": "MGC_INCEPTION_V4",
     "word2vec": "MGC_WORD2VEC",
     "elmo": "MGC_ELMO_DIR",

@@ -7,6 +7,7 @@ import sys
 from pipelines.config import PROFILES, SettingsError, from_environment
 from pipelines.experiments.resolve import load_plan
 from pipelines.experiments.schema import PlanError
+from pipelines.training.costs import cost_lines
 from pipelines.training.listing import as_text, plan_rows, totals, used_settings
 from pipelines.training.planned import PlannedRuns, is_finished
 from pipelines.training.planned_table import PlannedError, read_planned
@@ -59,7 +60,7 @@ def listing(work: str | None, profile: str | None, *, as_json: bool) -> str:
     rows = plan_rows(plan, tables, configured, finished, planned.reasons)
     settings = used_settings(plan, tables)
     if not as_json:
-        return as_text(rows, totals(plan, tables))
+        return "\n".join([as_text(rows, totals(plan, tables)), *cost_lines(store, plan, planned)])
     details = {
         setting.setting_id: {
             "model": setting.model,

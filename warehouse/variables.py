@@ -12,7 +12,9 @@ VARIABLES = {
     "MGC_FMA_DIR": "Free Music Archive: the folder that holds fma_metadata/ and fma_medium/.",
     "MGC_FMA_LYRICS_DIR": "Lyrics of FMA tracks: a folder of <track_id>.txt.",
     "MGC_BERT": "BERT-base-uncased: a local folder or a hub name. Unset: random weights, and every result row says so.",
-    "MGC_CAVMAE": "CAV-MAE weights as released, a local file. Unset: random weights.",
+    "MGC_CAVMAE": "CAV-MAE weights as released (Scale++ by default), a local file. Unset: random weights.",
+    "MGC_CAVMAE_NONORM": "CAV-MAE weights without standardised patches (Base-NoNorm), a local file, for inpainting. "
+    "Unset: those of MGC_CAVMAE.",
     "MGC_INCEPTION_V4": "Inception-v4 ImageNet weights in timm's format, a local file. Unset: random weights.",
     "MGC_WORD2VEC": "word2vec vectors, a binary file as downloaded. Unset: vectors counted from the lyrics.",
     "MGC_ELMO_DIR": "ELMo: a folder with options and weights of one release. Unset: other word vectors stand in.",

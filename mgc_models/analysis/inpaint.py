@@ -1,6 +1,7 @@
-"""`python -m mgc_models.analysis.inpaint JOB.json`: hide parts of spectrograms and let a pretrained model fill them in.
+"""`python -m mgc_models.analysis.inpaint JOB.json`: hide parts of songs and let a pretrained model fill them in.
 
-What the source shows as pictures (thesis Table 6.10), and the error behind them.
+What the source shows as pictures (thesis Table 6.10), and the error behind them; and what it says of hidden words
+(section 6.3).
 """
 
 import argparse
@@ -33,6 +34,7 @@ OUTPUT = "inpainting.parquet"
 _DONE, _FAILED, _BAD_JOB = 0, 1, 2
 _BATCH = 32
 _IMAGES = ("original", "hidden", "filled")
+_WORDS = ("words_hidden", "words_right", "stop_words_right")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class InpaintJob:
         store: Absolute path of the store.
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
         run: A finished pretraining.
-        ratios: Shares of patches to hide, one after the other; what a lower one hides, a higher one hides too.
+        ratios: Shares of patches to hide, one after the other, and of words, in turns of their own; what a lower one
+            hides, a higher one hides too.
         tracks: How many tracks of the first corpus, in the order of their ids.
         pictures: Of how many of these the spectrograms are written too.
         threads: CPU threads, or None for torch's own choice.
@@ -94,7 +97,9 @@ def inpaint(job: InpaintJob) -> list[dict[str, Any]]:
 
     Returns:
         One mapping per track and ratio: track_id, mask_ratio, mse over the hidden cells of the normalised spectrogram,
-        bands; and for the first tracks original, hidden and filled, cells in the order of frames, else None.
+        bands; of the words hidden in its lyrics at that ratio words_hidden, words_right, and how many of these are
+        stop words, stop_words_right (None for a model without lyrics); and for the first tracks original, hidden and
+        filled, cells in the order of frames, else None.
 
     Raises:
         ModelError: if the model cannot inpaint (it needs audio and `pretrain.norm_pixels = false`).
@@ -110,12 +115,13 @@ def inpaint(job: InpaintJob) -> list[dict[str, Any]]:
     settings = required(job.run.settings.pretrain, "pretrain")
     rows = torch.arange(min(job.tracks, len(ids)))
     slices = [slice(first, first + _BATCH) for first in range(0, len(rows), _BATCH)]
-    found = []
+    found, stops = [], _stop_ids(job)
     for ratio in job.ratios:
         masking = dataclasses.replace(settings, mask_audio=ratio)
-        random = torch.Generator().manual_seed(seed_of(job.run))
+        random, words_random = (torch.Generator().manual_seed(seed_of(job.run) + turn) for turn in (0, 1))
         for chosen, batch in zip(slices, data.batches(rows, data.centre_starts(rows), slices), strict=True):
             filled = _fill(model, batch, masking, random)
+            guessed = _guess(model, batch, dataclasses.replace(settings, mask_lyrics=ratio), words_random, stops)
             for place, row in enumerate(rows[chosen].tolist()):
                 cells = [one[place].flatten().cpu().tolist() if row < job.pictures else None for one in filled.images]
                 found.append(
@@ -124,6 +130,7 @@ def inpaint(job: InpaintJob) -> list[dict[str, Any]]:
                         "mask_ratio": ratio,
                         "mse": float(filled.mse[place]),
                         "bands": filled.images[0].shape[-1],
+                        **{name: counts and counts[place] for name, counts in guessed.items()},
                         **dict(zip(_IMAGES, cells, strict=True)),
                     }
                 )
@@ -148,6 +155,45 @@ def _load(job: InpaintJob) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
         raise ModelError(f"model {run.settings.model.name} cannot fill in spectrograms")
     model.load_state_dict(read_run_weights(store.run(run.run_id))[0])
     return tracks.ids, data, model.to(device).eval()
+
+
+def _stop_ids(job: InpaintJob) -> "Tensor":
+    """Ids of the stop words in the vocabulary of the run's lyrics, and of all that is no word; none without lyrics."""
+    import torch  # noqa: PLC0415
+
+    from mgc_models.data.lyrics import TOKENIZER_FILE  # noqa: PLC0415
+    from mgc_models.features.lyrics.keywords import stop_words  # noqa: PLC0415
+    from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, load_tokenizer  # noqa: PLC0415
+
+    run = job.run
+    if "tokens" not in run.settings.model.inputs:
+        return torch.empty(0, dtype=torch.int64)
+    feature = required(run.settings.text, "text").feature
+    folder = Store(Path(job.store)).feature(feature, run.data.sources[0].dataset)
+    vocabulary = load_tokenizer(folder / TOKENIZER_FILE).get_vocab()
+    ids = [vocabulary[word] for word in (*SPECIAL_TOKENS, *sorted(stop_words())) if word in vocabulary]
+    punctuation = [number for word, number in vocabulary.items() if not any(sign.isalnum() for sign in word)]
+    return torch.tensor(sorted({*ids, *punctuation}), dtype=torch.int64)
+
+
+def _guess(
+    model: Any, batch: "Batch", settings: PretrainSettings, random: "torch.Generator", stops: "Tensor"
+) -> dict[str, list[int] | None]:
+    """Counts for each song: hidden words, those that the model guesses, and how many of these are stop words."""
+    import torch  # noqa: PLC0415
+
+    audio, tokens = batch.inputs["audio"], batch.inputs.get("tokens")
+    if tokens is None:
+        return dict.fromkeys(_WORDS)
+    patches = model.patches(audio.shape[1])
+    audio_noise, text_noise = (
+        torch.rand(len(tokens), count, generator=random).to(tokens.device) for count in (patches, tokens.shape[1])
+    )
+    with torch.no_grad():
+        filled = model.fill_words(batch.inputs, audio_noise, text_noise, settings)
+    right = filled.real & (filled.words == filled.truth)
+    among = right & torch.isin(filled.truth, stops.to(tokens.device))
+    return {name: mask.sum(1).tolist() for name, mask in zip(_WORDS, (filled.real, right, among), strict=True)}
 
 
 class _Filled(NamedTuple):
@@ -181,6 +227,7 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     cells = pa.list_(pa.float32())
     schema = pa.schema(
         {"track_id": pa.string(), "mask_ratio": pa.float64(), "mse": pa.float64(), "bands": pa.int32()}
+        | dict.fromkeys(_WORDS, pa.int64())
         | dict.fromkeys(_IMAGES, cells)
     )
     table = pa.Table.from_pylist(list(rows), schema=schema)

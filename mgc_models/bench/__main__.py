@@ -1,12 +1,13 @@
-"""`python -m mgc_models.bench`: how fast the thesis' model trains on this machine."""
+"""`python -m mgc_models.bench`: how fast the thesis' model trains on this machine, and what it can learn."""
 
 import argparse
 import json
 import logging
 import platform
 import sys
+import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +15,24 @@ from typing import Any
 
 import torch
 
-from mgc_models.bench.cases import STAGES, build_case, preset_settings, preset_sizes, presets
-from mgc_models.bench.measure import LOG, measure
+from mgc_models.bench.cases import (
+    DEFAULT_READING,
+    STAGES,
+    build_case,
+    preset_settings,
+    preset_sizes,
+    presets,
+    readings,
+)
+from mgc_models.bench.learning import balance_of, balance_text, rehearsal_text, word_shares
+from mgc_models.bench.measure import LOG, history, measure
 from mgc_models.bench.precision import compare
 from mgc_models.bench.synthetic import write_store
+from mgc_models.config.models import JiangMaeSettings
+from mgc_models.config.run import SpecError, required
 from mgc_models.data.load import Cache
-from mgc_models.errors import DeviceError, TrainingError
+from mgc_models.errors import DeviceError, ModelError, TrainingError
+from mgc_models.training.balance import LossBalance
 from mgc_models.training.run import choose_device
 from warehouse.store import Store
 
@@ -31,6 +44,9 @@ operations a second over the device's peak (known for H100, H200 and A100), and 
   python -m mgc_models.bench                                  the thesis' model and batch, for an accelerator
   python -m mgc_models.bench --device cpu --preset sample     a tiny model, for any machine
   python -m mgc_models.bench --batch-size 192 --stage pretrain
+  python -m mgc_models.bench --loss-balance                   gradient of each loss at the start, for every reading
+  python -m mgc_models.bench --rehearse 10 --preset narrow    losses over time on tracks that can be learnt from
+  python -m mgc_models.bench --word-share                     how much of the lyrics' states is the words
 """
 
 
@@ -43,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = choose_device(options.device)
         with TemporaryDirectory(prefix="mgc-bench-store-", dir=options.folder) as folder:
             record = _measure_all(options, device, Store(Path(folder)))
-    except (DeviceError, TrainingError, OSError, torch.OutOfMemoryError) as error:
+    except (DeviceError, ModelError, SpecError, TrainingError, OSError, torch.OutOfMemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(json.dumps(record, indent=1) if options.json else _as_text(record))
@@ -71,6 +87,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EPOCHS",
         help="instead of timing, train twice from equal weights, in float32 and in the device's own precision",
     )
+    parser.add_argument("--loss-balance", action="store_true", help="instead of timing, the gradient of each loss")
+    parser.add_argument(
+        "--rehearse", type=int, metavar="EPOCHS", help="instead of timing, pretrain and show the losses"
+    )
+    parser.add_argument("--word-share", action="store_true", help="instead of timing, the words' share of the states")
+    parser.add_argument(
+        "--reading",
+        choices=sorted(readings()),
+        action="append",
+        help="of the pretraining's loss, once or more (default: all with --loss-balance, else that of the rows)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting, its value as in TOML: --set 'model.text_scale=\"none\"'",
+    )
     parser.add_argument("--folder", help="where the synthetic store goes for the time (default: the system's)")
     parser.add_argument("--json", action="store_true", help="print a record to keep")
     parser.add_argument("--verbose", action="store_true", help="show the loop's progress lines")
@@ -78,12 +112,73 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure_all(options: argparse.Namespace, device: torch.device, store: Store) -> dict[str, Any]:
+    machine = {"preset": options.preset, "device": _device_name(device), "torch": torch.__version__}
+    machine |= {"python": platform.python_version()}
+    if options.word_share:
+        return machine | {"word_shares": _word_shares(options)}
+    learns = options.loss_balance or options.rehearse
+    tracks = options.tracks or (None if learns else _enough_tracks(options))
+    write_store(store, preset_sizes(options.preset, tracks))
+    if learns:
+        return machine | _learn(options, device, store)
+    return machine | _time_stages(options, device, store)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of `--set`.
+
+    Raises:
+        SpecError: for a value that is none in TOML.
+    """
+    found: dict[str, Any] = {}
+    for change in options.set:
+        key, _, value = change.partition("=")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"--set {key}", "a value as in TOML (text in quotes)", value) from error
+    return found
+
+
+def _word_shares(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """For each of the ways to scale words and positions, and the one that is set."""
+    settings = preset_settings(options.preset, "pretrain", changes=_changes(options))
+    vocabulary = preset_sizes(options.preset, None).vocabulary
+    tokens = required(settings.text, "text").max_tokens
+    model = settings.model
+    if not isinstance(model, JiangMaeSettings):
+        raise ModelError(f"--word-share is for jiang_mae, and the preset's model is {model.name}")
+    ways = {scale: replace(model, text_scale=scale) for scale in ("none", "words", "positions")}
+    ways["bert_learned"] = replace(model, text_scale="none", text_position="bert_learned")
+    return {way: word_shares(one, vocabulary, tokens) for way, one in ways.items()}
+
+
+def _learn(options: argparse.Namespace, device: torch.device, store: Store) -> dict[str, Any]:
+    cache = Cache()
+    found: dict[str, Any] = {}
+    for reading in options.reading or (sorted(readings()) if options.loss_balance else [DEFAULT_READING]):
+        settings = preset_settings(options.preset, "pretrain", options.batch_size, reading, _changes(options))
+        case = build_case(store, settings, "pretrain", device, cache)
+        if options.loss_balance:
+            found[reading] = asdict(balance_of(case, device))
+        else:
+            found[reading] = history(case, device, options.rehearse)
+    batch = required(settings.pretrain, "pretrain").batch_size
+    steps = -(-case.task.samples // batch)
+    return {"batch_size": batch, "steps": steps, "balance" if options.loss_balance else "rehearsal": found}
+
+
+def _time_stages(options: argparse.Namespace, device: torch.device, store: Store) -> dict[str, Any]:
     compiled = device.type == "cuda" if options.compile is None else options.compile
-    write_store(store, preset_sizes(options.preset, options.tracks or _enough_tracks(options)))
     cache = Cache()
     stages = {}
     for stage in [options.stage] if options.stage else STAGES:
-        settings = preset_settings(options.preset, stage, options.batch_size)
+        reading = (options.reading or [DEFAULT_READING])[-1]
+        settings = preset_settings(options.preset, stage, options.batch_size, reading, _changes(options))
         build = partial(build_case, store, settings, stage, device, cache)
         if options.compare_precisions:
             stages[stage] = asdict(compare(build, device, options.compare_precisions))
@@ -91,15 +186,7 @@ def _measure_all(options: argparse.Namespace, device: torch.device, store: Store
         case = build()
         found = measure(case, device, warmup=options.warmup, steps=options.steps, compiled=compiled)
         stages[stage] = {"batch_size": case.train.batch_size, **asdict(found)}
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
-    return {
-        "preset": options.preset,
-        "device": name,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "compiled": compiled and not options.compare_precisions,
-        "stages": stages,
-    }
+    return {"compiled": compiled and not options.compare_precisions, "stages": stages}
 
 
 def _enough_tracks(options: argparse.Namespace) -> int:
@@ -110,9 +197,13 @@ def _enough_tracks(options: argparse.Namespace) -> int:
 
 
 def _as_text(record: dict[str, Any]) -> str:
-    how = "compiled" if record["compiled"] else "not compiled"
+    how = "compiled" if record.get("compiled") else "not compiled"
     lines = [", ".join((record["device"], f"torch {record['torch']}", f"Python {record['python']}", how))]
-    for stage, values in record["stages"].items():
+    lines += [balance_text(name, LossBalance(**found)) for name, found in record.get("balance", {}).items()]
+    lines += [rehearsal_text(name, epochs, record["steps"]) for name, epochs in record.get("rehearsal", {}).items()]
+    for way, shares in record.get("word_shares", {}).items():
+        lines.append(f"{way}: " + ", ".join(f"{share:.1%} of {place} is the words" for place, share in shares.items()))
+    for stage, values in record.get("stages", {}).items():
         lines.append(_comparison(stage, values) if "losses" in values else _timing(stage, values))
     return "\n".join(lines)
 

@@ -24,6 +24,8 @@ from warehouse.store import Store
 
 STAGES = ("pretrain", "finetune")
 _PRESETS = Path(__file__).with_name("presets.toml")
+_READINGS = Path(__file__).with_name("readings.toml")
+DEFAULT_READING = "cavmae"  # of pipelines/experiments/jiang2024/base/mae.toml
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,41 @@ def presets() -> Mapping[str, Mapping[str, Any]]:
     return read(_PRESETS, dict[str, dict[str, Any]])
 
 
+@cache
+def readings() -> Mapping[str, Mapping[str, Any]]:
+    """Readings of the thesis' pretraining loss by name: settings of [pretrain]."""
+    return read(_READINGS, dict[str, dict[str, Any]])
+
+
 def preset_sizes(preset: str, tracks: int | None) -> Sizes:
     """Sizes of a preset's synthetic store; `tracks` replaces its number of tracks."""
     return Sizes(**{**presets()[preset]["sizes"], **({"tracks": tracks} if tracks else {})})
 
 
-def preset_settings(preset: str, stage: str, batch_size: int | None) -> Settings:
-    """Settings of a stage; `batch_size` replaces the preset's."""
+def preset_settings(
+    preset: str,
+    stage: str,
+    batch_size: int | None = None,
+    reading: str = DEFAULT_READING,
+    changes: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings of a stage.
+
+    Args:
+        preset: Name of a preset.
+        stage: One of `STAGES`.
+        batch_size: Replaces the preset's.
+        reading: Of the pretraining's loss.
+        changes: Dotted settings that replace all others, `model.hidden` and the like.
+
+    Raises:
+        mgc_models.config.run.SpecError: for a setting that is none, or has another value than it may.
+    """
     sections = {name: dict(values) for name, values in presets()[preset].items() if name != "sizes"}
+    sections["pretrain"] |= readings()[reading]
+    for key, value in (changes or {}).items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
     for name in ("pretrain", "train"):
         sections[name]["batch_size"] = batch_size or sections[name]["batch_size"]
     common = {"seed": 0, "label_scope_policy": "drop_labels"}

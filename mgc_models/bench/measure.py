@@ -139,6 +139,16 @@ def _time(case: Case, device: torch.device, warmup: int, steps: int, compiled: b
     return clock.step_s
 
 
+def history(case: Case, device: torch.device, epochs: int, precision: str = "auto") -> list[dict[str, float]]:
+    """Train a case; gives the mean losses of every epoch.
+
+    Raises:
+        TrainingError: if a loss is not a finite number.
+    """
+    with bench_runtime(device, lambda: None, compiled=False, precision=precision) as runtime:
+        return fit("bench", case.model, case.task, replace(case.train, epochs=epochs), 0, runtime).history
+
+
 @contextmanager
 def bench_runtime(
     device: torch.device, stop: Callable[[], str | None], *, compiled: bool, precision: str = "auto"

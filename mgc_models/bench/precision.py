@@ -1,14 +1,13 @@
 """Compares bf16 with float32: gradients of one step, and the losses of equal runs in both."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mgc_models.bench.cases import Case
-from mgc_models.bench.measure import bench_runtime, first_step
-from mgc_models.training.loop import fit
+from mgc_models.bench.measure import first_step, history
 
 PRECISIONS = ("float32", "auto")
 
@@ -38,7 +37,7 @@ def compare(build: Callable[[], Case], device: torch.device, epochs: int) -> Com
         TrainingError: if a loss is not a finite number.
     """
     gradients = [_gradient(build(), device, precision) for precision in PRECISIONS]
-    histories = [_history(build(), device, precision, epochs) for precision in PRECISIONS]
+    histories = [history(build(), device, epochs, precision) for precision in PRECISIONS]
     pairs = zip(*histories, strict=True)
     return Comparison(
         float((gradients[1] - gradients[0]).norm() / gradients[0].norm()),
@@ -50,8 +49,3 @@ def _gradient(case: Case, device: torch.device, precision: str) -> Tensor:
     first_step(case, device, precision)
     found = [parameter.grad for parameter in case.model.parameters() if parameter.grad is not None]
     return torch.cat([gradient.flatten().double() for gradient in found])
-
-
-def _history(case: Case, device: torch.device, precision: str, epochs: int) -> list[dict[str, float]]:
-    with bench_runtime(device, lambda: None, compiled=False, precision=precision) as runtime:
-        return fit("bench", case.model, case.task, replace(case.train, epochs=epochs), 0, runtime).history

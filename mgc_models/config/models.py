@@ -69,6 +69,8 @@ class JiangMaeSettings:
         decoder_hidden: Width of the decoder; a multiple of 4 and of `decoder_heads`.
         decoder_heads: Attention heads of the decoder.
         text_position: Positions of the lyrics: the function of the audio on a grid of one row, or BERT's learned ones.
+        text_scale: What makes words and sinusoidal positions of like size: `words`: word embeddings times the root of
+            `hidden`, as in the first transformer; `positions`: positions divided by it; `none`: both as they are.
         bert_embedding_norm: Whether BERT's token type and embedding norm follow its word embeddings.
         lyrics_masking: `slots`: kept slots are drawn over all slots, padding included; `tokens`: of every song the same
             share of its real tokens is kept.
@@ -91,6 +93,7 @@ class JiangMaeSettings:
     decoder_hidden: Annotated[int, Minimum(4)]
     decoder_heads: Annotated[int, Minimum(1)]
     text_position: Literal["sinusoidal", "bert_learned"] = "sinusoidal"
+    text_scale: Literal["none", "words", "positions"] = "none"
     bert_embedding_norm: bool = False
     lyrics_masking: Literal["slots", "tokens"] = "slots"
     lyrics_dropout: Annotated[float, Minimum(0)] = 0.0

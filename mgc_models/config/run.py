@@ -90,10 +90,8 @@ def check_settings(settings: Settings, stage: str, split: str = VALIDATED) -> No
     """Check that settings go together and suffice for a stage; arguments and errors as for `parse_settings`."""
     for name in settings.model.inputs:
         settings.input_section(name)
-    if settings.audio and settings.audio.standardise == "fixed":
-        for key in ("mean", "std"):
-            if getattr(settings.audio, key) is None:
-                raise SpecError(f"audio.{key}", "a value with standardise fixed", MISSING)
+    if settings.audio:
+        _check_audio(settings.audio)
     if stage == "pretrain":
         pretrain = required(settings.pretrain, "pretrain")
         _check_accumulate("pretrain", pretrain, settings.model)
@@ -113,6 +111,15 @@ def check_settings(settings: Settings, stage: str, split: str = VALIDATED) -> No
     ):
         if wanted and split != VALIDATED:
             raise SpecError(key, f"a validation part (data.split {VALIDATED})", f"split {split}")
+
+
+def _check_audio(section: AudioSettings) -> None:
+    if section.standardise == "fixed":
+        for key in ("mean", "std"):
+            if getattr(section, key) is None:
+                raise SpecError(f"audio.{key}", "a value with standardise fixed", MISSING)
+    if section.audio_frames is not None and section.audio_frames > section.crop_frames:
+        raise SpecError("audio.audio_frames", f"at most crop_frames ({section.crop_frames})", section.audio_frames)
 
 
 def _check_accumulate(key: str, section: PretrainSettings | TrainSettings, model: ModelSettings) -> None:

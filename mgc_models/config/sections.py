@@ -14,7 +14,8 @@ class AudioSettings:
 
     Attributes:
         feature: Name of the stored feature.
-        crop_frames: Length of a crop.
+        crop_frames: Length of a crop, as the model sees it.
+        audio_frames: Frames of a crop that come from the clip; padding fills the rest. None: all of them.
         mean: Subtracted from every cell after padding; needed with `fixed`.
         std: Divides what is left; needed with `fixed`.
         standardise: `fixed`: by mean and std above; `bands`: by those of every band over the training part, which
@@ -25,6 +26,7 @@ class AudioSettings:
 
     feature: str
     crop_frames: Annotated[int, Minimum(1)]
+    audio_frames: Annotated[int | None, Minimum(1)] = None
     mean: float | None = None
     std: Annotated[float | None, Above(0)] = None
     standardise: Literal["fixed", "bands"] = "fixed"
@@ -78,6 +80,8 @@ class PretrainSettings:
         reconstruction_weight: Of the masked data loss, thesis lambda_r; 0 leaves it and its passes out.
         lyrics_weight: Of the lyrics within it, thesis lambda_t.
         audio_reduction: Squared errors of a clip: `sum` (thesis Eq. 4.10) or `mean` (CAV-MAE).
+        lyrics_reduction: Cross-entropies of the masked words: `song`: mean within each song, then over songs (thesis
+            Eq. 4.13); `batch`: mean over all words of the batch.
         norm_pixels: Whether every target patch is standardised.
         temperature: Divides the similarities.
         exclude_test_fold: Whether a plan pretrains once for every fold, without its test part.
@@ -101,6 +105,7 @@ class PretrainSettings:
     reconstruction_weight: Annotated[float, Minimum(0)] = 1.0
     lyrics_weight: Annotated[float, Minimum(0)] = 1000.0
     audio_reduction: Literal["sum", "mean"] = "sum"
+    lyrics_reduction: Literal["batch", "song"] = "batch"
     norm_pixels: bool = True
     temperature: Annotated[float, Above(0)] = 0.05
     exclude_test_fold: bool = False
@@ -130,6 +135,7 @@ class TrainSettings:
         optimiser: adam, adamw or sgd (Nesterov).
         momentum: Of sgd.
         encoder_learning_rate: Of the model's pretrained lyrics encoder; None: the same as all others.
+        head_rate_ratio: Rate of the classifier, which no pretraining has seen, over `learning_rate`.
         plateau: Lowers the rate when learning stalls, instead of lr_milestones.
         checkpoint: Weights that are kept. `last`: those after the last epoch; `best`: of the epoch whose F-measure on
             the validation part is best.
@@ -148,6 +154,7 @@ class TrainSettings:
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     momentum: Annotated[float, Minimum(0)] = 0.9
     encoder_learning_rate: Annotated[float | None, Above(0)] = None
+    head_rate_ratio: Annotated[float, Above(0)] = 1.0
     plateau: PlateauSettings | None = None
     checkpoint: Literal["last", "best"] = "last"
     early_stopping_patience: Annotated[int, Minimum(0)] = 0
@@ -160,6 +167,7 @@ class LossSettings:
 
     Attributes:
         classification: `bce`: every genre by itself; `cross_entropy`: the first genre of a track is its class.
+        genre_reduction: Of the binary cross-entropies of a track: `sum` over genres (thesis Eq. 4.24) or their `mean`.
         contrastive_weight: Of the contrastive loss (thesis Eq. 4.18, 5.10).
         temperature: Divides the similarities; where it is learnt, it starts from here.
         learnable_temperature: Whether the temperature is a parameter.
@@ -168,6 +176,7 @@ class LossSettings:
     """
 
     classification: Literal["bce", "cross_entropy"]
+    genre_reduction: Literal["mean", "sum"] = "mean"
     contrastive_weight: Annotated[float, Minimum(0)] = 0.0
     temperature: Annotated[float, Above(0)] = 0.05
     learnable_temperature: bool = False

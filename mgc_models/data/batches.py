@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mgc_models.config.run import required
@@ -86,6 +87,12 @@ class TrackData:
         return required(self.audio_settings, "audio").crop_frames
 
     @property
+    def audio_frames(self) -> int:
+        """Frames of a crop that come from the clip; what follows them is padding."""
+        settings = required(self.audio_settings, "audio")
+        return settings.audio_frames or settings.crop_frames
+
+    @property
     def lyrics(self) -> tuple[TokenTable | WordTable | WordVectorTable, ...]:
         """The tables of lyrics that there are."""
         return tuple(table for table in (self.tokens, self.words, self.word_vectors) if table is not None)
@@ -127,7 +134,11 @@ class TrackData:
     def _crops(self, rows: Tensor, starts: Tensor | None, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
         if self.audio is None or starts is None or self.normalizer is None:
             return repeat(None, len(slices))
-        return map(self.normalizer, self.audio.pieces(rows, starts, self.crop_frames, slices))
+        pieces = self.audio.pieces(rows, starts, self.audio_frames, slices)
+        if missing := self.crop_frames - self.audio_frames:
+            padding = self.audio.padding
+            pieces = (F.pad(piece, (0, 0, 0, missing), value=padding) for piece in pieces)
+        return map(self.normalizer, pieces)
 
     def _vectors(self, rows: Tensor, slices: Sequence[slice]) -> Iterator[Tensor] | Iterator[None]:
         if self.word_vectors is None:
@@ -140,14 +151,14 @@ class TrackData:
         """First frames from uniform numbers: 0 is the earliest crop, just below 1 the latest; [n]."""
         if self.audio is None:
             return None
-        room = (self.audio.lengths[rows] - self.crop_frames).clamp(min=0)
+        room = (self.audio.lengths[rows] - self.audio_frames).clamp(min=0)
         return (positions * (room + 1)).long()
 
     def centre_starts(self, rows: Tensor) -> Tensor | None:
         """First frames of the middle crops, [n]."""
         if self.audio is None:
             return None
-        return (self.audio.lengths[rows] - self.crop_frames).clamp(min=0) // 2
+        return (self.audio.lengths[rows] - self.audio_frames).clamp(min=0) // 2
 
     def augmented(self, batch: Batch, uniform: Callable[..., Tensor]) -> Batch:
         """Add noise and roll in time as CAV-MAE does (src/dataloader.py), where the settings want it.

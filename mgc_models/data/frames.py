@@ -46,6 +46,11 @@ class FrameStore:
         """Specification of the frames."""
         return self.stored.spec
 
+    @property
+    def padding(self) -> float:
+        """What stands behind the end of a track."""
+        return padding_value(self.spec.settings)
+
     def statistics(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of every band over all frames of some tracks, [width] each.
 

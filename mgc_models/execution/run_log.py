@@ -16,6 +16,8 @@ from types import FrameType
 from typing import Any
 
 LOG = logging.getLogger("mgc_models.train")
+LOSS_BALANCE = "loss_balance"
+"""The event that tells how much each term of a loss moves the weights (`training.balance`)."""
 
 
 @dataclass(frozen=True)

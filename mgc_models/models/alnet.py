@@ -33,6 +33,7 @@ class ALNet(nn.Module):
     """
 
     pretrained_encoder: ClassVar[str] = "bert"
+    new_head: ClassVar[str] = "classifier"
 
     def __init__(self, settings: AlnetSettings, shape: DataShape) -> None:
         super().__init__()

@@ -61,6 +61,7 @@ class Bert(nn.Module):
     """The state of [CLS], which the caller puts first, through a linear layer."""
 
     pretrained_encoder: ClassVar[str] = "bert"
+    new_head: ClassVar[str] = "classifier"
 
     def __init__(self, n_genres: int, bert: BertModel) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ of timm (`inception_v4.tf_in1k`) loads by name. As in the original, every stride
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -197,6 +197,8 @@ class InceptionV4(nn.Module):
         features: From `[B, in_channels, bands, T]` to the map `[B, 1536 x width, h, w]`.
         last_linear: From the averaged map to the genres.
     """
+
+    new_head: ClassVar[str] = "last_linear"
 
     def __init__(
         self, n_genres: int, *, width: float = 1.0, blocks: Sequence[int] = PAPER_BLOCKS, in_channels: int = 1

@@ -5,6 +5,7 @@ for video stands in for the lyrics where that makes sense. Positions are never l
 """
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mgc_models.artifacts.weights import described, load_checked, read_state
 from mgc_models.errors import WeightsError
 from mgc_models.models.jiang_mae.model import JiangMae
 
+_PUBLISHED = Path(__file__).with_name("cavmae.toml")
 _KINDS = ("weight", "bias")
 _MATRICES = {"attention.qkv": "attn.qkv", "attention.out": "attn.proj", "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2"}
 # Everything that a published file may hold; a name beyond these is an error. Fine-tuned files have mlp_head.
@@ -29,7 +31,8 @@ _OURS = ("lyrics.", "classifier.", "decoder.modality.lyrics", "decoder.heads.lyr
 def load_cavmae(model: JiangMae, source: str) -> str:
     """Load a published checkpoint, pretrained or fine-tuned (which has no decoder), with or without `module.` names.
 
-    Joint layers beyond those of the file stay random. Returns the file's name and checksum.
+    Joint layers beyond those of the file stay random. Returns the file's name and checksum, after the name of the
+    checkpoint where the file has that of a published one.
 
     Args:
         model: Its settings say which audio layers are taken (`cavmae_layers`) and what the lyrics get (`lyrics_start`).
@@ -51,7 +54,8 @@ def load_cavmae(model: JiangMae, source: str) -> str:
             f"MGC_CAVMAE = {source!r} does not fit the model. Published weights need the widths 768 and 512 "
             f"(MGC_PROFILE=paper has them); unset the variable for other sizes. {error}"
         ) from error
-    return described(file.name, file)
+    published = tomllib.loads(_PUBLISHED.read_text(encoding="utf-8")).get(file.name)
+    return described(f"{published}:{file.name}" if published else file.name, file)
 
 
 def _names(model: JiangMae, state: Mapping[str, Tensor]) -> dict[str, str]:

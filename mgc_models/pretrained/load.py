@@ -14,6 +14,7 @@ from mgc_models.pretrained.cavmae import load_cavmae
 __all__ = ["WeightsError", "load_checked", "load_pretrained", "read_state"]
 
 _HEAD = "last_linear."
+_INSTEAD = {"cavmae": "cavmae_nonorm"}
 _FIRST_KERNELS = "0.conv.weight"
 
 
@@ -23,8 +24,8 @@ def load_pretrained(model: nn.Module, sources: Mapping[str, str | None]) -> str:
     Args:
         model: What `build_model` returned. Its audio network is `features`, its lyrics network `bert`; or a `JiangMae`.
             Its `starts`, if it has any, are added to what is returned.
-        sources: `bert`: local folder or hub name; `inception_v4`: a file of timm; `cavmae`: a file of CAV-MAE; None or
-            absent: stays random.
+        sources: `bert`: local folder or hub name; `inception_v4`: a file of timm; `cavmae`: a file of CAV-MAE, in whose
+            place `cavmae_nonorm` is taken where it is given; None or absent: stays random.
 
     Returns:
         How the model now starts: `random`, or `bert=<name>(sha256:<8 digits>) inception_v4=random` and the like.
@@ -34,7 +35,7 @@ def load_pretrained(model: nn.Module, sources: Mapping[str, str | None]) -> str:
     """
     starts = {}
     for part, (target, load) in _parts(model).items():
-        source = sources.get(part)
+        source = sources.get(_INSTEAD.get(part, part)) or sources.get(part)
         starts[part] = load(target, source) if source else "random"
     starts |= getattr(model, "starts", {})  # what a model says of itself: choices that depend on what the data had
     if not set(starts.values()) - {"random"}:

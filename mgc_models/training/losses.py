@@ -5,14 +5,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def multi_label_losses(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy on logits of every track, averaged over genres, [B].
+def multi_label_losses(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Binary cross-entropy on logits of every track, [B].
 
     Args:
         logits: Model outputs before the sigmoid, [B, C].
         labels: 0 or 1, [B, C].
+        reduction: Over genres: `mean`, or `sum` (thesis Eq. 4.24).
     """
-    return F.binary_cross_entropy_with_logits(logits.float(), labels.float(), reduction="none").mean(dim=1)
+    losses = F.binary_cross_entropy_with_logits(logits.float(), labels.float(), reduction="none")
+    return losses.sum(dim=1) if reduction == "sum" else losses.mean(dim=1)
 
 
 def single_label_losses(logits: Tensor, labels: Tensor) -> Tensor:

@@ -140,8 +140,10 @@ def _augment(data: TrackData, batch: Batch, draws: StepRandom) -> Batch:
 
 def _classify(settings: LossSettings, contrasts: bool, call: Callable[..., Any], batch: Batch) -> LossTerms:
     output = call(**batch.inputs)
-    losses = multi_label_losses if settings.classification == "bce" else single_label_losses
-    classification = losses(output.logits, batch.labels).sum()
+    if settings.classification == "bce":
+        classification = multi_label_losses(output.logits, batch.labels, settings.genre_reduction).sum()
+    else:
+        classification = single_label_losses(output.logits, batch.labels).sum()
     count = torch.full_like(classification.detach(), len(batch.labels))
     sums = {"classification_loss": classification}
     counts = {"classification_loss": count}
@@ -161,8 +163,9 @@ def pretraining_task(data: TrackData, settings: PretrainSettings, model: nn.Modu
     """Learn from all tracks without labels: thesis Eq. 4.19, L = L_c + lambda_r (L_a + lambda_t L_t).
 
     The model offers `pretrain(inputs, audio_noise, text_noise, settings) -> PretrainOutput` and `patches(crop_frames)`
-    (see `models.jiang_mae`). The lyrics loss is the cross-entropy averaged over the masked tokens of the batch (Eq.
-    4.13); the audio loss that of every clip averaged over the batch. A part with weight 0 is left out, with its passes.
+    (see `models.jiang_mae`). The lyrics loss is the cross-entropy averaged over the masked tokens of each song or of
+    the batch (Eq. 4.13); the audio loss that of every clip averaged over the batch. A part with weight 0 is left out,
+    with its passes.
 
     Args:
         data: Inputs of all tracks.

@@ -27,10 +27,11 @@ def pretraining_as_training(settings: PretrainSettings) -> TrainSettings:
 
 
 def build_optimiser(model: nn.Module, settings: TrainSettings, *, fused: bool) -> Optimizer:
-    """The optimiser of a model's parameters, with a group of its own for a pretrained encoder that has its own rate.
+    """The optimiser of a model's parameters, with groups for a pretrained encoder and a head of their own rates.
 
     Raises:
-        ModelError: if `encoder_learning_rate` is set and the model names no `pretrained_encoder`.
+        ModelError: if `encoder_learning_rate` is set and the model names no `pretrained_encoder`, or `head_rate_ratio`
+            is not 1 and it names no `new_head`.
     """
     groups = _groups(model, settings)
     rate, decay = settings.learning_rate, settings.weight_decay
@@ -42,18 +43,36 @@ def build_optimiser(model: nn.Module, settings: TrainSettings, *, fused: bool) -
 
 
 def _groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
-    if settings.encoder_learning_rate is None:
-        return [{"params": list(model.parameters())}]
+    """Parameters by rate, those with `learning_rate` first."""
+    own: list[tuple[str, float]] = []
+    if settings.encoder_learning_rate is not None:
+        own.append((_pretrained_encoder(model, settings.encoder_learning_rate), settings.encoder_learning_rate))
+    if settings.head_rate_ratio != 1:
+        own.append((_head(model, settings.head_rate_ratio), settings.head_rate_ratio * settings.learning_rate))
+    groups: list[dict[str, Any]] = [
+        {"params": list(model.get_submodule(name).parameters()), "lr": rate} for name, rate in own
+    ]
+    known = {id(parameter) for group in groups for parameter in group["params"]}
+    return [{"params": [parameter for parameter in model.parameters() if id(parameter) not in known]}, *groups]
+
+
+def _pretrained_encoder(model: nn.Module, rate: float) -> str:
     name = getattr(model, "pretrained_encoder", None)
     if name is None:
         raise ModelError(
-            f"train.encoder_learning_rate is {settings.encoder_learning_rate}, and {type(model).__name__} has no "
-            "pretrained encoder; leave the setting out"
+            f"train.encoder_learning_rate is {rate}, and {type(model).__name__} has no pretrained encoder; leave the "
+            "setting out"
         )
-    inside = list(model.get_submodule(name).parameters())
-    known = {id(parameter) for parameter in inside}
-    outside = [parameter for parameter in model.parameters() if id(parameter) not in known]
-    return [{"params": outside}, {"params": inside, "lr": settings.encoder_learning_rate}]
+    return str(name)
+
+
+def _head(model: nn.Module, ratio: float) -> str:
+    name = getattr(model, "new_head", None)
+    if name is None:
+        raise ModelError(
+            f"train.head_rate_ratio is {ratio:g}, and {type(model).__name__} names no new_head; set it to 1"
+        )
+    return str(name)
 
 
 def build_schedule(optimiser: Optimizer, settings: TrainSettings) -> Schedule:

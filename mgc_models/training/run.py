@@ -27,6 +27,7 @@ from mgc_models.execution.runtime import Runtime
 from mgc_models.models import build_model
 from mgc_models.pretrained.load import load_pretrained
 from mgc_models.pretrained.run import load_run
+from mgc_models.training.balance import report_balance
 from mgc_models.training.loop import fit
 from mgc_models.training.objectives import classification_task, pretraining_task
 from mgc_models.training.optim import pretraining_as_training
@@ -130,7 +131,9 @@ def _pretrain(run: PretrainRun, folder: Path, worker: Worker, runtime: Runtime) 
     corpora = " and ".join(source.corpus for source in sources)
     _announce(run, worker, f"{len(rows)} tracks of {corpora} to pretrain on; weights: {init}")
     task = pretraining_task(data, settings, model)
-    state = fit(run.run_id, model.to(worker.device), task, pretraining_as_training(settings), seed, runtime)
+    model, train = model.to(worker.device), pretraining_as_training(settings)
+    report_balance(run.run_id, model, task, train, seed, runtime)
+    state = fit(run.run_id, model, task, train, seed, runtime)
     if worker.group.first:
         finish_pretraining(run, folder, state, data, init, runtime)
 

@@ -7,7 +7,7 @@ the micro-batches.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -91,6 +91,14 @@ def training_step(context: StepContext, batch: Batch, share: BatchShard, total: 
     return _report(context, values, whole)
 
 
+def weighted_terms(context: StepContext, batch: Batch) -> dict[str, Tensor]:
+    """What every term adds to the loss of a batch that this process has to itself; scalars with gradients."""
+    size = len(batch.labels)
+    alone = replace(context, runtime=replace(context.runtime, group=Group()))
+    terms, shard = _forward(alone, batch), BatchShard(0, size)
+    return _weighted(alone, terms, shard, _exchange(alone, [terms], [shard], size), is_first=True)[0]
+
+
 def _shards(share: BatchShard, micro_batches: int) -> list[BatchShard]:
     count = max(1, min(micro_batches, share.last - share.first))
     return [
@@ -167,12 +175,20 @@ def _backward(
     context: StepContext, terms: LossTerms, shard: BatchShard, whole: GlobalBatch, *, is_first: bool
 ) -> dict[str, Tensor]:
     """Add a micro-batch's gradients; gives its sums, and the contrastive loss of all micro-batches."""
+    weighted, values = _weighted(context, terms, shard, whole, is_first=is_first)
+    sum(weighted.values(), torch.zeros((), device=context.runtime.device)).backward()
+    return {name: value.detach() for name, value in values.items()}
+
+
+def _weighted(
+    context: StepContext, terms: LossTerms, shard: BatchShard, whole: GlobalBatch, *, is_first: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What a micro-batch adds to the loss, term by term; its sums, and the contrastive loss of all micro-batches."""
     task, share_counts = context.task, float(shard.last > shard.first)
-    loss = torch.zeros((), device=context.runtime.device)
-    values = {}
+    weighted, values = {}, {}
     for name, weight in task.weights.items():
         values[name] = terms.sums[name].detach() * share_counts
-        loss = loss + weight * share_counts * terms.sums[name] / whole.counts[name]
+        weighted[name] = weight * share_counts * terms.sums[name] / whole.counts[name]
     if task.contrast is not None and whole.audio is not None and whole.text is not None:
         audio = _with_own(whole.audio, terms.audio_embedding, shard)
         text = _with_own(whole.text, terms.text_embedding, shard)
@@ -180,9 +196,8 @@ def _backward(
         values["contrastive_loss"], values["contrastive_accuracy"] = contrastive_loss(
             audio, text, temperature, task.contrast.direction
         )
-        loss = loss + task.contrast.weight * values["contrastive_loss"]
-    loss.backward()
-    return {name: value.detach() for name, value in values.items()}
+        weighted["contrastive_loss"] = task.contrast.weight * values["contrastive_loss"]
+    return weighted, values
 
 
 def _with_own(everything: Tensor, own: Tensor | None, shard: BatchShard) -> Tensor:

@@ -8,6 +8,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import OWNERS
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.damage import damaged_runs, made_again
+from pipelines.weights import missing_weights
 from warehouse.store import Store
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
@@ -53,6 +54,9 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
         context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))
     if settings.data_kind == "sample":
         context.log.info("No dataset variable is set: everything runs on the planted sample corpus.")
+    lacking = missing_weights(settings)
+    for sentence in lacking:
+        context.log.warning("%s", sentence)
     return dg.MaterializeResult(
         metadata={
             "data_kind": settings.data_kind,
@@ -60,5 +64,6 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
             "store": dg.MetadataValue.path(settings.store),
             **code_tags(),
             **describe(settings),
+            "missing weights": lacking,
         }
     )

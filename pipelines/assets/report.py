@@ -21,6 +21,7 @@ from pipelines.results.published import published
 from pipelines.tables import read_columns
 from pipelines.training.planned import finished_counts
 from pipelines.training.planned_table import NAME as PLANNED
+from pipelines.weights import missing_weights
 from warehouse.catalogue import export_catalogue
 from warehouse.contract import load_contract
 from warehouse.printed import with_spread
@@ -211,7 +212,9 @@ def report_page(data_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def write_page(mgc: MgcResource) -> dg.MaterializeResult:
         store = mgc.open_store()
-        written = write_report(store, current_plan(mgc.settings().profile), mgc.settings().data_kind)
+        settings = mgc.settings()
+        plan = current_plan(settings.profile)
+        written = write_report(store, plan, settings.data_kind, missing_weights(settings))
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(store.report), "unchanged": not written})
 
     return write_page

@@ -28,6 +28,7 @@ class MgcResource(dg.ConfigurableResource):
     fma_lyrics_dir: str = _setting("MGC_FMA_LYRICS_DIR")
     bert: str = _setting("MGC_BERT")
     cavmae: str = _setting("MGC_CAVMAE")
+    cavmae_nonorm: str = _setting("MGC_CAVMAE_NONORM")
     inception_v4: str = _setting("MGC_INCEPTION_V4")
     word2vec: str = _setting("MGC_WORD2VEC")
     elmo_dir: str = _setting("MGC_ELMO_DIR")

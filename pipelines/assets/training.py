@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from mgc_models.config.run import Run
+from mgc_models.execution.run_log import LOSS_BALANCE, EventLog
 from pipelines.assets.passes import clear_failures
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import CONTRACT_CHECK, OWNERS, table_key, table_result, table_spec
@@ -67,6 +68,18 @@ def scores_table(store: Store, runs: Sequence[Run]) -> str:
             spread = f"{stdev(values):.4f}" if len(values) > 1 else ""
             rows.append((metric, f"{mean(values):.4f}", spread))
     return as_markdown(["metric", "mean", "sd"], rows)
+
+
+def balance_table(store: Store, run_ids: Sequence[str]) -> str:
+    """Give what pretrainings found of their losses before they began, as Markdown; empty for a loss of one term."""
+    found = {run_id: EventLog(store.run(run_id) / "events.jsonl").records(LOSS_BALANCE) for run_id in run_ids}
+    rows = [
+        (run_id, name, f"{value:.3g}")
+        for run_id, records in found.items()
+        for name, value in (records[-1] if records else {}).items()
+        if " of " in name
+    ]
+    return as_markdown(["run", "gradient at the start", "value"], rows) if rows else ""
 
 
 def done_result(runs: Sequence[Run], trained: int, **more: Any) -> dg.MaterializeResult:
@@ -215,7 +228,9 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
         if runs is None:
             return not_run_result(context, pretraining.name, planned)
         name = f"pretrain_{pretraining.name}"
-        return done_result(runs, launch(context, pipes, store, name, runs, mgc.settings().gpus))
+        trained = launch(context, pipes, store, name, runs, mgc.settings().gpus)
+        balance = balance_table(store, [run.run_id for run in runs])
+        return done_result(runs, trained, **({LOSS_BALANCE: dg.MetadataValue.md(balance)} if balance else {}))
 
     return pretrain
 

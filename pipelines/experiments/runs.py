@@ -49,7 +49,7 @@ def _file_sha256(path: Path, _size: int, _mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-TRAINING_VERSION = 3
+TRAINING_VERSION = 4
 """Raised when the training code changes what equal settings come to; finished runs are then trained anew."""
 RUN_ID_LENGTH = 16
 
@@ -101,9 +101,15 @@ def run_id_of(
 
 
 def weights_of(setting: Setting, weights: Mapping[str, str]) -> dict[str, str | None]:
-    """Where each pretrained source that the model can use is; None where it starts from random weights."""
+    """Where each pretrained source that the model can use is; None where it starts from random weights.
+
+    A pretraining that predicts patches as they are starts from the checkpoint that did, where there is one.
+    """
     used = weights if setting.init == "configured" else {}
-    return {name: used.get(name) for name in IMPLEMENTED[setting.model]}
+    pretrain = setting.settings.pretrain
+    is_plain = pretrain is not None and not pretrain.norm_pixels
+    left = "cavmae" if is_plain and used.get("cavmae_nonorm") else "cavmae_nonorm"
+    return {name: None if name == left else used.get(name) for name in IMPLEMENTED[setting.model]}
 
 
 def identities(sources: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -431,7 +431,7 @@ IMPLEMENTED: dict[str, tuple[str, ...]] = {
     "pandeya": (),
     "han_cnn": (),  # word2vec, ELMo and BERT reach these two through their features
     "wong_chemelli": (),
-    "jiang_mae": ("cavmae", "bert"),
+    "jiang_mae": ("cavmae", "cavmae_nonorm", "bert"),
 }
 """Model name -> the pretrained weights it can start from, keys of `pipelines.config.WEIGHT_VARIABLES`."""
 

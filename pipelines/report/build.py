@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipelines.experiments.schema import Plan
 from pipelines.incremental import Step, make_file
 from pipelines.report import content
+from pipelines.report.choices import choice_rows
 from pipelines.results.importance import left_out
 from warehouse.contract import CONTRACTS
 from warehouse.store import Store, file_sha256, replacing
@@ -32,27 +33,30 @@ READ = (
 Rows = Sequence[Mapping[str, Any]]
 
 
-def write_report(store: Store, plan: Plan, data_kind: str) -> bool:
+def write_report(store: Store, plan: Plan, data_kind: str, lacking: Sequence[str] = ()) -> bool:
     """Write `<store>/report.html` unless it is current; returns whether it was written.
 
     Args:
         store: Where the tables and figures lie.
         plan: Titles, order and printed numbers.
         data_kind: `sample` or `real`; sample results are marked at the top.
+        lacking: Sentences of `pipelines.weights.missing_weights`, said at the top.
     """
     figures = sorted(store.figures.glob("[!.]*.png"))
     shown = {path.stem.replace("_", " "): file_sha256(path) for path in figures}
-    inputs = PAGE.inputs(repr(plan), data_kind, {name: table_hash(store, name) for name in READ}, shown)
-    return make_file(store, store.report, inputs, partial(_write, store, plan, data_kind, figures))
+    inputs = PAGE.inputs(repr(plan), data_kind, {name: table_hash(store, name) for name in READ}, shown, list(lacking))
+    return make_file(store, store.report, inputs, partial(_write, store, plan, data_kind, figures, lacking))
 
 
-def _write(store: Store, plan: Plan, data_kind: str, figures: Sequence[Path]) -> None:
+def _write(store: Store, plan: Plan, data_kind: str, figures: Sequence[Path], lacking: Sequence[str]) -> None:
     tables = {name: read_table(store, name).to_pylist() for name in READ}
     with replacing(store.report) as temporary:
-        temporary.write_text(page(plan, data_kind, tables, figures), encoding="utf-8")
+        temporary.write_text(page(plan, data_kind, tables, figures, lacking), encoding="utf-8")
 
 
-def page(plan: Plan, data_kind: str, tables: Mapping[str, Rows], figures: Sequence[Path]) -> str:
+def page(
+    plan: Plan, data_kind: str, tables: Mapping[str, Rows], figures: Sequence[Path], lacking: Sequence[str] = ()
+) -> str:
     """The whole page as HTML.
 
     Args:
@@ -60,6 +64,7 @@ def page(plan: Plan, data_kind: str, tables: Mapping[str, Rows], figures: Sequen
         data_kind: As for `write_report`.
         tables: The rows of every table of `READ`.
         figures: PNG files, which become a part of the page.
+        lacking: As for `write_report`.
     """
     results, steps, rejects, runs, importance, intervals, coarse = (tables[name] for name in READ)
     # Values are escaped; a name that a template asks for and that is not given is an error.
@@ -68,6 +73,9 @@ def page(plan: Plan, data_kind: str, tables: Mapping[str, Rows], figures: Sequen
     )
     return environment.get_template("page.html.j2").render(
         data_kind=data_kind,
+        profile=plan.profile,
+        lacking=lacking,
+        choices=choice_rows(plan),
         works=content.result_tables(plan, results),
         importance=content.importance_rows(importance),
         left_out=left_out(importance, coarse),

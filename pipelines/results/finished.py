@@ -145,6 +145,18 @@ def pretraining_scores(setting: Setting, run_ids: Sequence[str], best: Mapping[s
 
 
 def inpainting_scores(rows: pl.DataFrame) -> Scores:
-    """Mean squared error by masking ratio, named `mse/<ratio>`."""
-    means = rows.group_by("mask_ratio", maintain_order=True).agg(pl.col("mse").mean())
-    return {f"mse/{ratio:g}": (mse,) for ratio, mse in means.iter_rows()}
+    """By masking ratio: mean squared error, share of hidden words that are guessed, and of stop words among these.
+
+    Named `mse/<ratio>`, `word_accuracy/<ratio>` and `stop_words/<ratio>`; a share of nothing is None.
+    """
+    sums = rows.group_by("mask_ratio", maintain_order=True).agg(
+        mse=pl.col("mse").mean(),
+        word_accuracy=pl.col("words_right").sum() / pl.col("words_hidden").sum(),
+        stop_words=pl.col("stop_words_right").sum() / pl.col("words_right").sum(),
+    )
+    finite = sums.with_columns(pl.col("word_accuracy", "stop_words").fill_nan(None))
+    return {
+        f"{name}/{line['mask_ratio']:g}": (line[name],)
+        for line in finite.iter_rows(named=True)
+        for name in ("mse", "word_accuracy", "stop_words")
+    }

@@ -52,7 +52,7 @@ LAYERS = {
     ),
     "pipelines": (
         "config incremental console",
-        "startup parallel",
+        "startup parallel weights",
         "tables sample",
         "datasets matching",
         "lyrics",

@@ -65,6 +65,8 @@ class LyricsEncoder(nn.Module):
             PostNormBlock(width, settings.heads, settings.intermediate, settings.lyrics_dropout)
             for _ in range(settings.encoder_layers)
         )
+        self.word_scale = width**0.5 if settings.text_scale == "words" else 1.0
+        self.position_scale = width**-0.5 if settings.text_scale == "positions" else 1.0
         self.register_buffer("positions", sine_table(width // 2), persistent=False)
 
     def forward(self, tokens: Tensor, slots: Tensor, columns: int, real: Tensor) -> Tensor:
@@ -80,11 +82,11 @@ class LyricsEncoder(nn.Module):
         return rows.view_as(embedded)
 
     def _embedded(self, tokens: Tensor, slots: Tensor, columns: int) -> Tensor:
-        words = self.words(tokens)
+        words = self.words(tokens) * self.word_scale
         if self.learned_positions is not None:
             words = words + self.learned_positions(slots)
         else:
-            words = words + grid_positions(self.positions, slots, columns)
+            words = words + grid_positions(self.positions, slots, columns) * self.position_scale
         return words if self.embedding_norm is None else self.embedding_norm(words + self.token_type)
 
 

@@ -1,7 +1,7 @@
 """The thesis' own model (chapter 4): masked and contrastive pretraining on audio and lyrics, then classification."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from mgc_models.models.jiang_mae.encoders import (
     pooled,
 )
 from mgc_models.models.jiang_mae.losses import (
+    FilledWords,
     Inpainting,
     PretrainOutput,
     audio_reconstruction_loss,
@@ -59,6 +60,10 @@ def check_sizes(settings: JiangMaeSettings, n_bands: int, vocab_size: int | None
             raise ModelError(f"model.{width} ({size}) must be divisible by 4 and by model.{heads} ({parts})")
     if "audio" in settings.modalities and (n_bands < PATCH or n_bands % PATCH):
         raise ModelError(f"a spectrogram of {n_bands} bands: expected a multiple of {PATCH}")
+    if settings.text_position == "bert_learned" and settings.text_scale != "none":
+        raise ModelError(
+            "model.text_scale is for sinusoidal positions; with text_position = 'bert_learned' set it to 'none'"
+        )
     if "lyrics" in settings.modalities and not vocab_size:
         raise ModelError("model.name = 'jiang_mae' reads lyrics: expected the vocabulary size of a tokenizer")
 
@@ -103,6 +108,8 @@ class JiangMae(nn.Module):
     Raises:
         ModelError: for sizes that do not go together.
     """
+
+    new_head: ClassVar[str] = "classifier"
 
     def __init__(self, settings: JiangMaeSettings, n_genres: int, n_bands: int, vocab_size: int | None) -> None:
         super().__init__()
@@ -204,12 +211,26 @@ class JiangMae(nn.Module):
         if settings.norm_pixels or "audio" not in self.settings.modalities:
             raise ModelError("inpainting needs a model with audio, pretrained with pretrain.norm_pixels = false")
         seen = self._masked(inputs, audio_noise, text_noise, settings)
-        (states,) = self.joint([joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
-        masked = seen[0].part.masked
-        prediction = self._heads(states, [one.part for one in seen])[0]
+        masked, prediction = seen[0].part.masked, self._predictions(seen)[0]
         patches = to_patches(inputs["audio"])
         filled = patches.scatter(1, _wide(masked, patches), prediction.to(patches.dtype))
         return Inpainting(filled, torch.zeros_like(patches[..., 0], dtype=torch.bool).scatter(1, masked, True))
+
+    def fill_words(
+        self, inputs: Mapping[str, Tensor], audio_noise: Tensor | None, text_noise: Tensor, settings: PretrainSettings
+    ) -> FilledWords:
+        """Guess the masked words of lyrics (thesis section 6.3); arguments and errors as for `pretrain`."""
+        if self.lyrics is None:
+            raise ModelError("filling in words needs a model with lyrics")
+        seen = self._masked(inputs, audio_noise, text_noise, settings)
+        real = seen[-1].part.masked_real
+        if real is None:
+            raise ModelError("filling in words needs to know which tokens are padding")
+        return FilledWords(self._predictions(seen)[-1].argmax(-1), seen[-1].target, real)
+
+    def _predictions(self, seen: Sequence[_Seen]) -> list[Tensor]:
+        (states,) = self.joint([joined([Stream(one.part.modality, one.states, one.part.kept_real) for one in seen])])
+        return self._heads(states, [one.part for one in seen])
 
     def _whole_audio(self, audio: Tensor) -> Stream:
         encoder, patches, columns = self._patches(audio)
@@ -249,8 +270,9 @@ class JiangMae(nn.Module):
             if one.part.masked_real is None:
                 losses["audio_loss"] = audio_reconstruction_loss(prediction, one.target, settings.audio_reduction)
             else:
-                losses["lyrics_loss_sum"] = lyrics_reconstruction_loss(prediction, one.target, one.part.masked_real)
-                losses["lyrics_count"] = one.part.masked_real.sum().float()
+                losses["lyrics_loss_sum"], losses["lyrics_count"] = lyrics_reconstruction_loss(
+                    prediction, one.target, one.part.masked_real, settings.lyrics_reduction
+                )
         return losses
 
     def _heads(self, states: Tensor, parts: Sequence[MaskedModality]) -> list[Tensor]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.incremental import Step
 from pipelines.report.figures.files import save
 
-VERSION = 1
+VERSION = 2
 TRACKS, PICTURES = 256, 2  # that are filled in, and of these shown
 STEP = Step("inpainting", VERSION, settings={"tracks": TRACKS, "pictures": PICTURES})
 Image = NDArray[np.float32]

@@ -28,7 +28,7 @@ TINY = JiangMaeSettings(
 )
 THESIS = replace(
     TINY, encoder_layers=5, joint_layers=1, decoder_layers=4, hidden=768, heads=12, intermediate=3072,
-    decoder_hidden=512, decoder_heads=16,
+    decoder_hidden=512, decoder_heads=16, text_scale="words",
 )  # fmt: skip
 
 

@@ -125,7 +125,11 @@ CASES = {
 
 def tiny(name: str) -> tuple[nn.Module, Task, TrackData]:
     """A model of a case, what it learns, and its tracks; always the same numbers."""
-    case = CASES[name]
+    return built(CASES[name])
+
+
+def built(case: Case) -> tuple[nn.Module, Task, TrackData]:
+    """The same of a case that is not among `CASES`."""
     random = torch.Generator().manual_seed(11)
     data = _data(case.crop, random)
     sizes = DataShape(
@@ -142,7 +146,7 @@ def tiny(name: str) -> tuple[nn.Module, Task, TrackData]:
     model = _without_dropout(build_model(case.settings, sizes)).double()
     data = _read_by(case.settings, data)
     if case.pretrain is not None:
-        return model, pretraining_task(data, PretrainSettings(**_PRETRAIN, **case.pretrain), model), data
+        return model, pretraining_task(data, PretrainSettings(**{**_PRETRAIN, **case.pretrain}), model), data
     loss = LossSettings(**{"classification": "bce", **case.loss})
     if loss.classification == "cross_entropy":
         tracks = data.tracks.single_label()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from mgc_models.analysis import inpaint
 from mgc_models.artifacts.weights import save_weights
@@ -77,6 +78,22 @@ def test_the_error_is_that_of_the_hidden_cells_and_a_higher_ratio_hides_more_of_
     start = (len(stored) - 32) // 2
     crop = (stored[start : start + 32].astype(np.float32) + 5.081) / 4.4849
     assert original == pytest.approx(crop, abs=1e-3)
+
+
+def test_hidden_words_are_counted_at_each_ratio_and_stop_words_among_those_guessed(tmp_path: Path) -> None:
+    path = job(tmp_path, ratios=[0.25, 0.75], tracks=26)
+    weights = tmp_path / "runs" / "pre" / "model.safetensors"
+    model = build_model(model_settings(MODEL), DataShape(0, n_bands=128, vocab_size=40))
+    with torch.no_grad():  # a model that always says word 3, of id 8
+        model.decoder.heads["lyrics"].weight.zero_()
+        model.decoder.heads["lyrics"].bias.copy_(torch.nn.functional.one_hot(torch.tensor(8), 40).float())
+    save_weights(weights, model, {})
+    assert inpaint.main([str(path)]) == 0
+    rows = pl.read_parquet(weights.with_name(inpaint.OUTPUT))
+    few, many = (rows.filter(mask_ratio=ratio) for ratio in (0.25, 0.75))
+    assert 0 < few["words_hidden"].sum() < many["words_hidden"].sum()
+    assert 0 < many["words_right"].sum() < many["words_hidden"].sum() / 4
+    assert rows["stop_words_right"].sum() == 0, "word3 is no stop word"
 
 
 @pytest.mark.parametrize(

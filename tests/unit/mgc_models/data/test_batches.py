@@ -14,6 +14,7 @@ from mgc_models.data.tracks import read_tracks, split_rows
 from mgc_models.errors import DataError
 from mgc_models.evaluation.inference import predict_logits
 from mgc_models.features.lyrics.tokens import save_tokenizer, wordpiece_tokenizer
+from mgc_models.models.common import ModelOutput
 from tests.unit.mgc_models.tiny_job import GENRES, VOCABULARY, make_store, write_tokens, write_tracks
 from warehouse.shards.reader import open_feature
 
@@ -36,8 +37,8 @@ def reader(store):
     return open_feature(store.feature("fbank_16k", "music4all"))
 
 
-def _data(reader, tracks, resident=True, frames=100):
-    settings = AudioSettings("fbank_16k", frames, SETTINGS.mean, SETTINGS.std)
+def _data(reader, tracks, resident=True, frames=100, heard=None):
+    settings = AudioSettings("fbank_16k", frames, heard, SETTINGS.mean, SETTINGS.std)
     bank = frame_store(stored_feature([(reader, tracks.ids)]), CPU, resident)
     normalizer = Normalizer(SETTINGS.mean, SETTINGS.std)
     return TrackData(tracks, torch.from_numpy(tracks.labels), bank, normalizer, audio_settings=settings)
@@ -189,3 +190,39 @@ def test_a_model_is_tested_without_dropout_whatever_it_did_before(reader, tracks
     data, rows = _data(reader, tracks), np.arange(4)
     found = predict_logits(Dropping().train(), data, rows, "centre", 4, runtime, "run0")
     np.testing.assert_array_equal(found, predict_logits(_mean_model(), data, rows, "centre", 4, runtime, "run0"))
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_a_crop_is_padded_behind_the_frames_that_are_heard(reader, tracks, resident):
+    """5 s of the thesis are 498 frames of a clip, padded to 512; here 60 padded to 64."""
+    data, plain = (_data(reader, tracks, resident, frames, heard) for frames, heard in ((64, 60), (60, None)))
+    rows = torch.arange(10)
+    room = data.audio.lengths[rows] - 60
+    starts = data.random_starts(rows, torch.full((10,), 0.999, dtype=torch.float64))
+    assert starts.tolist() == room.clamp(min=0).tolist(), "the latest crop ends with the clip"
+    assert data.centre_starts(rows).tolist() == (room.clamp(min=0) // 2).tolist()
+    (padded,), (heard,) = (list(one.batches(rows, starts, [slice(0, 10)])) for one in (data, plain))
+    assert torch.equal(padded.inputs["audio"][:, :60], heard.inputs["audio"])
+    assert (padded.inputs["audio"][:, 60:] == (0 - SETTINGS.mean) / SETTINGS.std).all()
+
+
+def test_test_scores_come_from_float32_passes_where_training_has_bfloat16(reader, tracks, runtime):
+    class HalfPrecision(type(runtime)):
+        def autocast(self):
+            return torch.autocast("cpu", dtype=torch.bfloat16)
+
+    class Genres(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(128, 4)
+
+        def forward(self, audio):
+            return ModelOutput(self.linear(audio.mean(1)))
+
+    torch.manual_seed(0)
+    model, data, rows = Genres(), _data(reader, tracks), np.arange(12)
+    half = HalfPrecision(**vars(runtime))
+    logits = [predict_logits(model, data, rows, "centre", 4, one, "run0") for one in (runtime, half)]
+    assert (logits[0] == logits[1]).all()
+    with half.autocast():
+        assert model(torch.ones(1, 5, 128)).logits.dtype == torch.bfloat16

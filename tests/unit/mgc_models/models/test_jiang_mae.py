@@ -33,7 +33,7 @@ def test_the_thesis_settings_are_complete_and_build_this_model() -> None:
     for stage in ("pretrain", "finetune"):
         assert parse_settings(settings, stage).model.inputs == ("audio", "tokens")
     own = {name: value for name, value in vars(THESIS).items() if name != "modalities"}
-    assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file, and is the default"
+    assert {name: settings["model"][name] for name in own} == own, "every choice stands in the file"
 
 
 def plain_block(block: torch.nn.Module, stream: str, x: torch.Tensor) -> torch.Tensor:
@@ -158,8 +158,30 @@ def test_losses_are_those_of_a_slow_computation() -> None:
 
 def test_the_lyrics_loss_of_a_uniform_guess_is_the_log_of_the_vocabulary_for_each_real_token() -> None:
     real = torch.tensor([[True, True, False], [False, False, False]])
-    loss = lyrics_reconstruction_loss(torch.zeros(2, 3, 8), torch.randint(0, 8, (2, 3)), real)
+    loss, count = lyrics_reconstruction_loss(torch.zeros(2, 3, 8), torch.randint(0, 8, (2, 3)), real, "batch")
     torch.testing.assert_close(loss, 2 * torch.tensor(8.0).log())
+    assert count == 2
+
+
+def test_every_song_with_a_masked_word_counts_alike_in_the_lyrics_loss_of_eq_4_13() -> None:
+    logits, tokens = torch.randn(3, 4, 8), torch.randint(0, 8, (3, 4))
+    real = torch.tensor([[True, False, False, False], [True, True, True, False], [False] * 4])
+    own = [F.cross_entropy(logits[song, real[song]], tokens[song, real[song]]) for song in (0, 1)]
+    loss, count = lyrics_reconstruction_loss(logits, tokens, real, "song")
+    torch.testing.assert_close(loss / count, sum(own) / 2)
+
+
+@pytest.mark.parametrize(("scale", "words", "positions"), [("words", 32**0.5, 1.0), ("positions", 1.0, 32**-0.5)])
+def test_words_and_positions_are_brought_to_like_size(scale: str, words: float, positions: float) -> None:
+    plain, scaled = tiny_model(encoder_layers=1).lyrics, tiny_model(encoder_layers=1, text_scale=scale).lyrics
+    given = []
+    for encoder in (plain, scaled):
+        encoder.blocks[0].register_forward_pre_hook(lambda _, rows: given.append(rows[0]))
+    tokens = torch.arange(5, 15)[None]
+    for encoder in (plain, scaled):
+        encoder(tokens, torch.arange(10), 10, torch.ones(1, 10, dtype=torch.bool))
+    word, place = plain.words(tokens)[0], given[0] - plain.words(tokens)[0] - plain.modality[0]
+    torch.testing.assert_close(given[1], words * word + positions * place + plain.modality[0])
 
 
 def test_contrast_is_the_mean_of_each_single_stream() -> None:

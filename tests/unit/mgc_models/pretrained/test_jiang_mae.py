@@ -75,6 +75,21 @@ def test_every_part_lands_where_it_belongs(tmp_path: Path) -> None:
     torch.testing.assert_close(embedded, expected.flatten(2).transpose(1, 2), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("file", "start"),
+    [("audio_model.21.pth", "CAV-MAE-Scale++:audio_model.21.pth("), ("mine.pth", "mine.pth(")],
+)
+def test_the_record_names_the_published_checkpoint(tmp_path: Path, file: str, start: str) -> None:
+    Path(saved(tmp_path, tiny_file())).rename(tmp_path / file)
+    assert load_pretrained(tiny_model(), {"cavmae": str(tmp_path / file)}).startswith(f"cavmae={start}")
+
+
+def test_a_file_without_standardised_patches_goes_first(tmp_path: Path) -> None:
+    Path(saved(tmp_path, tiny_file())).rename(tmp_path / "plain.pth")
+    sources = {"cavmae": None, "cavmae_nonorm": str(tmp_path / "plain.pth")}
+    assert load_pretrained(tiny_model(), sources).startswith("cavmae=plain.pth(")
+
+
 @on_no_device
 @pytest.mark.parametrize("genres", [0, GENRES])
 @pytest.mark.parametrize("name", ["cav-mae", "cav-mae-fine-tuned"])

@@ -9,6 +9,7 @@ from mgc_models.config.sections import PlateauSettings, TrainSettings
 from mgc_models.errors import ModelError, StoppedError
 from mgc_models.training.loop import fit
 from mgc_models.training.optim import build_optimiser
+from tests.unit.mgc_models.tiny_models import GENRES, tiny
 from tests.unit.mgc_models.training.test_loop import model, regression, same
 
 BASE = TrainSettings(epochs=4, batch_size=4, learning_rate=0.05)
@@ -52,6 +53,30 @@ class WithEncoder(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder, self.head = torch.nn.Linear(4, 4), torch.nn.Linear(4, 3)
+
+
+class WithHead(WithEncoder):
+    new_head = "head"
+
+
+def test_the_head_that_no_pretraining_has_seen_has_a_multiple_of_the_rate():
+    net = WithHead()
+    groups = build_optimiser(net, settings(head_rate_ratio=50.0), fused=False).param_groups
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert {rates[id(parameter)] for parameter in net.head.parameters()} == {50 * 0.05}
+    assert {rates[id(parameter)] for parameter in net.encoder.parameters()} == {0.05} == {groups[0]["lr"]}
+    both = build_optimiser(net, settings(head_rate_ratio=2.0, encoder_learning_rate=1e-3), fused=False).param_groups
+    assert [group["lr"] for group in both] == [0.05, 1e-3, 0.1]
+    with pytest.raises(ModelError, match=r"head_rate_ratio is 50.*WithEncoder names no new_head"):
+        build_optimiser(WithEncoder(), settings(head_rate_ratio=50.0), fused=False)
+
+
+@pytest.mark.parametrize("name", ["inception_v4", "bert", "alnet", "jiang_mae-fine-tuning"])
+def test_the_thesis_models_name_their_head(name):
+    net = tiny(name)[0]
+    *_, last = net.get_submodule(net.new_head).parameters()
+    assert last.shape == (GENRES,)
+    assert build_optimiser(net, settings(head_rate_ratio=50.0), fused=False).param_groups[1]["lr"] == 2.5
 
 
 def test_the_pretrained_encoder_has_its_own_rate_and_every_parameter_one_group():

@@ -12,6 +12,14 @@ def test_the_classification_loss_is_the_mean_cross_entropy_of_all_cells():
     assert multi_label_losses(logits, labels).item() == pytest.approx(expected)
 
 
+def test_the_classification_loss_of_eq_4_24_is_the_sum_over_genres():
+    logits, labels = torch.randn(4, 7), torch.rand(4, 7).round()
+    probability = logits.sigmoid()
+    cells = labels * probability.log() + (1 - labels) * (1 - probability).log()
+    torch.testing.assert_close(multi_label_losses(logits, labels, "sum"), -cells.sum(1))
+    torch.testing.assert_close(multi_label_losses(logits, labels), -cells.mean(1))
+
+
 def test_the_softmax_of_the_contrastive_loss_runs_over_lyrics():
     """Eq. 4.18 by hand. One lyrics vector that both clips resemble makes the two directions differ."""
     audio = torch.tensor([[3.0, 0.0], [1.0, 1.0]])

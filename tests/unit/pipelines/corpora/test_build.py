@@ -245,5 +245,5 @@ def test_a_faulty_corpus_file_names_file_and_key(tmp_path: Path, old: str, new: 
 
 
 def test_an_unknown_corpus_names_the_known_ones() -> None:
-    with pytest.raises(CorpusError, match="There are: fma_medium, m4a, msd_genius, ru87"):
+    with pytest.raises(CorpusError, match="There are: fma_medium, m4a, m4a_all, msd_genius, ru87"):
         load_corpus("m4b")

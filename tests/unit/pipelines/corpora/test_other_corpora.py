@@ -149,9 +149,12 @@ def excluded(store: Store, corpus: str) -> dict[str, str]:
 def test_all_corpora_in_one_pass_those_without_data_empty(store: Store, settings: Settings) -> None:
     statuses, changed = build_corpora(store, settings)
     unset = "not run: MGC_MUSIC4ALL_DIR is not set"
-    assert statuses == {"fma_medium": "done", "m4a": unset, "msd_genius": "done", "ru87": unset}
+    assert statuses == {"fma_medium": "done", "m4a": unset, "m4a_all": unset, "msd_genius": "done", "ru87": unset}
     assert changed
-    assert build_genres(store, settings) == ({"fma_medium": "done", "m4a": unset, "ru87": unset}, True)
+    assert build_genres(store, settings) == (
+        {"fma_medium": "done", "m4a": unset, "m4a_all": unset, "ru87": unset},
+        True,
+    )
     assert not build_corpora(store, settings)[1]
     assert not build_genres(store, settings)[1]
     assert accounting_violations(store) == []

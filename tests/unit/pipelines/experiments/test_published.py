@@ -2,11 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mgc_models.bench.cases import DEFAULT_READING, readings
 from mgc_models.config.models import RuMgcSettings
 from pipelines.config import PROFILES
 from pipelines.experiments import Plan, PlanError, PrintedTable, load_plan
@@ -265,3 +267,40 @@ def test_adding_a_row_needs_no_python(experiments: Path) -> None:
 def test_every_profile_has_the_same_rows_and_settings() -> None:
     plans: list[Plan] = [load_plan(profile) for profile in PROFILES]
     assert len({(tuple(plan.settings), tuple(plan.setting_of.items())) for plan in plans}) == 1
+
+
+def test_the_default_and_literal_rows_are_the_readings_of_the_loss_by_name() -> None:
+    plan = load_plan("paper")
+    named = {"jiang2024_mae": DEFAULT_READING, "jiang2024_mae_literal_loss": "literal"}
+    named["jiang2024_mae_equal_weights"] = "mean"
+    for setting_id, reading in named.items():
+        section = plan.settings[setting_id].settings["pretrain"]
+        assert {key: section[key] for key in readings()[reading]} == readings()[reading], setting_id
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "value"),
+    [
+        ("literal_positions", "model.text_scale", "none"),
+        ("bert_embedding_norm", "model.bert_embedding_norm", True),
+        ("one_rate", "train.head_rate_ratio", 1.0),
+        ("frames_512", "audio.audio_frames", 512),
+        ("drop_samples", "label_scope_policy", "drop_samples"),
+        ("all_crops", "evaluate.crops", "all"),
+    ],
+)
+def test_every_other_reading_of_the_thesis_is_a_row_that_differs_by_it_alone(row: str, key: str, value: object) -> None:
+    for profile in PROFILES:
+        plan = load_plan(profile)
+        default, other = (flat(plan.settings[name].settings) for name in ("jiang2024_mae", f"jiang2024_mae_{row}"))
+        assert {name for name in default if default[name] != other[name]} == {key}
+        assert profile != "paper" or other[key] == value
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted settings."""
+    found = {}
+    for key, value in settings.items():
+        below = flat(value) if isinstance(value, dict) else None
+        found |= {key: value} if below is None else {f"{key}.{name}": one for name, one in below.items()}
+    return found

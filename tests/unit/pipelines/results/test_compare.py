@@ -18,7 +18,7 @@ from pipelines.config import Settings
 from pipelines.experiments import Plan, load_plan
 from pipelines.experiments.load import EXPERIMENTS
 from pipelines.results.compare import results
-from pipelines.results.finished import FinishedRuns, finished_runs
+from pipelines.results.finished import FinishedRuns, finished_runs, inpainting_scores
 from pipelines.results.published import published
 from pipelines.results.significance import SignedRankTest, signed_rank_test
 from pipelines.tables import typed_frame
@@ -295,8 +295,8 @@ def test_a_row_on_other_tracks_than_the_reference_row_is_not_tested_and_says_so(
     table = root / "jiang2024" / "extra.toml"
     table.write_text(f'{table.read_text()}\n[[row]]\nid = "other"\nlabel = "Other"\nbase = "mae"\n{difference}\n')
     plan = load_plan("sample", root)
-    folds = len(plan.settings["jiang2024_mae_other"].repetitions)
-    scores = {"jiang2024_mae": {"f1": HIGH}, "jiang2024_mae_other": {"f1": LOW[:folds]}}
+    other = str(plan.setting_of["jiang2024", "extra", "other"])  # a row of the table may have the same
+    scores = {"jiang2024_mae": {"f1": HIGH}, other: {"f1": LOW[: len(plan.settings[other].repetitions)]}}
     found, tests = results(plan, Settings(), found_of(plan, *run_frames(scores)), {})
     assert "other" not in set(tests["row_id"])
     (row,) = found.filter(table_id="extra", row_id="other", metric="f1").iter_rows(named=True)
@@ -344,3 +344,14 @@ def test_a_row_without_a_number_says_why() -> None:
     lines = found.filter(status="done")
     assert lines.filter(pl.col("ours_mean").is_null() & pl.col("note").is_null()).is_empty()
     assert found.filter(pl.col("status") != "done")["note"].null_count() == found.height - lines.height
+
+
+def test_hidden_words_are_scored_over_all_tracks_and_nothing_guessed_has_no_share() -> None:
+    rows = [
+        {"mask_ratio": ratio, "mse": 1.0, "words_hidden": hidden, "words_right": right, "stop_words_right": among}
+        for ratio, hidden, right, among in ((0.15, 8, 2, 1), (0.15, 2, 3, 2), (0.5, 4, 0, 0))
+    ]
+    found = inpainting_scores(pl.DataFrame(rows))
+    assert found["word_accuracy/0.15"] == (0.5,)
+    assert found["stop_words/0.15"] == (0.6,)
+    assert (found["word_accuracy/0.5"], found["stop_words/0.5"]) == ((0.0,), (None,))
