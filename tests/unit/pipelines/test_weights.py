@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from mgc_models.config.run import Source
 from pipelines.assets.preflight import configuration
 from pipelines.assets.resources import MgcResource
 from pipelines.config import WEIGHT_VARIABLES, Settings
-from pipelines.experiments import Source, load_plan, pretrain_runs
+from pipelines.experiments import load_plan, pretrain_runs
 from pipelines.report.build import READ, page
 from pipelines.weights import missing_weights
 
@@ -67,4 +68,4 @@ def test_inpainting_starts_from_the_checkpoint_without_standardised_patches(
         pretraining = plan.pretraining(plan.settings[name])
         assert pretraining is not None
         (run,) = pretrain_runs(plan, pretraining, sources, weights, "real")
-        assert (run["weights"]["cavmae"], run["weights"]["cavmae_nonorm"]) == (plain, nonorm)
+        assert (run.weights["cavmae"], run.weights["cavmae_nonorm"]) == (plain, nonorm)

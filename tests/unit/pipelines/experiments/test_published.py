@@ -13,6 +13,7 @@ from mgc_models.config.models import RuMgcSettings
 from pipelines.config import PROFILES
 from pipelines.experiments import Plan, PlanError, PrintedTable, load_plan
 from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
+from warehouse.parsing import plain
 
 SEEDS = Path(__file__).parents[5] / "shared" / "seeds"
 SOURCES = {"jiang2024": "004_*.txt", "ru2023": "000_*.txt", "nandy2021": "003_*.txt"}
@@ -274,7 +275,7 @@ def test_the_default_and_literal_rows_are_the_readings_of_the_loss_by_name() -> 
     named = {"jiang2024_mae": DEFAULT_READING, "jiang2024_mae_literal_loss": "literal"}
     named["jiang2024_mae_equal_weights"] = "mean"
     for setting_id, reading in named.items():
-        section = plan.settings[setting_id].settings["pretrain"]
+        section = plain(plan.settings[setting_id].settings)["pretrain"]
         assert {key: section[key] for key in readings()[reading]} == readings()[reading], setting_id
 
 
@@ -292,7 +293,9 @@ def test_the_default_and_literal_rows_are_the_readings_of_the_loss_by_name() -> 
 def test_every_other_reading_of_the_thesis_is_a_row_that_differs_by_it_alone(row: str, key: str, value: object) -> None:
     for profile in PROFILES:
         plan = load_plan(profile)
-        default, other = (flat(plan.settings[name].settings) for name in ("jiang2024_mae", f"jiang2024_mae_{row}"))
+        default, other = (
+            flat(plain(plan.settings[name].settings)) for name in ("jiang2024_mae", f"jiang2024_mae_{row}")
+        )
         assert {name for name in default if default[name] != other[name]} == {key}
         assert profile != "paper" or other[key] == value
 
