@@ -91,9 +91,8 @@ def parse_settings(raw: Mapping[str, Any], stage: str) -> Settings:
         _check_pretrain(required(settings.pretrain, "pretrain"))
         _check_accumulate("pretrain", required(settings.pretrain, "pretrain"), settings.model)
     else:
-        _check_train(required(settings.train, "train"))
+        _check_train(required(settings.train, "train"), required(settings.loss, "loss"))
         _check_accumulate("train", required(settings.train, "train"), settings.model)
-        required(settings.loss, "loss")
         required(settings.evaluate, "evaluate")
     return settings
 
@@ -114,11 +113,13 @@ def _check_pretrain(section: PretrainSettings) -> None:
         raise SpecError("pretrain.contrastive_weight", "a weight above 0 here or in reconstruction_weight", 0.0)
 
 
-def _check_train(section: TrainSettings) -> None:
+def _check_train(section: TrainSettings, loss: LossSettings) -> None:
     if max(section.betas) >= 1:
         raise SpecError("train.betas", "numbers below 1", list(section.betas))
     if section.plateau and section.lr_milestones:
         raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(section.lr_milestones))
+    if loss.classification == "cross_entropy" and section.selection != "f1":
+        raise SpecError("train.selection", "f1 where tracks have one genre each", section.selection)
     if section.plateau and section.plateau.factor >= 1:
         raise SpecError("train.plateau.factor", "a number below 1", section.plateau.factor)
 

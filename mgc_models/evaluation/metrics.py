@@ -134,6 +134,20 @@ def best_threshold(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> f
     return float(candidates[int(np.argmax(scores))])
 
 
+def best_f1(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> float:
+    """The example-based F1 at the best threshold for these tracks; 0 where none of them has a genre.
+
+    Args:
+        labels: True genres, [N, C].
+        logits: Of the same tracks, [N, C].
+    """
+    labelled = labels.any(axis=1)
+    if not labelled.any():
+        return 0.0
+    threshold = best_threshold(labels, logits)
+    return example_based(labels[labelled], logits[labelled] > threshold)["f1"] or 0.0
+
+
 def average_precision(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Average precision of every class, thesis Eq. 5.7, step-wise; equal scores share one threshold.
 
