@@ -12,6 +12,7 @@ from mgc_models.features.lyrics.tokens import SPECIAL_TOKENS, save_tokenizer, wo
 from pipelines.experiments import TrainingData
 from pipelines.genres.correlation import READINGS, genre_graph, name_cosine, ngram_vectors
 from pipelines.incremental import Step, make_file
+from pipelines.planted.bounds import bounds
 from pipelines.planted.corpus import TRAIN, PlantedCorpus
 from pipelines.planted.worlds import SCHEME, World
 from pipelines.training.inputs import FOLDER, HASH_DIGITS, Correlations
@@ -19,7 +20,7 @@ from warehouse.shards.writer import FeatureSpec, write_shard
 from warehouse.store import Store, file_sha256, replacing
 
 AUDIO, TEXT = "planted_spectrogram", "planted_tokens"
-VERSION = 1
+VERSION = 2
 STEP = Step("planted corpora", VERSION, libraries=("numpy",))
 
 
@@ -29,6 +30,16 @@ def drawn_data(world: World, seed: int) -> TrainingData:
     parts = dict(enumerate(world.settings["parts"].values()))
     place = f"{FOLDER}/{drawn_from}.parquet"
     return TrainingData(world.name, f"{world.name}_{seed:02d}", SCHEME, drawn_from, place, parts)
+
+
+def drawn_bounds(store: Store, world: World, seed: int) -> dict[str, float]:
+    """How well the genres of the corpus of a seed could be told (`pipelines.planted.bounds`), as it was written."""
+    found: dict[str, float] = json.loads(_bounds_file(store, drawn_data(world, seed)).read_text(encoding="utf-8"))
+    return found
+
+
+def _bounds_file(store: Store, data: TrainingData) -> Path:
+    return store.root / "bounds" / f"{data.corpus_hash}.json"
 
 
 def write_drawn(store: Store, world: World, seed: int) -> bool:
@@ -48,6 +59,8 @@ def _write(store: Store, world: World, seed: int, data: TrainingData) -> None:
     spec = FeatureSpec(TEXT, "int32", 1, {"tokenizer_sha256": file_sha256(text / "tokenizer.json")})
     tokens = corpus.tokens + len(SPECIAL_TOKENS)
     write_shard(text / "shard-00000.parquet", spec, zip(ids, tokens, strict=True))
+    with replacing(_bounds_file(store, data)) as temporary:
+        temporary.write_text(json.dumps(bounds(corpus)), encoding="utf-8")
     _write_inputs(store.root / data.tracks, corpus, ids, genre_weights(world, corpus))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.corpora.config import Corpus, Correlation, Folds
 from pipelines.experiments.load import check_keys, load_toml
-from pipelines.planted.corpus import PlantedCorpus, draw_parts, play_motifs, render_sound, write_words
+from pipelines.planted.corpus import TRAIN, PlantedCorpus, draw_parts, play_motifs, render_sound, write_words
 
 FOLDER = Path(__file__).parent
 SCHEME = "drawn"  # the split of every planted corpus: tracks to train on, to choose by, to test on
@@ -34,10 +34,11 @@ def factor_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
     heard = [name for name, kind in settings["factors"].items() if kind in ("shared", "sound")]
     told = [name for name, kind in settings["factors"].items() if kind in ("shared", "words")]
     sound, words = settings["sound"], settings["words"]
+    hidden = (parts == TRAIN)[:, None] & (rng.random(labels.shape) >= settings.get("told", 1.0))
     asides = rng.standard_normal((2, settings["distractors"], len(parts)))
     frames = play_motifs(rng, _leanings(values, heard, asides[0], sound["contrast"]), sound)
     tokens, vocabulary = write_words(rng, _leanings(values, told, asides[1], words["contrast"]), words)
-    return PlantedCorpus(tuple(settings["genres"]), values, labels, frames, tokens, vocabulary, parts)
+    return PlantedCorpus(tuple(settings["genres"]), values, labels & ~hidden, frames, tokens, vocabulary, parts)
 
 
 def cue_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
@@ -70,6 +71,71 @@ def cue_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
     tokens, vocabulary = write_words(rng, leanings, words)
     stacked = np.stack(list(labels.values()), axis=1)
     return PlantedCorpus(tuple(settings["genres"]), cues, stacked, frames, tokens, vocabulary, parts)
+
+
+def exclusive_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
+    """Plant a corpus (ru2023, SCMA): of the cues of sound a track has exactly one, and one of those of words.
+
+    A genre is there when the cue of words lies `gap` places behind that of sound, in a circle. Given either cue alone
+    every genre is as frequent as before, so that what is heard and what is read tell nothing when they are added.
+
+    Args:
+        settings: exclusive.toml.
+        seed: Equal seeds give equal corpora.
+    """
+    rng = np.random.default_rng(seed)
+    parts, count = draw_parts(rng, settings["parts"]), settings["cues"]
+    heard, read = rng.integers(count, size=(2, len(parts)))
+    gaps = np.array([genre["gap"] for genre in settings["genres"].values()])
+    labels = ((read - heard) % count)[:, None] == gaps
+    shown = {"sound": np.eye(count)[heard], "words": np.eye(count)[read]}
+    rendered = _rendered(rng, shown["sound"], shown["words"], settings)
+    names, truth = tuple(settings["genres"]), labels.astype(float)
+    return PlantedCorpus(names, _named(shown), labels, *rendered, parts, truth, paired=True)
+
+
+def family_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
+    """Plant a corpus (ru2023, GCEM): many genres with few tracks each, in families that mean nearly the same.
+
+    A track has a value of each factor, half of them heard and half read. A genre is the `share` of tracks that lie
+    furthest in a direction, which is that of its family, turned by `own`; the families are the links of the true graph.
+
+    Args:
+        settings: families.toml; its genres are families, each with its members' names.
+        seed: Equal seeds give equal corpora.
+    """
+    rng = np.random.default_rng(seed)
+    parts, count = draw_parts(rng, settings["parts"]), settings["factors"]
+    values = rng.standard_normal((len(parts), 2 * count))
+    names, directions = [], []
+    for family, members in settings["genres"].items():
+        shared = rng.standard_normal(2 * count)
+        for member in members["members"]:
+            names.append(f"{family} {member}")
+            directions.append(shared + settings["own"] * rng.standard_normal(2 * count))
+    truth = values @ np.transpose(directions)
+    labels = np.stack([_above(own, settings["share"]) for own in truth.T], axis=1)
+    shown = {"sound": values[:, :count], "words": values[:, count:]}
+    levels = 1 / (1 + np.exp(-settings["contrast"] * values))
+    rendered = _rendered(rng, levels[:, :count], levels[:, count:], settings)
+    sizes = [len(family["members"]) for family in settings["genres"].values()]
+    families = np.repeat(np.arange(len(sizes)), sizes)
+    return PlantedCorpus(tuple(names), _named(shown), labels, *rendered, parts, truth, families)
+
+
+def _named(shown: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """The columns of what is shown in each modality, each by a name."""
+    return {f"{modality} {place}": own for modality, values in shown.items() for place, own in enumerate(values.T)}
+
+
+def _rendered(
+    rng: np.random.Generator, heard: NDArray[np.float64], read: NDArray[np.float64], settings: Mapping[str, Any]
+) -> tuple[NDArray[np.float16], NDArray[np.int32], int]:
+    """Sound and words of levels from 0 to 1, [N, cues] each."""
+    sound, words = settings["sound"], settings["words"]
+    frames = render_sound(rng, sound["loudness"] * heard, sound)
+    clear = words["clarity"]
+    return (frames, *write_words(rng, (1 - clear) + (2 * clear - 1) * read, words))
 
 
 def _genre(
@@ -116,10 +182,17 @@ class World:
         return KINDS[self.settings["kind"]](self.settings, seed)
 
 
-KINDS: Mapping[str, Callable[[Mapping[str, Any], int], PlantedCorpus]] = {"factors": factor_world, "cues": cue_world}
+KINDS: Mapping[str, Callable[[Mapping[str, Any], int], PlantedCorpus]] = {
+    "factors": factor_world,
+    "cues": cue_world,
+    "exclusive": exclusive_world,
+    "families": family_world,
+}
 OPTIONAL: Mapping[str, Mapping[str, type]] = {
-    "factors": {"factors": dict, "distractors": int},
+    "factors": {"factors": dict, "distractors": int, "told": float},
     "cues": {"cues": dict, "sound_cues": list, "word_cues": list, "correlation": dict},
+    "exclusive": {"cues": int, "correlation": dict},
+    "families": {"factors": int, "own": float, "share": float, "contrast": float, "correlation": dict},
 }
 
 
