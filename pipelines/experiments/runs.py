@@ -49,7 +49,7 @@ def _file_sha256(path: Path, _size: int, _mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-TRAINING_VERSION = 3
+TRAINING_VERSION = 4
 """Raised when the training code changes what equal settings come to; finished runs are then trained anew."""
 RUN_ID_LENGTH = 16
 
