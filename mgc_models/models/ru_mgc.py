@@ -1,7 +1,7 @@
 """The model of Ru et al. 2023 (ICASSP): aligned audio and lyrics, two cross-modal attentions, correlated genres.
 
-The body of the paper could not be read. Its project page names the parts; how they are built is a setting each, with its
-reason in docs/decisions/ru2023.md.
+The body of the paper could not be read. Its project page names the parts; how they are built is a setting each, with
+its reason in docs/decisions/ru2023.md.
 """
 
 from typing import ClassVar
