@@ -205,6 +205,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/experiments/profiles/smoke.toml": ("runs of jiang2024",),
     "pipelines/experiments/ru2023/ablation.toml": ("report page", "runs of ru2023"),
     "pipelines/experiments/ru2023/on_*.toml": ("report page", "runs of ru2023"),
+    "pipelines/experiments/ru2023/controls.toml": ("report page",),
     "pipelines/experiments/jiang2024/extra.toml": ("report page",),
     "pipelines/experiments/jiang2024/lyrics_inpainting.toml": ("report page",),
     "pipelines/experiments/nandy2021/shipped_split.toml": ("report page",),

@@ -166,10 +166,16 @@ class RuMgcSettings:
         text_pooling: What stands for the lyrics before fusion: the state of [CLS], or the mean over tokens.
         contrastive_width: Of the space in which audio and lyrics are aligned.
         scma: Whether the modalities attend to each other; else their pooled vectors are concatenated as they are.
+        fused_pooling: What stands for the lyrics after SCMA: the `mean` over tokens, or the state of [CLS] (`cls`).
+        fusion_mlp: Whether, without SCMA, the concatenated vectors go through an MLP with as many weights as it has.
         fusion_layers: Of attention in each direction, as `fusion_heads`, `fusion_intermediate` and `dropout`.
         gcem: Whether the genres' graph gives the classifier; else a linear layer.
         gcn_hidden: Width between the two graph convolutions.
         gcn_slope: Of the LeakyReLU between them.
+        gcn_graph: What the convolutions multiply with: `corpus`: the matrix by the rule of the corpus; another reading
+            of it (`pipelines.genres.correlation.READINGS`); `identity`: nothing, each genre is by itself.
+        gcn_start: Size of the genres' vectors at the start: `linear`: that of the rows of a linear layer, so that
+            logits start alike with and without the graph; `own`: what the layers' own start gives.
         gcn_output: `classifier`: each genre's vector times the fused vector (ML-GCN); `label_attention`: each genre's
             vector is its question to the sequence.
         node_features: `centred_names`: vectors of the genres' names less their mean; `names`: as they are; `one_hot`.
@@ -197,6 +203,10 @@ class RuMgcSettings:
     gcn_slope: Fraction
     gcn_output: Literal["classifier", "label_attention"]
     node_features: Literal["centred_names", "names", "one_hot"]
+    fused_pooling: Literal["mean", "cls"] = "mean"
+    fusion_mlp: bool = False
+    gcn_graph: Literal["corpus", "separate", "lift", "values", "identity"] = "corpus"
+    gcn_start: Literal["own", "linear"] = "own"
 
 
 @dataclass(frozen=True)

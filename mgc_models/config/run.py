@@ -97,12 +97,18 @@ def check_settings(settings: Settings, stage: str, split: str = VALIDATED) -> No
         _check_accumulate("pretrain", pretrain, settings.model)
         if not pretrain.contrastive_weight and not pretrain.reconstruction_weight:
             raise SpecError("pretrain.contrastive_weight", "a weight above 0 here or in reconstruction_weight", 0.0)
-        return
+    else:
+        _check_train(settings, split)
+
+
+def _check_train(settings: Settings, split: str) -> None:
     train = required(settings.train, "train")
     _check_accumulate("train", train, settings.model)
     if train.plateau and train.lr_milestones:
         raise SpecError("train.lr_milestones", "no lr_milestones beside a plateau", list(train.lr_milestones))
-    required(settings.loss, "loss")
+    loss = required(settings.loss, "loss")
+    if loss.classification == "cross_entropy" and train.selection != "f1":
+        raise SpecError("train.selection", "f1 where tracks have one genre each", train.selection)
     evaluate = required(settings.evaluate, "evaluate")
     for key, wanted in (
         ("train.checkpoint", train.checkpoint == "best"),

@@ -137,9 +137,12 @@ class TrainSettings:
         encoder_learning_rate: Of the model's pretrained lyrics encoder; None: the same as all others.
         head_rate_ratio: Rate of the classifier, which no pretraining has seen, over `learning_rate`.
         plateau: Lowers the rate when learning stalls, instead of lr_milestones.
-        checkpoint: Weights that are kept. `last`: those after the last epoch; `best`: of the epoch whose F-measure on
-            the validation part is best.
-        early_stopping_patience: Epochs without a better validation score after which training ends; 0: never.
+        selection: The score on the validation part by which epochs are compared: `f1` at the threshold of [evaluate],
+            `f1_tuned` at the threshold that is best there, or `map`, which needs no threshold.
+        checkpoint: Weights that are kept. `last`: those after the last epoch; `best`: of the epoch whose validation
+            score is best.
+        early_stopping_patience: Epochs without a better validation score after which training ends; 0: never. Epochs
+            before the first score above 0 do not count.
         gradient_accumulation_steps: Parts that a batch is worked through in; changes the memory, not the loss. It is 1
             for a model with batch normalisation.
     """
@@ -156,6 +159,7 @@ class TrainSettings:
     encoder_learning_rate: Annotated[float | None, Above(0)] = None
     head_rate_ratio: Annotated[float, Above(0)] = 1.0
     plateau: PlateauSettings | None = None
+    selection: Literal["f1", "f1_tuned", "map"] = "f1"
     checkpoint: Literal["last", "best"] = "last"
     early_stopping_patience: Annotated[int, Minimum(0)] = 0
     gradient_accumulation_steps: Annotated[int, Minimum(1)] = 1

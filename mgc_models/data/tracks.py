@@ -205,22 +205,22 @@ def without_fold(tracks: Tracks, fold: int | None) -> Tracks:
     )
 
 
-def genre_graph(path: Path, tracks: Tracks, fold: int) -> GenreGraph:
+def genre_graph(path: Path, tracks: Tracks, fold: int, reading: str = "corpus") -> GenreGraph:
     """The graph of the genres that the file's metadata hold.
 
-    `genre_correlation` is JSON, fold to rows in genre order; `genre_name_vectors`, JSON, has one vector per genre in
-    genre order, and may be absent.
+    `genre_correlation` is JSON, reading to fold to rows in genre order; `genre_name_vectors`, JSON, has one vector per
+    genre in genre order, and may be absent. Reading `identity` takes no correlation: every genre is by itself.
 
     Raises:
         DataError: if the correlation of the fold is missing, or something has another shape.
     """
     count = len(tracks.genres)
-    stored = json.loads(tracks.metadata.get("genre_correlation", "{}")).get(str(fold))
-    correlation = torch.tensor(stored or [], dtype=torch.float32)
+    stored = json.loads(tracks.metadata.get("genre_correlation", "{}")).get(reading, {}).get(str(fold))
+    correlation = torch.eye(count) if reading == "identity" else torch.tensor(stored or [], dtype=torch.float32)
     if correlation.shape != (count, count):
         raise DataError(
-            f"{path}: expected metadata genre_correlation with a {count} x {count} matrix of fold {fold}, found "
-            f"{list(correlation.shape) if stored else 'none'}. Delete the file and run the job again."
+            f"{path}: expected metadata genre_correlation with a {count} x {count} matrix of {reading}, fold {fold}, "
+            f"found {list(correlation.shape) if stored else 'none'}. Delete the file and run the job again."
         )
     vectors = json.loads(tracks.metadata.get("genre_name_vectors", "null"))
     features = None if vectors is None else torch.tensor(vectors, dtype=torch.float32)

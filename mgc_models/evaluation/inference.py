@@ -16,7 +16,7 @@ from mgc_models.config.run import FinetuneRun, required
 from mgc_models.data.batches import TrackData
 from mgc_models.data.tracks import Fold, Tracks
 from mgc_models.errors import StoppedError, TrainingError
-from mgc_models.evaluation.metrics import Scores, log_softmax, score, single_label_scores
+from mgc_models.evaluation.metrics import Scores, best_f1, log_softmax, score, single_label_scores
 from mgc_models.execution.runtime import Runtime
 from warehouse.store import replacing
 
@@ -101,15 +101,17 @@ def scores_of(run: FinetuneRun, data: TrackData, rows: NDArray[np.int64], logits
 
 
 def validation(run: FinetuneRun, data: TrackData, fold: Fold, runtime: Runtime) -> Callable[[nn.Module], float]:
-    """What scores a model on the validation part: the F-measure; 0 where no track can be scored."""
+    """What scores a model on the validation part, as `train.selection` says; 0 where no track can be scored."""
     evaluate, train = required(run.settings.evaluate, "evaluate"), required(run.settings.train, "train")
 
-    def f_measure(model: nn.Module) -> float:
+    def selection_score(model: nn.Module) -> float:
         rows = fold.validation
         logits = predict_logits(model, data, rows, evaluate.crops, train.batch_size, runtime, run.run_id)
-        return scores_of(run, data, rows, logits).values["f1"] or 0.0
+        if train.selection == "f1_tuned":
+            return best_f1(data.tracks.labels[rows], logits)
+        return scores_of(run, data, rows, logits).values[train.selection] or 0.0
 
-    return f_measure
+    return selection_score
 
 
 def write_predictions(path: Path, tracks: Tracks, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> None:

@@ -12,6 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CANDIDATES = 99
+AT_A_THRESHOLD = (
+    *("accuracy", "precision", "recall", "f1"),
+    *("subset_accuracy", "accuracy_label", "accuracy_micro", "f1_micro", "f1_macro"),
+)
+"""Metrics of predicted genres, which a threshold decides."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logi
     `values` holds accuracy (mean of |Y ∩ Ŷ| / |Y ∪ Ŷ| over tracks, thesis Eq. 5.1), precision (|Y ∩ Ŷ| / |Ŷ|, Eq. 5.2),
     recall (|Y ∩ Ŷ| / |Y|, Eq. 5.3), f1 (2 |Y ∩ Ŷ| / (|Y| + |Ŷ|), Eq. 5.4), map (mean over genres of the average
     precision, Eq. 5.5), loss (mean binary cross-entropy over tracks and genres), subset_accuracy (share of tracks with
-    Y = Ŷ), f1_micro (F1 over all cells) and f1_macro (mean F1 over genres).
+    Y = Ŷ), accuracy_label (share of cells, track by genre, that are right), accuracy_micro (|Y ∩ Ŷ| / |Y ∪ Ŷ| over all
+    cells), f1_micro (F1 over all cells) and f1_macro (mean F1 over genres).
 
     Args:
         labels: True genres, [N, C].
@@ -72,7 +78,7 @@ def score(labels: NDArray[np.bool_], logits: NDArray[np.float32], threshold_logi
 
 
 def label_based(labels: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> dict[str, float | None]:
-    """Subset accuracy, and F1 over all cells and as the mean over genres that occur.
+    """Accuracy of whole label sets and over all cells, and F1 over all cells and as the mean over genres that occur.
 
     Args:
         labels: True genres, [N, C].
@@ -83,6 +89,8 @@ def label_based(labels: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> dict
     occurs = labels.any(axis=0)
     return {
         "subset_accuracy": _mean((labels == predicted).all(axis=1).astype(float)),
+        "accuracy_label": _mean((labels == predicted).mean(axis=1)),
+        "accuracy_micro": float(hits.sum() / (sizes - hits).sum()) if sizes.sum() else None,
         "f1_micro": float(2 * hits.sum() / sizes.sum()) if sizes.sum() else None,
         "f1_macro": _mean(2 * hits[occurs] / sizes[occurs]),
     }
@@ -132,6 +140,20 @@ def best_threshold(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> f
         candidates = np.unique(np.quantile(logits, np.arange(1, _CANDIDATES + 1) / (_CANDIDATES + 1)))
     scores = [example_based(labels, logits > candidate)["f1"] or 0.0 for candidate in candidates]
     return float(candidates[int(np.argmax(scores))])
+
+
+def best_f1(labels: NDArray[np.bool_], logits: NDArray[np.floating]) -> float:
+    """The example-based F1 at the best threshold for these tracks; 0 where none of them has a genre.
+
+    Args:
+        labels: True genres, [N, C].
+        logits: Of the same tracks, [N, C].
+    """
+    labelled = labels.any(axis=1)
+    if not labelled.any():
+        return 0.0
+    threshold = best_threshold(labels, logits)
+    return example_based(labels[labelled], logits[labelled] > threshold)["f1"] or 0.0
 
 
 def average_precision(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -72,7 +72,9 @@ class GenreGCN(nn.Module):
         node_kind: What the nodes are, see `node_features`.
     """
 
-    def __init__(self, graph: GenreGraph, features: str, *, hidden: int, out_width: int, slope: float) -> None:
+    def __init__(
+        self, graph: GenreGraph, features: str, *, hidden: int, out_width: int, slope: float, start: str = "own"
+    ) -> None:
         super().__init__()
         correlation = graph.correlation
         nodes, self.node_kind = node_features(graph, features)
@@ -88,6 +90,16 @@ class GenreGCN(nn.Module):
         self.first = GraphConvolution(nodes.shape[1], hidden)
         self.second = GraphConvolution(hidden, out_width)
         self.slope = slope
+        if start == "linear":
+            self._start_as_linear(out_width)
+
+    def _start_as_linear(self, out_width: int) -> None:
+        """Scale the last layer so that the genres' vectors have the mean square of a linear layer's rows.
+
+        These are uniform within 1 / sqrt(in_features), with a mean square of 1 / (3 in_features).
+        """
+        with torch.no_grad():
+            self.second.weight.mul_((3 * out_width * self().square().mean()).rsqrt())
 
     def forward(self) -> Tensor:
         """The genres after the convolution: `[C, out_width]`."""

@@ -1,7 +1,7 @@
 """The model of Ru et al. 2023 (ICASSP): aligned audio and lyrics, two cross-modal attentions, correlated genres.
 
-The body of the paper is not to be had. Its project page names the parts; how they are built is a setting each, with its
-reason in docs/decisions/ru2023.md.
+The body of the paper could not be read. Its project page names the parts; how they are built is a setting each, with
+its reason in docs/decisions/ru2023.md.
 """
 
 from typing import ClassVar
@@ -60,6 +60,8 @@ class RuMgc(nn.Module):
         else:
             self.classifier = nn.Linear(2 * width, shape.n_genres)
         self.scma = _fusion(settings) if settings.scma else None
+        self.mlp = _mlp(settings) if settings.fusion_mlp and not settings.scma else None
+        self.fused_pooling = settings.fused_pooling
 
     def forward(self, audio: Tensor | None, tokens: Tensor | None, token_mask: Tensor | None) -> ModelOutput:
         """Classify pairs of spectrogram and lyrics.
@@ -83,21 +85,38 @@ class RuMgc(nn.Module):
         mask = torch.cat((torch.ones_like(mask[:, :1]), mask[:, 1:]), 1)
         read = self.text_projection(states)
         pooled_audio = heard.mean(1)
-        pooled_text = read[:, 0] if self.text_pooling == "cls" else masked_mean(read, mask)
+        pooled_text = _pooled(read, mask, self.text_pooling)
         embeddings = self.audio_head(pooled_audio), self.text_head(pooled_text)
         if self.scma is not None:
             heard, read = self.scma(heard, read, mask)
-            pooled_audio, pooled_text = heard.mean(1), masked_mean(read, mask)
+            pooled_audio, pooled_text = heard.mean(1), _pooled(read, mask, self.fused_pooling)
         if isinstance(self.classifier, LabelAttention):
             joint_mask = torch.cat((mask.new_ones(heard.shape[:2]), mask), 1)
             return ModelOutput(self.classifier(torch.cat((heard, read), 1), joint_mask), *embeddings)
-        return ModelOutput(self.classifier(torch.cat((pooled_audio, pooled_text), 1)), *embeddings)
+        fused = torch.cat((pooled_audio, pooled_text), 1)
+        fused = fused if self.mlp is None else fused + self.mlp(fused)
+        return ModelOutput(self.classifier(fused), *embeddings)
+
+
+def _pooled(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    return states[:, 0] if pooling == "cls" else masked_mean(states, mask)
 
 
 def _fusion(settings: RuMgcSettings) -> SymmetricCrossAttention:
     return SymmetricCrossAttention(
         settings.fusion_layers, settings.width, settings.fusion_heads, settings.fusion_intermediate, settings.dropout
     )
+
+
+def _mlp(settings: RuMgcSettings) -> nn.Sequential:
+    """One hidden layer on the concatenated vectors, with as many weights as SCMA has (biases and norms aside).
+
+    A direction has 4 width^2 in its attention and 2 width intermediate in its feed-forward part, and there are two; the
+    MLP has 4 width hidden.
+    """
+    hidden = settings.fusion_layers * (2 * settings.width + settings.fusion_intermediate)
+    wide = 2 * settings.width
+    return nn.Sequential(nn.Linear(wide, hidden), nn.GELU(), nn.Dropout(settings.dropout), nn.Linear(hidden, wide))
 
 
 def _genre_correlations(settings: RuMgcSettings, shape: DataShape) -> GraphClassifier | LabelAttention:
@@ -111,5 +130,6 @@ def _genre_correlations(settings: RuMgcSettings, shape: DataShape) -> GraphClass
         hidden=settings.gcn_hidden,
         out_width=settings.width * (1 if attends else 2),
         slope=settings.gcn_slope,
+        start=settings.gcn_start,
     )
     return LabelAttention(gcn, settings.width, shape.n_genres) if attends else GraphClassifier(gcn)

@@ -1,5 +1,6 @@
 """The one training loop: resumable at every step, for any task, in one process or several."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -20,7 +21,7 @@ from mgc_models.training.reporting import report
 from mgc_models.training.step import TEMPERATURE, StepContext, training_step
 
 Validate = Callable[[nn.Module], float]
-VALIDATION = "validation_f1"
+COLDEST = math.log(0.01)  # of a learned temperature: CLIP does not let similarities be scaled by more than 100
 
 
 def fit(
@@ -171,6 +172,7 @@ def _train_step(state: LoopState, context: StepContext, batch: Batch, share: Bat
     if context.group.size > 1:
         context.group.add_all(_gradients(context.model))
     state.optimiser.step()
+    bound_temperature(context.model)
     # Summed on the device: asking for a number here would make the accelerator wait at every step.
     weighted = torch.stack([value.double() for value in losses.values()]) * total
     state.sums = weighted if state.sums is None else state.sums + weighted
@@ -178,6 +180,14 @@ def _train_step(state: LoopState, context: StepContext, batch: Batch, share: Bat
     good = torch.isfinite(losses["loss"]) | (state.first_bad >= 0)
     state.first_bad = torch.where(good, state.first_bad, state.step)
     state.step += 1
+
+
+def bound_temperature(model: nn.Module) -> None:
+    """Keep a learned temperature from falling below 0.01, as CLIP does after each step (Radford et al. 2021, 2.5)."""
+    temperature = getattr(model, TEMPERATURE, None)
+    if temperature is not None:
+        with torch.no_grad():
+            temperature.clamp_(min=COLDEST)
 
 
 def _generator(state: LoopState, runtime: Runtime) -> torch.Generator:
@@ -200,17 +210,18 @@ def _finish_epoch(state: LoopState, context: StepContext, settings: TrainSetting
     epoch = dict(zip(state.names, means, strict=True))
     epoch["learning_rate"] = state.optimiser.param_groups[0]["lr"]
     state.epoch, state.step, state.sums = state.epoch + 1, 0, None
-    progress = -epoch["loss"]
     if validate is not None:
         group = context.group
-        progress = epoch[VALIDATION] = group.from_first(validate(context.model) if group.first else None)
-        _remember_best(state, settings, progress)
+        score = group.from_first(validate(context.model) if group.first else None)
+        epoch[f"validation_{settings.selection}"] = score
+        _remember_best(state, settings, score)
     state.history.append(epoch)
-    advance(state.schedule, progress)
+    advance(state.schedule, epoch["loss"])
 
 
 def _remember_best(state: LoopState, settings: TrainSettings, score: float) -> None:
-    if state.best is not None and score <= state.best.score:
+    # A model that predicts nothing yet scores 0 epoch after epoch: the latest of these is kept, and none is waited for.
+    if state.best is not None and score <= state.best.score and state.best.score > 0:
         return
     weights = None
     if settings.checkpoint == "best":

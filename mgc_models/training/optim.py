@@ -76,21 +76,21 @@ def _head(model: nn.Module, ratio: float) -> str:
 
 
 def build_schedule(optimiser: Optimizer, settings: TrainSettings) -> Schedule:
-    """Milestones, or a plateau: of what `advance` is given, which should rise."""
+    """Milestones, or a plateau of the training loss."""
     if settings.plateau is None:
         return MultiStepLR(optimiser, list(settings.lr_milestones), settings.lr_gamma)
     patience, factor = settings.plateau.patience, settings.plateau.factor
-    return ReduceLROnPlateau(optimiser, "max", factor=factor, patience=patience, threshold=0.0, threshold_mode="abs")
+    return ReduceLROnPlateau(optimiser, "min", factor=factor, patience=patience, threshold=0.0, threshold_mode="abs")
 
 
-def advance(schedule: Schedule, progress: float) -> None:
+def advance(schedule: Schedule, loss: float) -> None:
     """End an epoch.
 
     Args:
         schedule: What sets the next epoch's rate.
-        progress: The validation score, or minus the training loss where there is no validation part.
+        loss: Mean training loss of the epoch.
     """
     if isinstance(schedule, ReduceLROnPlateau):
-        schedule.step(progress)
+        schedule.step(loss)
     else:
         schedule.step()

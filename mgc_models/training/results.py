@@ -16,7 +16,7 @@ from mgc_models.config.run import FinetuneRun, PretrainRun, required
 from mgc_models.data.batches import TrackData
 from mgc_models.data.tracks import Fold
 from mgc_models.evaluation.inference import predict_logits, scores_of, write_predictions
-from mgc_models.evaluation.metrics import Scores, best_threshold, example_based
+from mgc_models.evaluation.metrics import AT_A_THRESHOLD, Scores, best_threshold, example_based, label_based
 from mgc_models.execution.run_log import duration
 from mgc_models.execution.runtime import Runtime
 from mgc_models.training.loop import LoopState
@@ -93,10 +93,11 @@ def _tuned(
         return {}
     labels = data.tracks.labels
     if not labels[fold.validation].any():
-        return dict.fromkeys(f"{name}_tuned" for name in ("accuracy", "precision", "recall", "f1", "threshold"))
+        return dict.fromkeys(f"{name}_tuned" for name in (*AT_A_THRESHOLD, "threshold"))
     threshold = best_threshold(labels[fold.validation], _predict(run, state, data, fold.validation, runtime))
     labelled = labels[fold.test].any(axis=1)
-    values = example_based(labels[fold.test][labelled], logits[labelled] > threshold)
+    true, predicted = labels[fold.test][labelled], logits[labelled] > threshold
+    values = {**example_based(true, predicted), **label_based(true, predicted)}
     return {f"{name}_tuned": value for name, value in values.items()} | {"threshold_tuned": threshold}
 
 

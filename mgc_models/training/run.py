@@ -197,9 +197,11 @@ def _seed_everything(seed: int, worker: Worker) -> None:
 def _build(run: FinetuneRun, path: Path, data: TrackData, worker: Worker) -> tuple[nn.Module, str]:
     """Build the model on the CPU, so that its random numbers are the same on every device, and load its weights."""
     sizes = data_sizes(data)
-    if isinstance(run.settings.model, RuMgcSettings) and run.settings.model.gcem:
-        sizes = replace(sizes, genre_graph=genre_graph(path, data.tracks, run.data.fold))
-    model = build_model(run.settings.model, sizes)
+    model_settings = run.settings.model
+    if isinstance(model_settings, RuMgcSettings) and model_settings.gcem:
+        graph = genre_graph(path, data.tracks, run.data.fold, model_settings.gcn_graph)
+        sizes = replace(sizes, genre_graph=graph)
+    model = build_model(model_settings, sizes)
     if run.pretrained is None:
         init = load_pretrained(model, run.weights)
     else:

@@ -14,7 +14,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import OWNERS, frame_of, write_if_changed
 from pipelines.assets.training import done_result, trained_asset
 from pipelines.experiments import Plan
-from pipelines.planted.files import write_drawn
+from pipelines.planted.files import drawn_bounds, write_drawn
 from pipelines.planted.page import page
 from pipelines.planted.runs import DATA_KIND, PROFILE, ROOT, load_planted, planted_runs
 from pipelines.planted.worlds import FOLDER, World, load_worlds
@@ -39,7 +39,7 @@ def planted_assets(experiments: Path = ROOT, folder: Path = FOLDER) -> list[dg.A
     worlds = load_worlds(folder)
     plan = load_planted(worlds, experiments)
     planned = planted_runs(plan, worlds)
-    return [corpora_asset(plan, worlds), runs_asset(planned), page_asset(plan, planned)]
+    return [corpora_asset(plan, worlds), runs_asset(planned), page_asset(plan, planned, worlds)]
 
 
 def planted_store(mgc: MgcResource) -> Store:
@@ -56,9 +56,13 @@ def planted_store(mgc: MgcResource) -> Store:
     return store
 
 
+def asked_for(plan: Plan) -> list[tuple[str, int]]:
+    """World and seed of every corpus."""
+    return sorted({(one.data.corpus, seed) for one in plan.settings.values() for _, seed in one.repetitions})
+
+
 def corpora_asset(plan: Plan, worlds: dict[str, World]) -> dg.AssetsDefinition:
     """The asset that draws the corpora."""
-    asked = sorted({(one.data.corpus, seed) for one in plan.settings.values() for _, seed in one.repetitions})
 
     @dg.asset(
         key=CORPORA,
@@ -71,7 +75,7 @@ def corpora_asset(plan: Plan, worlds: dict[str, World]) -> dg.AssetsDefinition:
         reconcile(context.instance)  # training of an earlier job that was killed would hold its slot for ever
         store = planted_store(mgc)
         with clear_failures():
-            drawn = [write_drawn(store, worlds[name], seed) for name, seed in asked]
+            drawn = [write_drawn(store, worlds[name], seed) for name, seed in asked_for(plan)]
         return dg.MaterializeResult(
             metadata={
                 "store": dg.MetadataValue.path(store.root),
@@ -104,7 +108,7 @@ def runs_asset(planned: PlannedRuns) -> dg.AssetsDefinition:
     return train
 
 
-def page_asset(plan: Plan, planned: PlannedRuns) -> dg.AssetsDefinition:
+def page_asset(plan: Plan, planned: PlannedRuns, worlds: dict[str, World]) -> dg.AssetsDefinition:
     """The asset that gathers the runs, tests the questions and writes the page."""
 
     @dg.asset(
@@ -125,7 +129,10 @@ def page_asset(plan: Plan, planned: PlannedRuns) -> dg.AssetsDefinition:
         found = finished_of(store, plan, planned)
         frames = dict(zip(RESULT_TABLES, results(plan, mgc.settings(), found, {}), strict=True))
         changed = write_if_changed(store, frames) or changed
-        text = page(plan, found, frames[RESULT_TABLES[0]], made_with(store))
+        limits: dict[str, list[dict[str, float]]] = {}
+        for name, seed in asked_for(plan):
+            limits.setdefault(name, []).append(drawn_bounds(store, worlds[name], seed))
+        text = page(plan, found, frames[RESULT_TABLES[0]], limits, made_with(store))
         path = store.root / "planted.md"
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from warehouse.parsing import Maximum, Minimum, SpecError, read
 
-ScopeRule = Literal["drop_labels", "drop_samples", "floor"]
+ScopeRule = Literal["drop_labels", "drop_samples", "several", "floor"]
 Share = Annotated[float, Minimum(0), Maximum(1)]
 SIDES = ("train", "validation", "test")
 FOLDER = Path(__file__).parent
@@ -28,6 +28,7 @@ class Step:
         reason: Why tracks go.
         reason_drop_samples: The same under this scope rule, where it is an alternative of the corpus and differs.
         reason_drop_labels: As above.
+        reason_several: As above.
         reason_floor: As above.
     """
 
@@ -38,6 +39,7 @@ class Step:
     reason: str
     reason_drop_samples: str = ""
     reason_drop_labels: str = ""
+    reason_several: str = ""
     reason_floor: str = ""
 
     def reason_in(self, scope_rule: str) -> str:
@@ -116,8 +118,9 @@ class GenreScope:
         k_sample: The same on the sample corpus.
         counted_on: Tracks on which genres are counted: `english` (those in the language kept), `all`, or `filtered`
             (those that every filter before the labels leaves).
-        rule: What becomes of labels outside the scope: `drop_labels`, `drop_samples`, or `floor`, which is
-            drop_labels with every genre of at least `floor` tracks in scope in place of the k most frequent.
+        rule: What becomes of labels outside the scope: `drop_labels`, `drop_samples`, `several`, which is drop_samples
+            without the tracks of one genre alone, or `floor`, which is drop_labels with every genre of at least
+            `floor` tracks in scope in place of the k most frequent.
         alternatives: Other scope rules that are walked too, for their steps and sizes.
         keep_unlabelled: Whether drop_labels and floor keep a track that is left without a label.
         floor: Least number of tracks of a genre under scope rule floor.

@@ -56,9 +56,10 @@ RULES: Mapping[str, Callable[[Corpus], pl.Expr]] = {
 def label_reason(corpus: Corpus, scope_rule: str) -> pl.Expr:
     """Reason for which a track goes by its labels, of the columns inside and kept."""
     unlabelled = pl.col("inside").list.len() == 0
-    if scope_rule == "drop_samples":
+    if scope_rule in ("drop_samples", "several"):
         outside = pl.when(unlabelled).then(pl.lit("no_genre_in_scope")).otherwise(pl.lit("label_outside_scope"))
-        return pl.when("kept").then(None).otherwise(outside)
+        alone = pl.lit(scope_rule == "several") & (pl.col("inside").list.len() == 1)
+        return pl.when(~pl.col("kept")).then(outside).when(alone).then(pl.lit("one_genre_alone"))
     if corpus.scope.keep_unlabelled:
         return pl.lit(None, pl.String)
     return pl.when(unlabelled).then(pl.lit("no_genre_in_scope"))

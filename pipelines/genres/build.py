@@ -16,7 +16,7 @@ from pipelines.incremental import Outputs, Step, is_current, part_hash
 from pipelines.tables import read_frame, write_empty, write_parts
 from warehouse.store import Store
 
-VERSION = 1
+VERSION = 2
 STEP = Step("genres", VERSION, files=(COARSE_FILE,))
 TABLES = ("genre.frequency", "genre.cooccurrence", "genre.correlation", "genre.coarse")
 WHOLE = {"scheme": "", "split_fold": -1}

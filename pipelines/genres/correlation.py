@@ -1,6 +1,7 @@
 """Genre correlation: co-occurrence and names to the matrix of a graph network (Ru 2023; ML-GCN, Chen et al. 2019)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ Matrix = NDArray[np.float64]
 DIGITS = 6
 NGRAM_WIDTH = 512
 NGRAMS = (2, 3, 4)
+NAMES_ALIKE = 0.75  # threshold of S in reading `separate`: a cosine of one half
+TOGETHER = (2.0, 2)  # least lift and least number of tracks of a pair in reading `lift`
+READINGS = ("separate", "lift", "values")
+"""Other readings of the matrix than the rule of the corpus, for rows that compare them (ru2023, `controls`)."""
 EMPTY = 1e-6  # what ML-GCN's code adds to the sums it divides by
 
 
@@ -26,6 +31,9 @@ class Graph(NamedTuple):
         name_cosine: S_ij, cosine of the centred name vectors brought from -1..1 to 0..1.
         correlation: A = w P + (1 - w) S with ones on the diagonal.
         weight: A after threshold, re-weighting and normalisation: what a graph network multiplies with.
+        weight_separate: As `weight`, but with links where P is above the threshold, or S above one of its own.
+        weight_lift: As `weight`, but with links between genres that meet at least twice as often as by chance.
+        weight_values: A as it is above the threshold, and not re-weighted, normalised.
     """
 
     tracks: NDArray[np.int64]
@@ -33,6 +41,9 @@ class Graph(NamedTuple):
     name_cosine: Matrix
     correlation: Matrix
     weight: Matrix
+    weight_separate: Matrix
+    weight_lift: Matrix
+    weight_values: Matrix
 
 
 def genre_graph(members: Sequence[Sequence[str]], genres: Sequence[str], cosine: Matrix, rule: Correlation) -> Graph:
@@ -49,8 +60,17 @@ def genre_graph(members: Sequence[Sequence[str]], genres: Sequence[str], cosine:
     probability = np.divide(counts, alone, out=np.zeros(counts.shape), where=alone > 0)
     correlation = rule.probability_weight * probability + (1 - rule.probability_weight) * cosine
     np.fill_diagonal(correlation, 1)
-    weight = graph_weights(correlation, rule)
-    return Graph(counts, *(np.round(matrix, DIGITS) for matrix in (probability, cosine, correlation, weight)))
+    lift = np.divide(probability * len(members), alone.T, out=np.zeros(counts.shape), where=alone.T > 0)
+    likest = [
+        (probability >= rule.threshold) | (cosine >= NAMES_ALIKE),
+        (lift >= TOGETHER[0]) & (counts >= TOGETHER[1]),
+    ]
+    weights = [
+        graph_weights(correlation, rule),
+        *(reweighted(links, rule) for links in likest),
+        graph_weights(correlation, replace(rule, reweight="none")),
+    ]
+    return Graph(counts, *(np.round(matrix, DIGITS) for matrix in (probability, cosine, correlation, *weights)))
 
 
 def cooccurrence_counts(members: Sequence[Sequence[str]], genres: Sequence[str]) -> NDArray[np.int64]:
@@ -73,7 +93,12 @@ def graph_weights(correlation: Matrix, rule: Correlation) -> Matrix:
     """
     if rule.reweight == "none":
         return _normalised(np.where(correlation >= rule.threshold, correlation, 0))
-    linked = (correlation >= rule.threshold).astype(np.float64)
+    return reweighted(correlation >= rule.threshold, rule)
+
+
+def reweighted(links: NDArray[np.bool_], rule: Correlation) -> Matrix:
+    """Re-weight and normalise links between genres, `paper` or `repo` (see `graph_weights`)."""
+    linked = links.astype(np.float64)
     np.fill_diagonal(linked, 0)
     if rule.reweight == "repo":
         return _normalised(linked * rule.p / (linked.sum(axis=0, keepdims=True) + EMPTY) + np.identity(len(linked))).T

@@ -22,6 +22,8 @@ class PlantedCorpus:
         tokens: Word numbers, int32 [N, L], without special tokens.
         words: Size of the vocabulary.
         parts: TRAIN, VALIDATION, TEST or UNLABELLED, [N].
+        truth: What the labels were made from, higher where a genre is likelier, [N, C]; None: it is not one number.
+        paired: Whether a cue of sound and one of words mean something together that neither means alone.
     """
 
     genres: tuple[str, ...]
@@ -31,6 +33,8 @@ class PlantedCorpus:
     tokens: NDArray[np.int32]
     words: int
     parts: NDArray[np.int64]
+    truth: NDArray[np.float64] | None = None
+    paired: bool = False
 
 
 def draw_parts(rng: np.random.Generator, sizes: Mapping[str, int]) -> NDArray[np.int64]:

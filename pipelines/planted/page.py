@@ -9,6 +9,7 @@ import polars as pl
 
 from pipelines.experiments import Metric, Plan, PrintedTable
 from pipelines.experiments.schema import Question
+from pipelines.planted.bounds import LABELS
 from pipelines.results.compare import row_scores
 from pipelines.results.finished import FinishedRuns
 from pipelines.results.significance import SignedRankTest, signed_rank_test
@@ -16,20 +17,24 @@ from warehouse.printed import with_spread
 
 LEVEL = 0.05
 Found = Mapping[str, FinishedRuns]
+Limits = Mapping[str, Sequence[Mapping[str, float]]]
 
 
-def page(plan: Plan, found: Found, results: pl.DataFrame, made_with: str) -> str:
+def page(plan: Plan, found: Found, results: pl.DataFrame, limits: Limits, made_with: str) -> str:
     """The whole document.
 
     Args:
         plan: The planted experiments.
         found: Their finished runs by setting_id.
         results: `report.results`.
+        limits: By corpus, its bounds in every repetition.
         made_with: Code and machine, in words.
     """
     text = resources.files(__package__).joinpath("page.md").read_text(encoding="utf-8")
     for table in plan.tables:
-        rows = _rows(table, results.filter(work=table.work, table_id=table.table_id))
+        settings = [setting for row in table.rows if (setting := plan.setting(table, row))]
+        own = limits[settings[0].data.corpus]
+        rows = _rows(table, results.filter(work=table.work, table_id=table.table_id), own)
         text = text.replace(f"<!-- {table.name} -->", f"{rows}\n\n{_questions(plan, table, found)}")
     return text.replace("<!-- made with -->", made_with)
 
@@ -54,12 +59,15 @@ def _means(plan: Plan, table: PrintedTable, names: Sequence[str], metric: Metric
     ]
 
 
-def _rows(table: PrintedTable, results: pl.DataFrame) -> str:
+def _rows(table: PrintedTable, results: pl.DataFrame, limits: Sequence[Mapping[str, float]]) -> str:
     lines = [_line(["row", *(metric.label for metric in table.metrics)]), _line(["---"] * (1 + len(table.metrics)))]
     for row in table.rows:
         ours = {line["metric"]: line for line in results.filter(row_id=row.row_id).iter_rows(named=True)}
         cells = [with_spread(ours[metric.name]["ours_mean"], ours[metric.name]["ours_sd"]) for metric in table.metrics]
         lines.append(_line([row.label, *cells]))
+    for name, label in LABELS.items():
+        if name in limits[0]:  # a bound is one of the first metric, mAP
+            lines.append(_line([label, _over([one[name] for one in limits]), *[""] * (len(table.metrics) - 1)]))
     return "\n".join(lines)
 
 
@@ -85,8 +93,12 @@ def _p(test: SignedRankTest | None) -> str:
 
 
 def _difference(values: Sequence[float]) -> str:
-    mean = statistics.fmean(values)
-    return ("+" if mean >= 0 else "") + with_spread(mean, statistics.stdev(values) if len(values) > 1 else None)
+    return ("+" if statistics.fmean(values) >= 0 else "") + _over(values)
+
+
+def _over(values: Sequence[float]) -> str:
+    """Mean and standard deviation over repetitions."""
+    return with_spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 def _line(cells: Sequence[Any]) -> str:

@@ -72,6 +72,42 @@ def cue_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
     return PlantedCorpus(tuple(settings["genres"]), cues, stacked, frames, tokens, vocabulary, parts)
 
 
+def exclusive_world(settings: Mapping[str, Any], seed: int) -> PlantedCorpus:
+    """Plant a corpus (ru2023, SCMA): of the cues of sound a track has exactly one, and one of those of words.
+
+    A genre is there when the cue of words lies `gap` places behind that of sound, in a circle. Given either cue alone
+    every genre is as frequent as before, so that what is heard and what is read tell nothing when they are added.
+
+    Args:
+        settings: exclusive.toml.
+        seed: Equal seeds give equal corpora.
+    """
+    rng = np.random.default_rng(seed)
+    parts, count = draw_parts(rng, settings["parts"]), settings["cues_each"]
+    heard, read = rng.integers(count, size=(2, len(parts)))
+    gaps = np.array([genre["gap"] for genre in settings["genres"].values()])
+    labels = ((read - heard) % count)[:, None] == gaps
+    shown = {"sound": np.eye(count)[heard], "words": np.eye(count)[read]}
+    rendered = _rendered(rng, shown["sound"], shown["words"], settings)
+    names, truth = tuple(settings["genres"]), labels.astype(float)
+    return PlantedCorpus(names, _named(shown), labels, *rendered, parts, truth, paired=True)
+
+
+def _named(shown: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """The columns of what is shown in each modality, each by a name."""
+    return {f"{modality} {place}": own for modality, values in shown.items() for place, own in enumerate(values.T)}
+
+
+def _rendered(
+    rng: np.random.Generator, heard: NDArray[np.float64], read: NDArray[np.float64], settings: Mapping[str, Any]
+) -> tuple[NDArray[np.float16], NDArray[np.int32], int]:
+    """Sound and words of levels from 0 to 1, [N, cues] each."""
+    sound, words = settings["sound"], settings["words"]
+    frames = render_sound(rng, sound["loudness"] * heard, sound)
+    clear = words["clarity"]
+    return (frames, *write_words(rng, (1 - clear) + (2 * clear - 1) * read, words))
+
+
 def _genre(
     rng: np.random.Generator, genre: Mapping[str, Any], cues: Factors, labels: Mapping[str, NDArray[np.bool_]]
 ) -> NDArray[np.bool_]:
@@ -116,7 +152,11 @@ class World:
         return KINDS[self.settings["kind"]](self.settings, seed)
 
 
-KINDS: Mapping[str, Callable[[Mapping[str, Any], int], PlantedCorpus]] = {"factors": factor_world, "cues": cue_world}
+KINDS: Mapping[str, Callable[[Mapping[str, Any], int], PlantedCorpus]] = {
+    "factors": factor_world,
+    "cues": cue_world,
+    "exclusive": exclusive_world,
+}
 
 
 def load_worlds(folder: Path = FOLDER) -> dict[str, World]:
@@ -143,10 +183,11 @@ class _File:
         cues: Of `cues`: share of tracks by cue.
         sound_cues: Of `cues`: those of sound.
         word_cues: Of `cues`: those of words.
+        cues_each: Of `exclusive`: how many of sound, and as many of words.
         correlation: Rule of the genre graph, for a model that takes one.
     """
 
-    kind: Literal["factors", "cues"]
+    kind: Literal["factors", "cues", "exclusive"]
     parts: Mapping[Literal["train", "validation", "test", "unlabelled"], int]
     genres: Mapping[str, Any]
     sound: Mapping[str, Any]
@@ -156,6 +197,7 @@ class _File:
     cues: Mapping[str, float] | None = None
     sound_cues: tuple[str, ...] | None = None
     word_cues: tuple[str, ...] | None = None
+    cues_each: int | None = None
     correlation: Correlation | None = None
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipelines.corpora.config import Corpus
 from pipelines.corpora.splits import folds_status
 from pipelines.experiments import TrainingData
+from pipelines.genres.correlation import READINGS
 from pipelines.genres.name_vectors import name_vectors, vectors_identity
 from pipelines.incremental import content_hash
 from pipelines.tables import read_columns
@@ -34,6 +35,9 @@ SCHEMA = pa.schema(
         pa.field("emotion", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=True),
     ]
 )
+
+
+Correlations = dict[str, dict[str, list[list[float]]]]
 
 
 class NotTrainableError(Exception):
@@ -141,17 +145,18 @@ def _emotion(store: Store, corpus: Corpus) -> pl.DataFrame:
     return known.select("track_id", emotion=pl.concat_list(values))
 
 
-def _correlation(store: Store, corpus: Corpus, genres: list[str], scheme: str) -> dict[str, list[list[float]]]:
-    """By split, what a graph network multiplies with, rows and columns in the order of the genres."""
+def _correlation(store: Store, corpus: Corpus, genres: list[str], scheme: str) -> Correlations:
+    """By reading and split, what a graph network multiplies with, rows and columns in the order of the genres."""
     pairs = _frame(store, "genre.correlation").filter(pl.col("corpus") == corpus.name, pl.col("scheme") == scheme)
     order = pl.DataFrame({"genre": genres, "place": range(len(genres))}, schema_overrides={"genre": pl.String})
     for side in ("genre_a", "genre_b"):
         pairs = pairs.join(order.rename({"genre": side, "place": f"{side}_place"}), on=side)
     pairs = pairs.sort("split_fold", "genre_a_place", "genre_b_place")
     wide = len(genres)
+    splits = {str(fold): group for (fold,), group in pairs.group_by("split_fold", maintain_order=True)}
     return {
-        str(fold): group["weight"].to_numpy().reshape(wide, wide).tolist()
-        for (fold,), group in pairs.group_by("split_fold", maintain_order=True)
+        reading: {fold: group[column].to_numpy().reshape(wide, wide).tolist() for fold, group in splits.items()}
+        for reading, column in {"corpus": "weight", **{name: f"weight_{name}" for name in READINGS}}.items()
     }
 
 

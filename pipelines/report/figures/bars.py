@@ -30,7 +30,7 @@ def printed_beside_ours(rows: pl.DataFrame, title: str, path: Path) -> None:
         bars = axes.bar(places + shift, heights, BAR, color=colour, label=name, yerr=error, capsize=3)
         shown = [f"{value:.3f}" if value is not None else "" for value in rows[f"{name}_mean"]]
         axes.bar_label(bars, shown, fontsize="small", padding=2)
-    axes.set_xticks(places, rows["row_label"].to_list(), parse_math=False)
+    axes.set_xticks(places, [label.replace(", ", ",\n") for label in rows["row_label"]], parse_math=False)
     axes.set_title(title)
     axes.margins(y=0.15)
     axes.legend(frameon=False, fontsize="small")

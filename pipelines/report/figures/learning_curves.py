@@ -22,6 +22,8 @@ SHOWN = (
     "contrastive_loss",
     "contrastive_accuracy",
     "validation_f1",
+    "validation_f1_tuned",
+    "validation_map",
 )
 STAGES = ("pretrain", "finetune")
 LOOKS = tuple((colour, style) for style in ("-", "--", ":", "-.") for colour in COLOURS)

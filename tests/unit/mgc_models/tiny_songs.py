@@ -85,7 +85,7 @@ def make_song_store(root, songs):
     table = pq.read_table(root / TRACKS)
     metadata = {
         "genres": json.dumps(GENRES),
-        "genre_correlation": json.dumps({"0": correlation.tolist()}),
+        "genre_correlation": json.dumps({"corpus": {"0": correlation.tolist()}}),
         "genre_name_vectors": json.dumps(np.random.default_rng(1).normal(size=(4, 5)).tolist()),
     }
     pq.write_table(table.replace_schema_metadata(metadata), root / TRACKS)

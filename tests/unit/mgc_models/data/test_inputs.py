@@ -219,13 +219,16 @@ def test_folds_can_be_three_parts(tracks):
 
 def test_the_genre_graph_is_that_of_the_fold(store, tmp_path):
     correlation = {"0": np.eye(4).tolist(), "1": np.full((4, 4), 0.5).tolist()}
-    metadata = {"genre_correlation": correlation, "genre_name_vectors": np.ones((4, 7)).tolist()}
+    readings = {"corpus": correlation, "lift": {"1": np.eye(4).tolist()}}
+    metadata = {"genre_correlation": readings, "genre_name_vectors": np.ones((4, 7)).tolist()}
     path = _extend(store.root / TRACKS, tmp_path / "t.parquet", {}, metadata)
     graph = genre_graph(path, read_tracks(path), 1)
     assert graph.correlation.tolist() == correlation["1"]
     assert graph.node_features.shape == (4, 7)
     assert graph.names == ("rock", "pop", "jazz", "polka")
-    with pytest.raises(DataError, match="4 x 4 matrix of fold 2, found none"):
+    assert genre_graph(path, read_tracks(path), 1, "lift").correlation.tolist() == np.eye(4).tolist()
+    assert genre_graph(path, read_tracks(path), 2, "identity").correlation.tolist() == np.eye(4).tolist()
+    with pytest.raises(DataError, match="4 x 4 matrix of corpus, fold 2, found none"):
         genre_graph(path, read_tracks(path), 2)
     plain = store.root / TRACKS
     with pytest.raises(DataError, match="expected metadata genre_correlation"):

@@ -103,6 +103,8 @@ def test_label_based_metrics_are_those_of_scikit_learn(pair):
     true, guess = (np.pad(part[rows], ((0, 0), (1, 0))) for part in (labels, logits > -1.5))
     occurs = np.flatnonzero(true.any(axis=0))
     assert found["subset_accuracy"] == pytest.approx(reference.accuracy_score(true, guess))
+    assert found["accuracy_label"] == pytest.approx(1 - (true != guess)[:, 1:].mean())
+    assert found["accuracy_micro"] == pytest.approx(reference.jaccard_score(true, guess, average="micro"))
     assert found["f1_micro"] == pytest.approx(reference.f1_score(true, guess, average="micro", zero_division=0))
     expected = reference.f1_score(true, guess, average="macro", labels=occurs, zero_division=0)
     assert found["f1_macro"] == pytest.approx(expected)

@@ -182,3 +182,32 @@ def test_what_does_not_fit_is_named(batch) -> None:
         build_model(model_settings(TINY), DataShape(GENRES, vocab_size=90))
     with pytest.raises(ModelError, match="expected the vocabulary size of a tokenizer"):
         build_model(model_settings(TINY), DataShape(GENRES))
+
+
+def test_the_genres_start_as_large_as_the_rows_of_a_linear_layer(batch) -> None:
+    rows = {start: build(gcn_start=start).classifier.gcn().detach() for start in ("own", "linear")}
+    linear = torch.nn.Linear(10_000, 2 * TINY["width"]).weight.new_empty(4000, 2 * TINY["width"])
+    torch.nn.init.kaiming_uniform_(linear, a=5**0.5)  # as nn.Linear does
+    assert rows["linear"].square().mean().sqrt().item() == pytest.approx(linear.square().mean().sqrt().item(), rel=0.02)
+    directions = [torch.nn.functional.normalize(vectors, dim=1) for vectors in rows.values()]
+    assert torch.allclose(*directions, atol=1e-6)  # the scale alone is another
+
+
+def test_after_the_attentions_the_lyrics_are_the_mean_or_the_state_of_cls(batch) -> None:
+    mean, cls = (build(fused_pooling=pooling).eval() for pooling in ("mean", "cls"))
+    assert not torch.allclose(mean(**batch).logits, cls(**batch).logits)
+    changed = {**batch, "tokens": batch["tokens"].clone()}
+    changed["tokens"][:, 1:] = 7
+    heard = []
+    cls.scma.register_forward_hook(lambda _module, _inputs, output: heard.append(output))
+    logits = cls(**batch).logits
+    audio, lyrics = heard[0]
+    expected = cls.classifier(torch.cat((audio.mean(1), lyrics[:, 0]), 1))
+    assert torch.allclose(logits, expected)
+
+
+def test_the_mlp_of_the_control_row_has_the_weights_of_the_attentions_but_for_biases_and_norms() -> None:
+    fused, control = build(), build(scma=False, fusion_mlp=True)
+    weights = [sum(p.numel() for p in part.parameters() if p.ndim == 2) for part in (fused.scma, control.mlp)]
+    assert weights[0] == weights[1]
+    assert build(scma=False).mlp is None

@@ -7,8 +7,9 @@ import torch
 
 from mgc_models.config.sections import PlateauSettings, TrainSettings
 from mgc_models.errors import ModelError, StoppedError
-from mgc_models.training.loop import fit
+from mgc_models.training.loop import bound_temperature, fit
 from mgc_models.training.optim import build_optimiser
+from mgc_models.training.step import TEMPERATURE
 from tests.unit.mgc_models.tiny_models import GENRES, tiny
 from tests.unit.mgc_models.training.test_loop import model, regression, same
 
@@ -119,17 +120,44 @@ def test_training_ends_when_nothing_gets_better(runtime):
     assert len(state.history) == 4
 
 
-def test_a_plateau_of_the_validation_score_lowers_the_rate(runtime):
-    validate, _ = scripted([0.3, 0.2, 0.1, 0.4, 0.4, 0.4])
-    changes = settings(epochs=6, plateau=PlateauSettings(patience=1, factor=0.1))
-    history = fit("run", model(), regression(), changes, 3, runtime, validate).history
-    assert [epoch["learning_rate"] for epoch in history] == pytest.approx([0.05] * 3 + [0.005] * 3)
+def test_epochs_before_the_first_score_above_0_are_not_waited_for(runtime):
+    validate, seen = scripted([0.0, 0.0, 0.0, 0.2, 0.1, 0.1, 0.1])
+    changes = settings(epochs=7, early_stopping_patience=2, checkpoint="best")
+    state = fit("run", model(), regression(), changes, 3, runtime, validate)
+    assert (len(state.history), state.best.epoch) == (6, 4)
+    assert all(torch.equal(tensor, seen[3][name]) for name, tensor in state.model.state_dict().items())
 
 
-def test_without_a_validation_part_the_training_loss_decides(runtime):
+def test_of_epochs_that_all_score_0_the_last_is_kept(runtime):
+    validate, seen = scripted([0.0] * 3)
+    changes = settings(epochs=3, early_stopping_patience=1, checkpoint="best")
+    state = fit("run", model(), regression(), changes, 3, runtime, validate)
+    assert len(state.history) == 3
+    assert all(torch.equal(tensor, seen[2][name]) for name, tensor in state.model.state_dict().items())
+
+
+def test_a_score_is_on_record_under_the_name_of_what_it_is(runtime):
+    validate, _ = scripted([0.3] * 4)
+    history = fit("run", model(), regression(), settings(selection="map"), 3, runtime, validate).history
+    assert [epoch["validation_map"] for epoch in history] == [0.3] * 4
+
+
+def test_a_learned_temperature_falls_to_a_hundredth_and_no_further(runtime):
+    net = model()
+    net.register_parameter(TEMPERATURE, torch.nn.Parameter(torch.tensor(0.001).log()))
+    bound_temperature(net)
+    assert net.log_temperature.exp().item() == pytest.approx(0.01)
+    net.log_temperature.data = torch.tensor(0.07).log()
+    bound_temperature(net)
+    assert net.log_temperature.exp().item() == pytest.approx(0.07)
+
+
+@pytest.mark.parametrize("scores", [None, [0.1 * epoch for epoch in range(12)]])
+def test_a_plateau_is_one_of_the_training_loss_whatever_the_validation_score_does(runtime, scores):
     """With a rate that moves nothing but for dropout and crops the loss does not fall for long."""
+    validate = scripted(scores)[0] if scores else None
     changes = settings(epochs=12, learning_rate=1e-12, plateau=PlateauSettings(patience=0, factor=0.5))
-    history = fit("run", model(), regression(), changes, 3, runtime).history
+    history = fit("run", model(), regression(), changes, 3, runtime, validate).history
     rate, best = 1e-12, float("inf")
     for epoch in history:
         assert epoch["learning_rate"] == pytest.approx(rate)

@@ -79,18 +79,21 @@ def test_ru87_reports_its_size_under_every_rule() -> None:
     sizes = {row["scope_rule"]: row for row in selection.sizes.iter_rows(named=True)}
     # a has 5 tracks, b and c have 3: by text, b is the second of two in scope; with a floor of 3 all three are.
     assert {rule: (row["genres_in_scope"], row["tracks"]) for rule, row in sizes.items()} == {
-        "drop_labels": (2, 5), "drop_samples": (2, 3), "floor": (3, 6),
+        "drop_samples": (2, 3), "drop_labels": (2, 5), "several": (2, 2), "floor": (3, 6),
     }  # fmt: skip
-    assert [sizes[rule]["difference"] for rule in sizes] == [5 - 43650, 3 - 43650, 6 - 43650]
-    assert [sizes[rule]["is_used"] for rule in sizes] == [True, False, False]
+    assert [sizes[rule]["difference"] for rule in sizes] == [3 - 43650, 5 - 43650, 2 - 43650, 6 - 43650]
+    assert [sizes[rule]["is_used"] for rule in sizes] == [True, False, False, False]
     excluded = selection.exclusions.filter(pl.col("corpus") == "ru87").select("track_id", "reason")
     assert sorted(excluded.rows()) == [
-        ("t4", "no_genre_in_scope"), ("t6", "missing:artist"), ("t7", "missing:album"),
+        ("t2", "label_outside_scope"), ("t3", "label_outside_scope"), ("t4", "no_genre_in_scope"),
+        ("t6", "missing:artist"), ("t7", "missing:album"),
     ]  # fmt: skip
+    alone = selection.exclusions.filter(corpus="ru87_several", reason="one_genre_alone")
+    assert alone["track_id"].to_list() == ["t1"]
     assert accounting(RU87, ru_sources(), selection.members, selection.steps, selection.exclusions) == []
 
 
-@pytest.mark.parametrize(("rule", "tracks"), [("drop_samples", 3), ("floor", 6)])
+@pytest.mark.parametrize(("rule", "tracks"), [("drop_labels", 5), ("several", 2), ("floor", 6)])
 def test_another_rule_is_a_setting(rule: str, tracks: int) -> None:
     others = tuple(other for other in RU87.scope.rules if other != rule)
     corpus = replace(RU87, scope=replace(RU87.scope, rule=rule, alternatives=others))
@@ -263,7 +266,7 @@ def test_correlation_is_on_the_whole_corpus_and_on_each_training_part(store: Sto
     [
         (
             "ru87",
-            'alternatives = ["drop_samples", "floor"]',
+            'alternatives = ["drop_labels", "several", "floor"]',
             'alternatives = ["all"]',
             ("genre_scope.alternatives", "'all'"),
         ),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.corpora.config import CorpusError, Correlation
 from pipelines.genres.coarse import UNMAPPED, coarse_genres, load_coarse_map
-from pipelines.genres.correlation import genre_graph, graph_rows, graph_weights, name_cosine, ngram_vectors
+from pipelines.genres.correlation import READINGS, genre_graph, graph_rows, graph_weights, name_cosine, ngram_vectors
 
 PLAIN = Correlation(1.0, 0.0, "none", 0.2)
 TRACKS = [["a", "b"], ["a"], ["a", "outside"], ["b"], []]
@@ -42,6 +42,22 @@ def test_paper_and_repository_reweight_as_they_say() -> None:
     scale = np.diag(by_repo.sum(axis=1) ** -0.5)
     repo = graph_weights(MATRIX, Correlation(1.0, 0.4, "repo", 0.25))
     np.testing.assert_allclose(repo, (by_repo @ scale).T @ scale)
+
+
+def test_the_other_readings_link_by_their_own_rules() -> None:
+    rule = Correlation(0.5, 0.4, "paper", 0.2)
+    tracks = [["a", "b"]] * 3 + [["c"]] * 3 + [["a"]] * 2 + [["d", "c"]]
+    cosine = np.array([[1, 0.1, 0.8, 0.1], [0.1, 1, 0.1, 0.1], [0.8, 0.1, 1, 0.1], [0.1, 0.1, 0.1, 1]])
+    graph = genre_graph(tracks, list("abcd"), cosine, rule)
+    linked = {name: (getattr(graph, f"weight_{name}") > 0).astype(int).tolist() for name in READINGS}
+    # P: a-b 3/5, b-a 1, d-c 1; S: a and c; lift: a and b meet 3 times for 5 * 3 / 9, c and d once
+    assert linked["separate"] == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]]
+    assert linked["lift"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    kept = np.where(graph.correlation >= 0.4, graph.correlation, 0)
+    sums = kept.sum(axis=1)
+    np.testing.assert_allclose(graph.weight_values, kept / np.sqrt(np.outer(sums, sums)), atol=1e-5)
+    often = genre_graph([["a", "b"]] * 2 + [["c"]] * 4, list("abc"), np.eye(3), rule)
+    assert (often.weight_lift > 0).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
 
 
 @settings(deadline=None)
