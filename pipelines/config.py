@@ -1,5 +1,6 @@
 """What the user configured, from `MGC_*` variables or Dagster config: folders, pretrained weights, profile, store."""
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -26,6 +27,14 @@ HUB_SOURCES = {"bert"}
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 PROFILES = ("sample", "paper", "smoke")
 DEFAULT_STORE = "warehouse/store"
+# What runs the steps of a job (pipelines/executors), with the package that it needs and the command that installs it.
+EXECUTORS = {
+    "in_process": None,
+    "multiprocess": None,
+    "dask": ("distributed", "pip install -e '.[dask]'"),
+    "celery": ("dagster_celery", "pip install dagster-celery"),
+    "k8s": ("dagster_k8s", "pip install dagster-k8s"),
+}
 
 
 class SettingsError(ValueError):
@@ -89,6 +98,26 @@ def from_values(values: Mapping[str, str]) -> Settings:
     return Settings(datasets, weights, profile, store_folder(values), int(gpus))
 
 
+def executor_name(values: Mapping[str, str]) -> str:
+    """What `MGC_EXECUTOR` names; unset: all steps run in the job's own process.
+
+    Raises:
+        SettingsError: for an unknown name, or one whose package is not installed.
+    """
+    name = values.get("MGC_EXECUTOR") or next(iter(EXECUTORS))
+    if name not in EXECUTORS:
+        raise SettingsError(f"MGC_EXECUTOR is {name!r}; expected one of {', '.join(EXECUTORS)}.")
+    needed = EXECUTORS[name]
+    if needed and not importlib.util.find_spec(needed[0]):
+        raise SettingsError(f"MGC_EXECUTOR is {name!r}, which needs the package {needed[0]}: {needed[1]}")
+    if name == "dask" and not values.get("DASK_SCHEDULER_ADDRESS"):
+        raise SettingsError(
+            "MGC_EXECUTOR is 'dask', and DASK_SCHEDULER_ADDRESS is not set. Start `dask scheduler` and workers "
+            "(docs/clusters.md), and set it to the scheduler's address, such as tcp://127.0.0.1:8786."
+        )
+    return name
+
+
 def store_folder(values: Mapping[str, str]) -> Path:
     """Absolute path of the store that `values` name, or of the default one below the current folder."""
     return Path(values.get("MGC_STORE") or DEFAULT_STORE).expanduser().absolute()
@@ -98,8 +127,9 @@ def from_environment() -> Settings:
     """Read settings from the environment.
 
     Raises:
-        SettingsError: as `from_values`, and for a variable that looks like one of ours and is none.
+        SettingsError: as `from_values` and `executor_name`, and for a variable that looks like one of ours and is none.
     """
     if message := mistyped(os.environ):
         raise SettingsError(message)
+    executor_name(os.environ)
     return from_values(os.environ)

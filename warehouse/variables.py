@@ -16,6 +16,8 @@ VARIABLES = {
     "MGC_INCEPTION_V4": "Inception-v4 ImageNet weights in timm's format, a local file. Unset: random weights.",
     "MGC_WORD2VEC": "word2vec vectors, a binary file as downloaded. Unset: vectors counted from the lyrics.",
     "MGC_ELMO_DIR": "ELMo: a folder with options and weights of one release. Unset: other word vectors stand in.",
+    "MGC_EXECUTOR": "What runs the steps of a job: in_process (one after the other; the default), multiprocess, dask, "
+    "celery or k8s. The launchpad offers them too.",
     "MGC_GPUS": "Accelerators that share one training run, through torchrun. Default 1.",
     "MGC_PROFILE": "sample (tiny models, minutes on a laptop; the default), paper (the works' own settings) or smoke "
     "(one epoch, to try the machinery).",

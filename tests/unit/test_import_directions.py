@@ -35,7 +35,7 @@ LAYERS = {
     ),
     "pipelines": (
         "config incremental console",
-        "startup parallel",
+        "startup parallel executors",
         "tables sample",
         "datasets matching",
         "lyrics",
