@@ -123,7 +123,7 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
         loggers={"console": console},
         resources={
             "mgc": mgc,
-            "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
+            "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader(mgc.store_path() / "jobs")),
         },
     )
 

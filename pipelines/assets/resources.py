@@ -1,6 +1,7 @@
 """The settings as a Dagster resource: read from `MGC_*` when the code location loads, editable in the launchpad."""
 
 import os
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -45,6 +46,10 @@ class MgcResource(dg.ConfigurableResource):
     def values(self) -> dict[str, str]:
         """Each field with its value, as the launchpad shows it."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def store_path(self) -> Path:
+        """Absolute path of the store, whether or not the other values can be used."""
+        return store_folder({_variable("store"): self.store})
 
     def differences(self, other: "MgcResource") -> list[str]:
         """`name=value` of each field that differs from `other`."""

@@ -17,7 +17,9 @@ from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.context import PipesMessageHandler
 from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
 
+from pipelines.config import SettingsError
 from pipelines.console.progress import FromRun, followed, tell
+from pipelines.devices import leased
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.parallel import available_cores
 from pipelines.training.planned import is_finished
@@ -109,21 +111,29 @@ def launch(
         shared = 1 if are_tiny(pending) else processes
         label = "Training" if name == SMALL_RUNS else f"Training {name}"
         with followed(label, len(pending), "runs", run_names(runs)):
-            start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
+            start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}", shared)
     return len(pending)
 
 
 def start(
-    context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, command: Sequence[str], what: str
+    context: dg.AssetExecutionContext,
+    pipes: dg.PipesSubprocessClient,
+    command: Sequence[str],
+    what: str,
+    devices: int = 1,
 ) -> None:
-    """Run a worker to its end.
+    """Run a worker to its end, on accelerators that it has for itself.
 
     Raises:
         dagster.RetryRequested: once, when it was killed by a signal.
-        dagster.Failure: when it stopped with an error.
+        dagster.Failure: when it stopped with an error, or this host has fewer devices.
     """
+    environment = ENVIRONMENT | os.environ
     try:
-        pipes.run(context=context.op_execution_context, command=list(command), env=ENVIRONMENT | os.environ)
+        with leased(devices, environment, context.log.info) as own:
+            pipes.run(context=context.op_execution_context, command=list(command), env=environment | own)
+    except SettingsError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
     except DagsterPipesExecutionError as error:
         raise _as_failure(error, command, what) from error
 
@@ -145,12 +155,19 @@ _LOOK_S = 0.02
 
 
 class WholeLineReader(dg.PipesMessageReader):
-    """Follows the file that a child appends its messages to."""
+    """Follows the file that a child appends its messages to.
+
+    It lies in the store and not in a temporary folder of this host: the child may run on another.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
         """Hand on messages while the block runs, and what is left at its end."""
-        with TemporaryDirectory(prefix="mgc-messages-") as folder:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="messages-", dir=self.folder) as folder:
             path = Path(folder) / "messages"
             path.touch()
             ended = threading.Event()

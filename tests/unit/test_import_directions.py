@@ -35,6 +35,7 @@ LAYERS = {
     ),
     "pipelines": (
         "config incremental console",
+        "devices",
         "startup parallel executors",
         "tables sample",
         "datasets matching",
