@@ -50,7 +50,8 @@ class Settings:
         weights: Local path or hub name per pretrained source (keys of `WEIGHT_VARIABLES`).
         profile: `sample` (tiny models), `paper` (the works' own settings) or `smoke` (one epoch, to try the machinery).
         store: Folder that everything produced goes to.
-        gpus: Accelerators that share a run, through torchrun; tiny profiles always use one.
+        gpus: Accelerators of each host that share a run, through torchrun; tiny profiles always use one.
+        nodes: Hosts that share a run; tiny profiles always use one.
     """
 
     datasets: Mapping[str, Path] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Settings:
     profile: str = "sample"
     store: Path = Path(DEFAULT_STORE)
     gpus: int = 1
+    nodes: int = 1
 
     @property
     def data_kind(self) -> str:
@@ -92,10 +94,16 @@ def from_values(values: Mapping[str, str]) -> Settings:
                 f"{WEIGHT_VARIABLES[name]} is {value!r}, which does not exist. Set it to a local path"
                 f"{' or a hub name' if name in HUB_SOURCES else ''}, or unset it to start from random weights."
             )
-    gpus = values.get("MGC_GPUS") or "1"
-    if not gpus.isdecimal() or int(gpus) < 1:
-        raise SettingsError(f"MGC_GPUS is {gpus!r}; expected the number of accelerators that share a run, 1 or more.")
-    return Settings(datasets, weights, profile, store_folder(values), int(gpus))
+    gpus = _count(values, "MGC_GPUS", "accelerators of each host")
+    nodes = _count(values, "MGC_NODES", "hosts")
+    return Settings(datasets, weights, profile, store_folder(values), gpus, nodes)
+
+
+def _count(values: Mapping[str, str], variable: str, what: str) -> int:
+    value = values.get(variable) or "1"
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{variable} is {value!r}; expected the number of {what} that share a run, 1 or more.")
+    return int(value)
 
 
 def executor_name(values: Mapping[str, str]) -> str:

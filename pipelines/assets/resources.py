@@ -35,11 +35,12 @@ class MgcResource(dg.ConfigurableResource):
     profile: str = _setting("MGC_PROFILE")
     store: str = _setting("MGC_STORE")
     gpus: str = _setting("MGC_GPUS")
+    nodes: str = _setting("MGC_NODES")
 
     @classmethod
     def from_environment(cls) -> "MgcResource":
         """The values in force: those of the environment, and the defaults of what it leaves open."""
-        defaults = {"profile": Settings.profile, "gpus": str(Settings.gpus)}
+        defaults = {"profile": Settings.profile, "gpus": str(Settings.gpus), "nodes": str(Settings.nodes)}
         found = {name: os.environ.get(_variable(name)) or defaults.get(name, "") for name in cls.model_fields}
         return cls(**found | {"store": str(store_folder(os.environ))})
 

@@ -31,7 +31,7 @@ LAYERS = {
         "embeddings",
         "training",
         "analysis predict bench",
-        "train",
+        "train torchrun",
     ),
     "pipelines": (
         "config incremental console",
