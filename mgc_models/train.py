@@ -26,7 +26,7 @@ from mgc_models.errors import (
 )
 from mgc_models.execution.run_log import logging_to_dagster_or_terminal, watch_for_stop
 from warehouse.shards.writer import ShardError
-from warehouse.store import Store
+from warehouse.store import Store, StoreError
 
 _DONE, _FAILED, _BAD_JOB = 0, 1, 2
 Stop = Callable[[], str | None]  # the reason to stop, if there is one
@@ -175,6 +175,7 @@ def _attempts(
             DeviceError,
             ModelError,
             ShardError,
+            StoreError,
             TokenizerError,
             WeightsError,
             OSError,

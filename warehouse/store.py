@@ -1,5 +1,6 @@
 """Where things lie in a store, files that are replaced in one step, and locks against other processes."""
 
+import errno
 import hashlib
 import os
 import uuid
@@ -80,9 +81,13 @@ def locked(
         log: Told `busy`, once, if another process holds it.
         busy: What to say then; empty: that this process waits for the lock.
         still_wanted: Called twice a second while waiting; raises what ends it.
+
+    Raises:
+        StoreError: if the file system has no locks: without them one run could be trained twice at a time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock, waits = FileLock(path), False
+    # No soft lock instead, a file whose presence counts: that of a killed process on another host would never go.
+    lock, waits = FileLock(path, fallback_to_soft=False), False
     while not lock.is_locked:
         try:
             lock.acquire(timeout=_LOCK_POLL_S if waits else 0)
@@ -91,6 +96,13 @@ def locked(
                 log(busy or f"Another process holds {path}; waiting until it is done.")
             waits = True
             still_wanted()
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            raise StoreError(
+                f"The file system of {path.parent} has no locks: two processes could work on the same thing at once. "
+                "Mount it with them (Lustre: -o flock), or set MGC_STORE to a folder elsewhere."
+            ) from error
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from pipelines.assets.reconcile import reconcile
 from pipelines.assets.resources import MgcResource
 from pipelines.assets.tables import OWNERS
 from pipelines.config import DATASET_VARIABLES, Settings
+from warehouse.mounts import local_locks
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
 
@@ -32,8 +33,18 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     """Check the settings and the store; tidy up after killed runs."""
     settings = mgc.settings()
     mgc.open_store()
-    for run_id in reconcile(context.instance):
+    found = reconcile(context.instance, context.run_id)
+    for run_id in found.ended:
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
+    for run_id, host in found.elsewhere.items():
+        context.log.warning(
+            "Run %s of %s is not finished, and only there can be seen whether it goes on. If not, end it in the "
+            "web UI (Terminate, force), so that it holds no training slot.",
+            run_id,
+            host,
+        )
+    if limits := local_locks(settings.store):
+        context.log.warning("%s", limits)
     if edited := mgc.differences(MgcResource.from_environment()):
         context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))
     if settings.data_kind == "sample":

@@ -18,6 +18,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 
 from pipelines.config import executor_name
 from pipelines.executors.on_dask import dask_executor
+from pipelines.hosts import process_tags
 
 Execute = Callable[[PlanOrchestrationContext, ExecutionPlan], Iterator[dg.DagsterEvent]]
 IN_PROCESS = "in_process"
@@ -69,9 +70,10 @@ def build_executor() -> dg.ExecutorDefinition:
 
 
 def complete(execute: Execute) -> Execute:
-    """The same, with a failure at the end if neither the end of a step nor a failure before it was heard of."""
+    """The same, on record with its process, and failed if neither the end of a step nor a failure was heard of."""
 
     def watched(context: PlanOrchestrationContext, plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
+        context.instance.add_run_tags(context.run_id, process_tags())
         missing, failed = set(plan.step_keys_to_execute), False
         for event in execute(context, plan):
             failed = failed or event.is_step_failure

@@ -35,7 +35,7 @@ LAYERS = {
     ),
     "pipelines": (
         "config incremental console",
-        "devices",
+        "devices hosts",
         "startup parallel executors",
         "tables sample",
         "datasets matching",
