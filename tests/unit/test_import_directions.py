@@ -43,7 +43,7 @@ LAYERS = {
         "corpora",
         "features genres experiments",
         "training",
-        "results",
+        "results slurm",
         "report",
         "assets bench planted plan",
         "definitions dependencies",
