@@ -6,6 +6,7 @@ step waits for those before it, and is not executed where one of them was not.
 """
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.instance.ref import InstanceRef
 from dagster._utils import iterate_with_context
 
+from warehouse.variables import VARIABLES
+
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own variable
+OF_THE_JOB = {"MGC_EXECUTOR", "MGC_RENDEZVOUS"}  # no step reads the first, and the second may differ by host
 START_WORKERS = "dask worker ADDRESS --nthreads 1 --no-nanny"
 
 
@@ -117,16 +121,21 @@ def _execute_step(before: Sequence[Ended], work: Work, step_key: str) -> Ended:
 
 
 def _require_fit_workers(client: Any) -> None:
-    """Refuse workers in which a step could not do its work.
+    """Refuse workers in which a step could not do its work, or would do other work.
 
     Raises:
-        dagster.DagsterInvariantViolationError: where there is no worker, one has several threads (Dagster's steps are
-            not made for that), or one may start no processes.
+        dagster.DagsterInvariantViolationError: where there is no worker, one has several threads (Dagster is not
+            made for them), one may start no processes, or one has other settings than this process.
     """
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    daemons = client.run(_is_daemon) if workers else {}
     unfit = [f"{name} has {worker['nthreads']} threads" for name, worker in workers.items() if worker["nthreads"] != 1]
-    unfit += [f"{name} may not start processes (a nanny watches it)" for name, daemon in daemons.items() if daemon]
+    for name, (daemon, settings) in (client.run(_nature) if workers else {}).items():
+        if daemon:
+            unfit.append(f"{name} may not start processes (a nanny watches it)")
+        ours = _settings()
+        unfit += [
+            f"{name} has {key}={settings[key]!r}, not {ours[key]!r}" for key in ours if settings[key] != ours[key]
+        ]
     if unfit or not workers:
         found = "; ".join(unfit) or "it has no workers"
         raise dg.DagsterInvariantViolationError(
@@ -135,5 +144,11 @@ def _require_fit_workers(client: Any) -> None:
         )
 
 
-def _is_daemon() -> bool:
-    return multiprocessing.current_process().daemon
+def _nature() -> tuple[bool, dict[str, str]]:
+    """Runs in a worker: whether it is a daemon, and its settings."""
+    return multiprocessing.current_process().daemon, _settings()
+
+
+def _settings() -> dict[str, str]:
+    """The variables that a step goes by: its own process reads the defaults of the configuration from them."""
+    return {name: os.environ.get(name, "") for name in VARIABLES if name not in OF_THE_JOB}

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.config import SettingsError
 from pipelines.executors.choice import execution_config, executor
+from warehouse.variables import VARIABLES
 
 
 @dg.op(out=dg.Out(dg.Nothing))
@@ -33,6 +34,10 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
     monkeypatch.setenv("MADE", str(tmp_path / "made"))
     with tempfile.TemporaryDirectory() as home, dg.DagsterInstance.local_temp(home) as local:
         yield local
+
+
+def other_store() -> tuple[bool, dict[str, str]]:
+    return False, dict.fromkeys(VARIABLES, "") | {"MGC_STORE": "/elsewhere"}
 
 
 def run(instance: dg.DagsterInstance, config: dict[str, object], **how: bool) -> dg.JobExecutionResult:
@@ -78,6 +83,10 @@ def test_on_dask_what_stands_behind_a_failed_step_is_not_executed(
         failed = run(instance, config, raise_on_error=False)
         assert not failed.success
         assert not (tmp_path / "made").exists()
+    with distributed.LocalCluster(**quiet, threads_per_worker=1) as cluster, monkeypatch.context() as changed:
+        changed.setattr("pipelines.executors.on_dask._nature", other_store)
+        with pytest.raises(dg.DagsterInvariantViolationError, match="has MGC_STORE='/elsewhere', not ''"):
+            run(instance, {"dask": {"address": cluster.scheduler_address}})
     refused = pytest.raises(dg.DagsterInvariantViolationError, match=r"has 2 threads\. Start workers in this checkout")
     with distributed.LocalCluster(**quiet, threads_per_worker=2) as cluster, refused:
         run(instance, {"dask": {"address": cluster.scheduler_address}})
