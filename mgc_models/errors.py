@@ -1,5 +1,11 @@
 """The errors of this package. Kept apart from the code that raises them, so that a handler needs no audio library."""
 
+# Exit statuses beside 0, 1 and 2.
+STOPPED = (
+    75  # told to stop, and the state is saved: EX_TEMPFAIL, by which who starts jobs knows to start this one again
+)
+KILLED = 128  # plus the signal that ended a process, as a shell says it
+
 
 class AudioError(ValueError):
     """A file or waveform that no feature can be made of.

@@ -8,12 +8,13 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mgc_models.artifacts.run_folder import is_finished
 from mgc_models.config.run import JobSpec
 from mgc_models.errors import (
+    STOPPED,
     DataError,
     DeviceError,
     ModelError,
@@ -25,9 +26,12 @@ from mgc_models.errors import (
 from mgc_models.execution.run_log import logging_to_dagster_or_terminal, watch_for_stop
 from warehouse.parsing import FileError, read
 from warehouse.shards.writer import ShardError
-from warehouse.store import Store
+from warehouse.store import Store, StoreError
 
 _DONE, _FAILED, _BAD_JOB = 0, 1, 2
+Stop = Callable[[], str | None]  # the reason to stop, if there is one
+Attempt = Callable[[int], int]
+Prepare = Callable[[Stop], Attempt]
 _HELP = """\
 Each run is trained on all folds but one, evaluated on that one, and leaves in <store>/runs/<run_id>/:
   result.json          scores, per-genre average precision, learning curve; written last: its presence means finished
@@ -38,12 +42,13 @@ Each run is trained on all folds but one, evaluated on that one, and leaves in <
   events.jsonl         one line per epoch while the run goes on
 A finished run is skipped. An interrupted one goes on from resume.pt, to the same weights as if it had not been.
 
-Under `torchrun` (python -m torch.distributed.run --standalone --nproc-per-node=N -m mgc_models.train JOB.json) the
+Under `torchrun` (python -m mgc_models.torchrun --standalone --nproc-per-node=N -m mgc_models.train JOB.json) the
 processes train each run together: every one computes its part of each batch, and the first writes and reports. The
 result is that of one process, to rounding.
 
-exit status: 0 all runs are finished; 1 a run failed or was stopped; 2 the job cannot be read or asks for something
-unknown. The reason is the last line of the log.
+exit status: 0 all runs are finished; 1 a run failed; 2 the job cannot be read or asks for something unknown; 75 it was
+told to stop (SIGTERM, SIGINT or SIGUSR2) and has saved its state: start it again to go on. The reason is the last line
+of the log.
 """
 
 
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _execute(job, log, stop)
 
 
-def _execute(job: JobSpec, log: logging.Logger, stop: Callable[[], str | None]) -> int:
+def _execute(job: JobSpec, log: logging.Logger, stop: Stop) -> int:
     store, runs = Store(Path(job.store)), job.runs
     todo = [number for number, run in enumerate(runs) if not is_finished(store.run(run.run_id))]
     log.info("runs in this job: %d; finished before: %d", len(runs), len(runs) - len(todo))
@@ -89,23 +94,30 @@ def _execute(job: JobSpec, log: logging.Logger, stop: Callable[[], str | None]) 
     if job.workers > 1 and len(todo) > 1:
         import mgc_models.training.run  # noqa: F401, PLC0415 - loaded once, before the processes fork
 
-        left = work_side_by_side(runs, todo, job.workers, prepare, log, stop)
+        left = work_side_by_side(runs, todo, job.workers, functools.partial(_successes, prepare), log, stop)
         if left:
             log.error("runs not finished: %d of %d: %s", len(left), len(todo), ", ".join(sorted(left)))
-        return _FAILED if left else _DONE
+        return (STOPPED if stop() else _FAILED) if left else _DONE
+    return _status(prepare(stop), todo)
+
+
+def _status(attempt: Attempt, numbers: Iterable[int]) -> int:
+    """Attempt one run after the other until one is not finished; gives the exit status."""
+    return next((status for number in numbers if (status := attempt(number)) != _DONE), _DONE)
+
+
+def _successes(prepare: Prepare, stop: Stop) -> Callable[[int], bool]:
     attempt = prepare(stop)
-    return _DONE if all(attempt(number) for number in todo) else _FAILED
+    return lambda number: attempt(number) == _DONE
 
 
-def _execute_together(
-    prepare: Callable[[Callable[[], str | None]], Callable[[int], bool]], count: int, stop: Callable[[], str | None]
-) -> int:
+def _execute_together(prepare: Prepare, count: int, stop: Stop) -> int:
     """All runs, one after the other, each by all processes; what is finished is found out together."""
     from mgc_models.execution.distributed import leave_group  # noqa: PLC0415
 
     attempt = prepare(stop)
     try:
-        return _DONE if all(attempt(number) for number in range(count)) else _FAILED
+        return _status(attempt, range(count))
     finally:
         leave_group()
 
@@ -115,8 +127,8 @@ def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Callable[[], str | None]) -> Callable[[int], bool]:
-    """What attempts the run of a number; it tells the log why one fails, and gives whether it is finished."""
+def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Stop) -> Attempt:
+    """What attempts the run of a number; it tells the log why one fails, and gives the exit status."""
     import torch  # noqa: PLC0415
 
     from mgc_models.execution.distributed import join_group, own_device  # noqa: PLC0415
@@ -133,12 +145,13 @@ def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Callable[[]
         log.info("run %s: %d of %d", runs[number].run_id, number + 1, len(runs))
         execute_run(runs[number], workers[0])
 
-    def attempt(number: int) -> bool:
+    def attempt(number: int) -> int:
         run_id = runs[number].run_id
         try:
             execute(number)
         except StoppedError as error:
             log.warning("%s; start it again to go on", error)
+            return STOPPED
         except TrainingError as error:
             log.error("%s", error)  # noqa: TRY400
         except (
@@ -146,6 +159,7 @@ def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Callable[[]
             DeviceError,
             ModelError,
             ShardError,
+            StoreError,
             TokenizerError,
             WeightsError,
             OSError,
@@ -156,8 +170,8 @@ def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Callable[[]
             # No error of this project: the traceback is what helps.
             log.exception("run %s: stopped by an unexpected error", run_id)
         else:
-            return True
-        return False
+            return _DONE
+        return _FAILED
 
     return attempt
 

@@ -1,5 +1,6 @@
 """The user's configuration, from `MGC_*` variables or Dagster config: folders, pretrained weights, profile, store."""
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -29,6 +30,14 @@ HUB_SOURCES = {"bert"}
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 PROFILES = ("sample", "paper", "smoke")
 DEFAULT_STORE = "warehouse/store"
+# What runs the steps of a job (pipelines/executors), with the package that it needs and the command that installs it.
+EXECUTORS = {
+    "in_process": None,
+    "multiprocess": None,
+    "dask": ("distributed", "pip install -e '.[dask]'"),
+    "celery": ("dagster_celery", "pip install dagster-celery"),
+    "k8s": ("dagster_k8s", "pip install dagster-k8s"),
+}
 
 
 class SettingsError(ValueError):
@@ -44,7 +53,8 @@ class Settings:
         weights: Local path or hub name per pretrained source (keys of `WEIGHT_VARIABLES`).
         profile: `sample` (tiny models), `paper` (the works' own settings) or `smoke` (one epoch, to try the machinery).
         store: Folder that everything produced goes to.
-        gpus: Accelerators that share a run, through torchrun; tiny profiles always use one.
+        gpus: Accelerators of each host that share a run, through torchrun; tiny profiles always use one.
+        nodes: Hosts that share a run; tiny profiles always use one.
     """
 
     datasets: Mapping[str, Path] = field(default_factory=dict)
@@ -52,6 +62,7 @@ class Settings:
     profile: str = "sample"
     store: Path = Path(DEFAULT_STORE)
     gpus: int = 1
+    nodes: int = 1
 
     @property
     def data_kind(self) -> DataKind:
@@ -92,10 +103,36 @@ def from_values(values: Mapping[str, str]) -> Settings:
                 f"{WEIGHT_VARIABLES[name]} is {value!r}, which is neither a file nor a folder. Set it to the weights "
                 "as downloaded, or unset it to start from random weights."
             )
-    gpus = values.get("MGC_GPUS") or "1"
-    if not gpus.isdecimal() or int(gpus) < 1:
-        raise SettingsError(f"MGC_GPUS is {gpus!r}; expected the number of accelerators that share a run, 1 or more.")
-    return Settings(datasets, weights, profile, store_folder(values), int(gpus))
+    gpus = _count(values, "MGC_GPUS", "accelerators of each host")
+    nodes = _count(values, "MGC_NODES", "hosts")
+    return Settings(datasets, weights, profile, store_folder(values), gpus, nodes)
+
+
+def _count(values: Mapping[str, str], variable: str, what: str) -> int:
+    value = values.get(variable) or "1"
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{variable} is {value!r}; expected the number of {what} that share a run, 1 or more.")
+    return int(value)
+
+
+def executor_name(values: Mapping[str, str]) -> str:
+    """What `MGC_EXECUTOR` names; unset: all steps run in the job's own process.
+
+    Raises:
+        SettingsError: for an unknown name, or one whose package is not installed.
+    """
+    name = values.get("MGC_EXECUTOR") or next(iter(EXECUTORS))
+    if name not in EXECUTORS:
+        raise SettingsError(f"MGC_EXECUTOR is {name!r}; expected one of {', '.join(EXECUTORS)}.")
+    needed = EXECUTORS[name]
+    if needed and not importlib.util.find_spec(needed[0]):
+        raise SettingsError(f"MGC_EXECUTOR is {name!r}, which needs the package {needed[0]}: {needed[1]}")
+    if name == "dask" and not values.get("DASK_SCHEDULER_ADDRESS"):
+        raise SettingsError(
+            "MGC_EXECUTOR is 'dask', and DASK_SCHEDULER_ADDRESS is not set. Start `dask scheduler` and workers "
+            "(docs/clusters.md), and set it to the scheduler's address, such as tcp://127.0.0.1:8786."
+        )
+    return name
 
 
 def store_folder(values: Mapping[str, str]) -> Path:
@@ -107,8 +144,9 @@ def from_environment() -> Settings:
     """Read settings from the environment.
 
     Raises:
-        SettingsError: as `from_values`, and for a variable that looks like one of ours and is none.
+        SettingsError: as `from_values` and `executor_name`, and for a variable that looks like one of ours and is none.
     """
     if message := mistyped(os.environ):
         raise SettingsError(message)
+    executor_name(os.environ)
     return from_values(os.environ)

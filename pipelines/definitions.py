@@ -21,6 +21,7 @@ from pipelines.assets.resources import MgcResource
 from pipelines.assets.training import GROUP as TRAINING_GROUP
 from pipelines.assets.training import PLANNED_GROUP, SMALL_RUNS, WORK, inputs_asset, training_assets
 from pipelines.config import PROFILES
+from pipelines.executors.choice import DEFAULT_EXECUTION, executor
 from pipelines.experiments import load_plan
 from pipelines.experiments.schema import EXTRA
 from pipelines.experiments.works import load_works
@@ -35,9 +36,7 @@ WORKS = tuple(load_works())
 EXTRAS = tuple(f"{work}{EXTRA}" for work in WORKS)
 RUN_CONFIG = {
     "loggers": {"console": {}},  # named, because Dagster's own is taken for one that no configuration names
-    # Steps run one after the other in the job's own process: each uses all cores by itself (worker pools, a training
-    # process), so steps side by side would gain nothing, and a process per step costs a second or more each.
-    "execution": {"config": {"in_process": {}}},
+    "execution": DEFAULT_EXECUTION,
 }
 
 
@@ -126,11 +125,11 @@ def build_defs(mgc: MgcResource | None = None) -> dg.Definitions:
         assets=build_assets(),
         jobs=build_jobs(mgc),
         asset_checks=[tracks.readable],
-        executor=dg.multi_or_in_process_executor,
+        executor=executor,
         loggers={"console": console},
         resources={
             "mgc": mgc,
-            "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
+            "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader(mgc.store_path() / "jobs")),
         },
     )
 

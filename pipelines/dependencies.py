@@ -191,6 +191,7 @@ DATA_FILES: Mapping[str, tuple[str, ...] | str] = {
     "pipelines/experiments/works.toml": "what the works are called in pages and job descriptions",
     "pipelines/corpora/*.toml": ("corpora", "genres"),
     "pipelines/datasets/fma_known_issues.toml": ("reading FMA",),
+    "pipelines/slurm/*": "how tasks are submitted; no number of a store",
     "pipelines/sample/catalogues.toml": ("match quality", "sample corpus"),
     "pipelines/sample/*.toml": ("sample corpus",),
     "pipelines/datasets/*.toml": _LICENCES,

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipelines.config import SettingsError, from_environment
+from pipelines.devices import slots
 from warehouse.claim import require_claim
 from warehouse.store import Store, StoreError, replacing
 
 INSTANCE = Path("dagster.yaml")  # of the repository root, where the command was started
+ONE_SLOT = b"default_limit: 1"  # of pool `gpu`
 HISTORY = "dagster"
 MODULE = "pipelines.definitions"
 # These read no [tool.dagster] of pyproject.toml. `dagster dev` and the rest do, and `dagster dev` even hangs where the
@@ -57,12 +59,14 @@ def prepare() -> None:
 def place_history(store: Path, environment: MutableMapping[str, str]) -> None:
     """Point DAGSTER_HOME at the store's own folder, which gets the configuration of the checkout.
 
-    A DAGSTER_HOME of the user's own stays as it is.
+    There, as many trainings go on at once as this host has devices for. A DAGSTER_HOME of the user's own stays as it
+    is.
     """
     home = history(store)
     if environment.setdefault("DAGSTER_HOME", str(home)) != str(home):
         return
-    content, copy = INSTANCE.read_bytes(), home / INSTANCE.name
+    content = INSTANCE.read_bytes().replace(ONE_SLOT, ONE_SLOT[:-1] + str(slots(environment)).encode())
+    copy = home / INSTANCE.name
     if not copy.exists() or copy.read_bytes() != content:
         with replacing(copy) as temporary:
             temporary.write_bytes(content)

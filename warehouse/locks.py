@@ -1,10 +1,13 @@
 """Locks against other processes. A module of its own, since most that asks a store for paths needs no filelock."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from warehouse.store import StoreError
 
 _POLL_S = 0.5
 
@@ -20,9 +23,13 @@ def locked(
         log: Gets `busy`, once, if another process holds it.
         busy: What to say then; empty: that this process waits for the lock.
         still_wanted: Called twice a second while waiting; raises what ends it.
+
+    Raises:
+        StoreError: if the file system has no locks: without them one run could be trained twice at a time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock, waits = FileLock(path), False
+    # No soft lock instead, a file whose presence counts: that of a killed process on another host would never go.
+    lock, waits = FileLock(path, fallback_to_soft=False), False
     while not lock.is_locked:
         try:
             lock.acquire(timeout=_POLL_S if waits else 0)
@@ -31,6 +38,13 @@ def locked(
                 log(busy or f"Another process holds {path}; waiting until it is done.")
             waits = True
             still_wanted()
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            raise StoreError(
+                f"The file system of {path.parent} has no locks: two processes could work on the same thing at once. "
+                "Mount it with them (Lustre: -o flock), or set MGC_STORE to a folder elsewhere."
+            ) from error
     try:
         yield
     finally:

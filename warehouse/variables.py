@@ -18,9 +18,14 @@ VARIABLES = {
     "MGC_INCEPTION_V4": "Inception-v4 ImageNet weights in timm's format, a local file. Unset: random weights.",
     "MGC_WORD2VEC": "word2vec vectors, a binary file as downloaded. Unset: vectors counted from the lyrics.",
     "MGC_ELMO_DIR": "ELMo: a folder with options and weights of one release. Unset: other word vectors stand in.",
-    "MGC_GPUS": "Accelerators that share one training run, through torchrun. Default 1.",
+    "MGC_EXECUTOR": "What runs the steps of a job: in_process (one after the other; the default), multiprocess, dask, "
+    "celery or k8s. The launchpad offers them too.",
+    "MGC_GPUS": "Accelerators of each host that share one training run, through torchrun. Default 1.",
+    "MGC_NODES": "Hosts that share one training run: those of a job of Slurm, or started by hand (docs/clusters.md). "
+    "Default 1.",
     "MGC_PROFILE": "sample (tiny models, minutes on a laptop; the default), paper (the works' own settings) or smoke "
     "(one epoch, to try the machinery).",
+    "MGC_RENDEZVOUS": "Where the hosts of a run meet, as host:port. Default: this host, port 29400.",
     "MGC_STORE": "Folder that everything produced goes to, with the history of the runs. Default warehouse/store.",
 }
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 LOG = logging.getLogger("mgc_models.train")
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 LOSS_BALANCE = "loss_balance"
 """The event that tells how much each term of a loss moves the weights (`training.balance`)."""
 
@@ -83,7 +84,7 @@ def logging_to_dagster_or_terminal() -> Iterator[logging.Logger]:
 
 
 def watch_for_stop() -> Callable[[], str | None]:
-    """Begin to watch for SIGTERM, SIGINT and the end of the process that started this one.
+    """Begin to watch for SIGTERM, SIGINT, SIGUSR2 (Slurm's) and the end of the process that started this one.
 
     A worker whose parent was killed must not go on beside the one that the next start brings.
 
@@ -96,8 +97,8 @@ def watch_for_stop() -> Callable[[], str | None]:
     def remember(number: int, _frame: FrameType | None) -> None:
         received.append(signal.Signals(number).name)
 
-    signal.signal(signal.SIGTERM, remember)
-    signal.signal(signal.SIGINT, remember)
+    for number in STOPPING:
+        signal.signal(number, remember)
 
     def reason() -> str | None:
         if received:

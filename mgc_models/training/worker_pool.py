@@ -13,11 +13,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from mgc_models.config.run import FinetuneRun, PretrainRun
-from mgc_models.execution.run_log import watch_for_stop
+from mgc_models.execution.run_log import STOPPING, watch_for_stop
 
 Attempt = Callable[[int], bool]
 _LOOK_S = 0.5
-_STOPPING = {signal.SIGTERM, signal.SIGINT}
 
 
 @dataclass
@@ -100,7 +99,7 @@ def _spawn(prepare: Callable[[Callable[[], str | None]], Attempt]) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, ours, prepare))
     # Until the child watches by itself it has its parent's handlers, which would swallow a signal: it waits that long.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
@@ -113,7 +112,7 @@ def _serve(
     """Attempt the runs whose numbers come in, until nothing more can come."""
     other_end.close()
     stop = watch_for_stop()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     attempt = prepare(stop)
     try:
         while True:

@@ -15,7 +15,8 @@ from pipelines.datasets import fma, msd, music4all
 from pipelines.datasets.common import DatasetError
 from pipelines.datasets.unreadable import on_record
 from pipelines.features import duplicates, tokens, word_vectors
-from pipelines.features.audio import audio_outputs, build_audio, extract_block, feature_part, open_blocks
+from pipelines.features.audio import audio_outputs, build_audio, extract_blocks, feature_part, open_blocks
+from pipelines.features.audio_blocks import Block, deal_blocks, dealt_blocks, forget_blocks, require_made
 from pipelines.features.audio_sources import audio_source
 from pipelines.features.config import (
     LyricFeature,
@@ -37,16 +38,18 @@ from pipelines.tables import not_there, write_empty
 from warehouse.store import Store
 
 EXTRACTION = dg.AssetKey(["feature", "extraction"])
+EXTRACTION_STEPS = 8  # each takes all cores of its machine: as many machines can work on it at once
 
 READ = ("core.tracks", "core.msd_tracks", "core.fma_tracks")
 AUDIO_DEPS = [MUSIC4ALL, raw_key(msd.DATASET), raw_key(fma.DATASET), *map(table_key, READ)]
 INPUTS = {"_".join(key.path): key for key in AUDIO_DEPS}
 
 
-@dg.op(ins={name: dg.In(dg.Nothing) for name in INPUTS}, out=dg.DynamicOut(dg.Nothing))
-def blocks(context: dg.OpExecutionContext, mgc: MgcResource) -> Iterator[dg.DynamicOutput[None]]:
-    """Divide the audio of every dataset that is there into blocks of shards; those that are made need no step."""
+@dg.op(ins={name: dg.In(dg.Nothing) for name in INPUTS}, out=dg.Out(dg.Nothing))
+def blocks(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
+    """Deal the blocks of shards that are still to make, of every dataset that is there, to the steps of this run."""
     settings, store = mgc.settings(), mgc.open_store()
+    found = []
     for dataset in audio_datasets():
         if not_there(store, settings, dataset):
             continue
@@ -54,22 +57,41 @@ def blocks(context: dg.OpExecutionContext, mgc: MgcResource) -> Iterator[dg.Dyna
         with clear_failures(), on_record(store, settings, dataset):
             numbers = open_blocks(store, audio_source(store, settings, dataset))
         context.log.info("Audio of %s: %d blocks of shards to make", dataset, len(numbers))
-        for number in numbers:
-            yield dg.DynamicOutput(None, mapping_key=f"{dataset}_{number:05}")
+        found += [Block(dataset, number) for number in numbers]
+    deal_blocks(store, first_run(context), found)
 
 
-@dg.op(ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
-def extract(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
-    """Make the shards of one block, which its step's key names."""
-    dataset, _, number = (context.get_mapping_key() or "").rpartition("_")
-    settings, store = mgc.settings(), mgc.open_store()
-    with clear_failures(), on_record(store, settings, dataset):
-        extract_block(store, audio_source(store, settings, dataset), int(number), context.log.info)
+def extract_step(number: int) -> dg.OpDefinition:
+    """The step that makes the blocks dealt to it; a fixed number of steps, which every executor runs."""
+
+    @dg.op(name=f"extract_{number}", ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    def extract(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
+        settings, store = mgc.settings(), mgc.open_store()
+        with clear_failures():
+            own = dealt_blocks(store, first_run(context))[number::EXTRACTION_STEPS]
+            for dataset in dict.fromkeys(block.dataset for block in own):
+                numbers = [block.number for block in own if block.dataset == dataset]
+                with on_record(store, settings, dataset):
+                    extract_blocks(store, audio_source(store, settings, dataset), numbers, context.log.info)
+
+    return extract
 
 
 @dg.op(ins={"start": dg.In(dg.Nothing)})
-def extracted() -> None:
-    """Wait for all blocks."""
+def extracted(context: dg.OpExecutionContext, mgc: MgcResource) -> None:
+    """Wait for all steps, and check that every block that was dealt is there."""
+    settings, store = mgc.settings(), mgc.open_store()
+    with clear_failures():
+        dealt = dealt_blocks(store, first_run(context))
+        sources = {dataset: audio_source(store, settings, dataset) for dataset in {block.dataset for block in dealt}}
+        still_open = {Block(name, number) for name, source in sources.items() for number in open_blocks(store, source)}
+        require_made(dealt, still_open)
+    forget_blocks(store, first_run(context))
+
+
+def first_run(context: dg.OpExecutionContext) -> str:
+    """Id of this run, or of the one that it goes on from: some of its steps are not executed again."""
+    return context.run.root_run_id or context.run_id
 
 
 @dg.graph_asset(
@@ -78,12 +100,13 @@ def extracted() -> None:
     group_name="features",
     owners=OWNERS,
     kinds={"parquet", "numpy"},
-    description="Shards of all spectrograms, a step for each block of them: whatever executor runs the job spreads the "
-    "steps over its processes or machines. A block that is there is not made again.",
+    description="Shards of all spectrograms. Those that are missing are dealt in blocks to "
+    f"{EXTRACTION_STEPS} steps, which whatever executor runs the job spreads over its processes or machines.",
 )
 def extraction(**after: Any) -> Any:
-    """Extract block by block."""
-    return extracted(start=blocks(**after).map(lambda block: extract(start=block)).collect())
+    """Deal the blocks, extract them, check that none is missing."""
+    dealt = blocks(**after)
+    return extracted(start=[extract_step(number)(start=dealt) for number in range(EXTRACTION_STEPS)])
 
 
 GROUP = "features"

@@ -17,7 +17,7 @@ from pipelines.parallel import WorkerError
 from pipelines.tables import dataset_root, not_there, write_empty
 from warehouse.contract import ContractError
 from warehouse.shards.writer import ShardError
-from warehouse.store import Store
+from warehouse.store import Store, StoreError
 
 Build = Callable[[Store, Settings], bool]
 
@@ -27,7 +27,7 @@ def clear_failures() -> Iterator[None]:
     """Turn the errors that are meant for the user into failures that show their message first."""
     try:
         yield
-    except (DatasetError, CorpusError, WorkerError, ContractError, ShardError, OSError) as error:
+    except (DatasetError, CorpusError, WorkerError, ContractError, ShardError, StoreError, OSError) as error:
         raise dg.Failure(description=as_text(str(error)), allow_retries=False) from error
 
 

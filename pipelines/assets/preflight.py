@@ -9,6 +9,7 @@ from pipelines.assets.tables import OWNERS
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.damage import damaged_runs, made_again
 from pipelines.weights import missing_weights
+from warehouse.mounts import local_locks
 from warehouse.store import Store
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
@@ -47,8 +48,18 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     """Check the settings and the store; tidy up after killed runs."""
     settings = mgc.settings()
     store = mgc.open_store()
-    for run_id in reconcile(context.instance):
+    found = reconcile(context.instance, context.run_id)
+    for run_id in found.ended:
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)
+    for run_id, host in found.elsewhere.items():
+        context.log.warning(
+            "Run %s of %s is not finished, and only there can be seen whether it goes on. If not, end it in the "
+            "web UI (Terminate, force), so that it holds no training slot.",
+            run_id,
+            host,
+        )
+    if limits := local_locks(settings.store):
+        context.log.warning("%s", limits)
     _tell_damage(context, store)
     if edited := mgc.differences(MgcResource.from_environment()):
         context.log.info("Other than in the environment of the code location: %s", ", ".join(edited))

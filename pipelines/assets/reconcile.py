@@ -2,68 +2,45 @@
 
 A run that was killed outright (SIGKILL, power loss) stays STARTED for ever in Dagster's history, and its step keeps its
 slot of pool `gpu`, so that every later training step would wait in vain. The first asset of every job calls
-`reconcile`.
+`reconcile`. A run of another host or container is left to those who can see its process.
 """
 
-import os
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import dagster as dg
+
+from pipelines.hosts import HOST, is_gone
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def process_started_at(pid: int) -> float | None:
-    """Unix time at which process `pid` started; 0.0 where it lives but cannot be timed, None where it is gone."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        return 0.0
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
-        return 0.0
-    fields = stat.read_text().rpartition(")")[2].split()
-    if fields[0] == "Z":  # dead, only not yet waited for
-        return None
-    ticks_after_boot = int(fields[19])
-    uptime_s = float(Path("/proc/uptime").read_text().split()[0])
-    return time.time() - uptime_s + ticks_after_boot / os.sysconf("SC_CLK_TCK")
+@dataclass(frozen=True)
+class Reconciled:
+    """Ids of runs.
 
-
-def run_process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
-    """Process id of a run and the time it was recorded, from the executor's first event."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        pid = event.engine_event_data.metadata.get("pid") if event else None
-        if pid is not None and str(pid.value).isdigit():
-            return int(str(pid.value)), entry.timestamp
-    return None
-
-
-def dead_runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
-    """Runs that Dagster thinks are going on though their process is gone or its number belongs to a later process."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = run_process(instance, run.run_id)
-        if process is None:
-            continue
-        started_at = process_started_at(process[0])
-        if started_at is None or started_at > process[1] + 1.0:
-            yield run
-
-
-def reconcile(instance: dg.DagsterInstance) -> list[str]:
-    """Report dead runs as failed and free their slots.
-
-    Returns:
-        The ids of the runs that were ended.
+    Attributes:
+        ended: Those that were gone, and are reported as failed now.
+        elsewhere: Unfinished runs of other hosts or containers with the host of each, where it is known.
     """
-    ended = []
-    for run in dead_runs(instance):
-        instance.report_run_failed(run, "The process of this run is gone; ended by pipelines.assets.reconcile.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        ended.append(run.run_id)
-    return ended
+
+    ended: list[str] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+
+
+def reconcile(instance: dg.DagsterInstance, own_run: str = "") -> Reconciled:
+    """Report dead runs of this host as failed and free their slots.
+
+    Args:
+        instance: Whose history is looked at.
+        own_run: Id of a run that is known to live: the one that asks.
+    """
+    found = Reconciled()
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        gone = is_gone(run.tags) if run.run_id != own_run else False
+        if gone:
+            instance.report_run_failed(run, "The process of this run is gone; ended by pipelines.assets.reconcile.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            found.ended.append(run.run_id)
+        elif gone is None and run.status != dg.DagsterRunStatus.STARTING:  # it is not yet on record where
+            found.elsewhere[run.run_id] = run.tags.get(HOST, "a host that is not on record")
+    return found

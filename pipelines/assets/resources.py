@@ -1,6 +1,7 @@
 """The settings as a Dagster resource: read from `MGC_*` when the code location loads, editable in the launchpad."""
 
 import os
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -35,17 +36,22 @@ class MgcResource(dg.ConfigurableResource):
     profile: str = _setting("MGC_PROFILE")
     store: str = _setting("MGC_STORE")
     gpus: str = _setting("MGC_GPUS")
+    nodes: str = _setting("MGC_NODES")
 
     @classmethod
     def from_environment(cls) -> "MgcResource":
         """The values in force: those of the environment, and the defaults of what it leaves open."""
-        defaults = {"profile": Settings.profile, "gpus": str(Settings.gpus)}
+        defaults = {"profile": Settings.profile, "gpus": str(Settings.gpus), "nodes": str(Settings.nodes)}
         found = {name: os.environ.get(_variable(name)) or defaults.get(name, "") for name in cls.model_fields}
         return cls(**found | {"store": str(store_folder(os.environ))})
 
     def values(self) -> dict[str, str]:
         """Each field with its value, as the launchpad shows it."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def store_path(self) -> Path:
+        """Absolute path of the store, whether or not the other values can be used."""
+        return store_folder({_variable("store"): self.store})
 
     def differences(self, other: "MgcResource") -> list[str]:
         """`name=value` of each field that differs from `other`."""

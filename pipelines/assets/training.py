@@ -200,6 +200,12 @@ def open_planned(mgc: MgcResource) -> tuple[Store, Plan, PlannedRuns]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
+def shared_by(mgc: MgcResource) -> tuple[int, int]:
+    """Accelerators of each host, and hosts, that share a run."""
+    settings = mgc.settings()
+    return settings.gpus, settings.nodes
+
+
 def selected_runs(planned: PlannedRuns, selected: Iterable[dg.AssetKey]) -> list[Run]:
     """The runs of the assets that a job holds; pretrainings first."""
     keys = set(selected)
@@ -228,7 +234,7 @@ def pretrain_asset(plan: Plan, pretraining: Pretraining) -> dg.AssetsDefinition:
         if runs is None:
             return not_run_result(context, pretraining.name, planned)
         name = f"pretrain_{pretraining.name}"
-        trained = launch(context, pipes, store, name, runs, mgc.settings().gpus)
+        trained = launch(context, pipes, store, name, runs, *shared_by(mgc))
         balance = balance_table(store, [run.run_id for run in runs])
         return done_result(runs, trained, **({LOSS_BALANCE: dg.MetadataValue.md(balance)} if balance else {}))
 
@@ -258,7 +264,7 @@ def finetune_asset(plan: Plan, setting: Setting) -> dg.AssetsDefinition:
             return not_run_result(context, setting.setting_id, planned)
         needed = planned.pretrain.get(current.pretraining_of.get(setting.setting_id, ""), [])
         # The pretraining is finished, unless this asset was started without it.
-        trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], mgc.settings().gpus)
+        trained = launch(context, pipes, store, setting.setting_id, [*needed, *runs], *shared_by(mgc))
         scores = dg.MetadataValue.md(scores_table(store, runs))
         return done_result(runs, trained, scores=scores)
 

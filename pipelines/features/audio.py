@@ -5,7 +5,7 @@ killed extraction goes on where it stopped.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -90,10 +90,10 @@ def open_blocks(store: Store, source: AudioSource) -> list[int]:
     return sorted({task.number // SHARDS_PER_BLOCK for task in tasks if read_note(store, task) is None})
 
 
-def extract_block(store: Store, source: AudioSource, number: int, log: Log) -> None:
-    """Make the shards of one block that are not there, beside other blocks; `build_audio` gathers them afterwards."""
+def extract_blocks(store: Store, source: AudioSource, numbers: Collection[int], log: Log) -> None:
+    """Make the shards of some blocks that are not there, beside others; `build_audio` gathers them afterwards."""
     tasks = plan_shards(store, source, spectrogram_specs(source.dataset))
-    _extract(store, source, tasks[number * SHARDS_PER_BLOCK : (number + 1) * SHARDS_PER_BLOCK], log)
+    _extract(store, source, [task for task in tasks if task.number // SHARDS_PER_BLOCK in numbers], log)
 
 
 def plan_shards(store: Store, source: AudioSource, specs: Sequence[FeatureSpec]) -> list[ShardTask]:

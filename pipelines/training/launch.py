@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import sys
 import threading
 from collections import Counter
@@ -19,7 +20,10 @@ from dagster._core.pipes.context import PipesMessageHandler
 from dagster_pipes import PipesDefaultMessageWriter, PipesMessage, PipesParams
 
 from mgc_models.config.run import VALIDATED, FinetuneRun, JobSpec, Run
+from mgc_models.errors import KILLED, STOPPED
+from pipelines.config import SettingsError
 from pipelines.console.progress import FromRun, followed, tell
+from pipelines.devices import leased
 from pipelines.experiments.schema import PRETRAIN
 from pipelines.parallel import available_cores
 from pipelines.training.planned import is_finished
@@ -35,6 +39,7 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 TINY_PROFILES = ("sample", "smoke")
 SMALL_RUNS = "small_runs"  # the job of all tiny runs together
 MOST_WORKERS = 8  # each holds the features of its run in memory
+RENDEZVOUS_PORT = 29400  # torchrun's own choice
 EXIT_CODE = re.compile(r"code (-?\d+)")
 
 
@@ -76,12 +81,30 @@ def run_names(runs: Sequence[Run]) -> dict[str, str]:
     return names
 
 
-def worker_command(module: str, job: Path, processes: int) -> list[str]:
-    """The command that starts a worker: by itself, or once per accelerator through torchrun."""
-    if processes == 1:
+def worker_command(module: str, job: Path, processes: int, nodes: int = 1) -> list[str]:
+    """The command that starts a worker: by itself, or once per accelerator through torchrun, on one host or several.
+
+    On several hosts each starts this same command; in a job of Slurm `srun` does that.
+    """
+    if processes == nodes == 1:
         return [sys.executable, "-m", module, str(job)]
-    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [sys.executable, "-m", *launcher, "-m", module, str(job)]
+    torchrun = [sys.executable, "-m", "mgc_models.torchrun", f"--nproc-per-node={processes}"]
+    if nodes == 1:
+        return [*torchrun, "--standalone", "-m", module, str(job)]
+    meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={rendezvous()}", f"--rdzv-id={job.stem}"]
+    command = [*torchrun, f"--nnodes={nodes}", *meeting, "-m", module, str(job)]
+    srun = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
+    return [*srun, *command] if in_slurm() else command
+
+
+def rendezvous() -> str:
+    """Host and port where the processes of several hosts meet: of this one, unless `MGC_RENDEZVOUS` names another."""
+    return os.environ.get("MGC_RENDEZVOUS") or f"{socket.getfqdn()}:{RENDEZVOUS_PORT}"
+
+
+def in_slurm() -> bool:
+    """Whether this process belongs to a job of Slurm, whose hosts `srun` reaches."""
+    return "SLURM_JOB_ID" in os.environ
 
 
 def launch(
@@ -91,6 +114,7 @@ def launch(
     name: str,
     runs: Sequence[Run],
     processes: int = 1,
+    nodes: int = 1,
 ) -> int:
     """Train what is not yet finished of `runs` in one child process, its progress going to Dagster's log as it comes.
 
@@ -100,7 +124,8 @@ def launch(
         store: Where runs lie.
         name: Of the job file.
         runs: Pretrainings before what starts from them.
-        processes: Accelerators that share every batch; runs of tiny models take one.
+        processes: Accelerators of each host that share every batch; runs of tiny models take one.
+        nodes: Hosts that do; runs of tiny models take this one.
 
     Returns:
         Number of runs trained by this call; 0 when all were finished before.
@@ -112,24 +137,37 @@ def launch(
     pending = [run for run in runs if not is_finished(store, run.run_id)]
     if pending:
         job = write_job(store, name, pending)
-        shared = 1 if are_tiny(pending) else processes
+        shared, hosts = (1, 1) if are_tiny(pending) else (processes, nodes)
+        command = worker_command(WORKER, job, shared, hosts)
+        if hosts > 1 and not in_slurm():
+            context.log.warning(
+                "%s waits for %d other hosts. Start on each, in this checkout: %s", name, hosts - 1, " ".join(command)
+            )
         label = "Training" if name == SMALL_RUNS else f"Training {name}"
         with followed(label, len(pending), "runs", run_names(runs)):
-            start(context, pipes, worker_command(WORKER, job, shared), f"Training {name}")
+            start(context, pipes, command, f"Training {name}", shared)
     return len(pending)
 
 
 def start(
-    context: dg.AssetExecutionContext, pipes: dg.PipesSubprocessClient, command: Sequence[str], what: str
+    context: dg.AssetExecutionContext,
+    pipes: dg.PipesSubprocessClient,
+    command: Sequence[str],
+    what: str,
+    devices: int = 1,
 ) -> None:
-    """Run a worker to its end.
+    """Run a worker to its end, on accelerators that it has for itself.
 
     Raises:
         dagster.RetryRequested: once, when it was killed by a signal.
-        dagster.Failure: when it stopped with an error.
+        dagster.Failure: when it stopped with an error, or this host has fewer devices.
     """
+    environment = ENVIRONMENT | os.environ
     try:
-        pipes.run(context=context.op_execution_context, command=list(command), env=ENVIRONMENT | os.environ)
+        with leased(devices, environment, context.log.info) as own:
+            pipes.run(context=context.op_execution_context, command=list(command), env=environment | own)
+    except SettingsError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
     except DagsterPipesExecutionError as error:
         raise _as_failure(error, command, what) from error
 
@@ -137,7 +175,10 @@ def start(
 def _as_failure(error: Exception, command: Sequence[str], what: str) -> Exception:
     found = EXIT_CODE.search(str(error))
     code = int(found.group(1)) if found else 1
-    if code < 0:
+    if code == STOPPED:
+        message = f"{what} was told to stop and has saved its state. Start the job again to go on."
+        return dg.Failure(description=message, allow_retries=False)
+    if code < 0 or code > KILLED:
         return dg.RetryRequested(max_retries=1, seconds_to_wait=1)
     alone = " ".join(["python", *command[1:]])
     return dg.Failure(
@@ -151,12 +192,19 @@ _LOOK_S = 0.02
 
 
 class WholeLineReader(dg.PipesMessageReader):
-    """Follows the file that a child appends its messages to."""
+    """Follows the file that a child appends its messages to.
+
+    It lies in the store and not in a temporary folder of this host: the child may run on another.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
         """Hand on messages while the block runs, and what is left at its end."""
-        with TemporaryDirectory(prefix="mgc-messages-") as folder:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="messages-", dir=self.folder) as folder:
             path = Path(folder) / "messages"
             path.touch()
             ended = threading.Event()

@@ -32,8 +32,8 @@ WAREHOUSE_FOR_MODELS = {
 # Each line may import from the lines above it, and from nothing else of its package.
 LAYERS = {
     "warehouse": (
-        "checksum locks parsing render sql_text store variables",
-        "contract shards verified",
+        "checksum parsing render sql_text store variables",
+        "contract locks mounts shards verified",
         "dictionary report_views tables",
         "bench catalogue checks claim printed",
         "cli",
@@ -48,18 +48,19 @@ LAYERS = {
         "embeddings",
         "training",
         "analysis predict bench",
-        "train",
+        "train torchrun",
     ),
     "pipelines": (
         "config incremental console",
-        "startup parallel weights",
+        "devices hosts",
+        "startup parallel executors weights",
         "tables sample",
         "datasets matching",
         "lyrics",
         "corpora",
         "features genres experiments",
         "training",
-        "results damage",
+        "results slurm damage",
         "report planted",
         "assets bench plan",
         "definitions dependencies",

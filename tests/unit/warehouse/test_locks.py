@@ -1,5 +1,6 @@
 """Locks against other processes: a run's folder is worked on by one, and a killed holder keeps nobody waiting."""
 
+import errno
 import logging
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from mgc_models.artifacts.run_folder import only_one
 from mgc_models.errors import StoppedError
 from warehouse.locks import locked
+from warehouse.mounts import local_locks
+from warehouse.store import StoreError
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
@@ -63,3 +66,27 @@ def test_a_run_that_another_process_works_on_is_left_alone_when_asked_to_stop(tm
         assert half_written.exists()
     with only_one(tmp_path / "run", log, lambda: "enough"):
         assert not half_written.exists()
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(StoreError, match="has no locks"), locked(tmp_path / "state" / "a.lock", print):
+        pytest.fail("there are no locks")
+
+
+def test_locks_that_end_at_this_host_are_told_from_those_of_the_cluster(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "/dev/sda1 / ext4 rw 0 0\n"
+        "server:/a /lab nfs4 rw,vers=4.2,local_lock=none 0 0\n"
+        "server:/b /lab/old\\040data nfs rw,nolock,local_lock=all 0 0\n"
+        "ost:/c /scratch lustre rw,flock 0 0\n"
+    )
+    assert local_locks(Path("/lab/store"), mounts) is None
+    assert local_locks(Path("/scratch/store"), mounts) is None
+    assert "/lab/old data (nfs) is mounted with local_lock=all, nolock" in (
+        local_locks(Path("/lab/old data/store"), mounts) or ""
+    )

@@ -116,14 +116,15 @@ def _running(process_id):
     return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def test_sigterm_saves_the_state_and_says_so(tmp_path, uninterrupted):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_to_stop_saves_the_state_and_says_so(tmp_path, uninterrupted, number):
     store = make_store(tmp_path)
     job = write_job(store, [RUN])
     process = start(job)
     _wait_for(lambda: _events(store) >= 2, process)
-    process.terminate()
+    os.kill(process.pid, number)
     process.join(60)
-    assert process.exitcode == 1
-    assert "SIGTERM was received; start it again to go on" in process.log.read_text()
+    assert process.exitcode == 75
+    assert f"{number.name} was received; start it again to go on" in process.log.read_text()
     assert train(job)[0] == 0
     assert run_artifacts(store) == uninterrupted

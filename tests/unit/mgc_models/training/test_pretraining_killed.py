@@ -91,7 +91,7 @@ def test_a_stop_of_one_process_stops_all_and_saves(tmp_path, whole):
     processes[1].terminate()
     for process in processes:
         process.join(60)
-    assert [process.exitcode for process in processes] == [1, 1]
+    assert [process.exitcode for process in processes] == [75, 75]
     assert "because another process of this run was told to" in processes[0].log.read_text()
     end(start_any(job, 2))
     assert finished(store) == whole[2, 1][0]

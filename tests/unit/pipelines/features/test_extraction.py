@@ -151,9 +151,9 @@ def test_blocks_made_apart_are_gathered_without_work(broken: Path, tmp_path: Pat
     store, layout = prepared(broken, tmp_path / "store")
     source = music4all_source(store, layout)
     assert audio.open_blocks(store, source) == [0, 1]
-    audio.extract_block(store, source, 1, silent)
+    audio.extract_blocks(store, source, [1], silent)
     assert audio.open_blocks(store, source) == [0]
-    audio.extract_block(store, source, 0, silent)
+    audio.extract_blocks(store, source, [0], silent)
     assert audio.open_blocks(store, source) == []
     said: list[str] = []
     assert extract(store, layout, said.append)

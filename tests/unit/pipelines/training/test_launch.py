@@ -29,9 +29,10 @@ class Handler:
         self.errors.append((origin, error))
 
 
-def test_lines_of_several_writers_all_arrive():
+def test_lines_of_several_writers_all_arrive(tmp_path: Path):
     handler = Handler()
-    with WholeLineReader().read_messages(handler) as params:
+    with WholeLineReader(tmp_path / "jobs").read_messages(handler) as params:
+        assert tmp_path in Path(params["path"]).parents
         writers = [threading.Thread(target=_write_in_halves, args=(params["path"], number)) for number in range(4)]
         for writer in writers:
             writer.start()
