@@ -30,7 +30,9 @@ FORKED = {"start_method": {"forkserver": {"preload_modules": ["pipelines.definit
 
 def executors() -> dict[str, dg.ExecutorDefinition]:
     """Every executor that can be chosen here, by the name that `MGC_EXECUTOR` has for it."""
-    found = {IN_PROCESS: dg.in_process_executor, "multiprocess": dg.multiprocess_executor, "dask": dask_executor}
+    found = {IN_PROCESS: dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+    if importlib.util.find_spec("distributed"):
+        found["dask"] = dask_executor
     for name, place in OTHERS.items():
         module, _, attribute = place.partition(":")
         if importlib.util.find_spec(module):

@@ -23,7 +23,8 @@ from pipelines.corpora.config import load_corpus
 from pipelines.datasets import music4all
 from pipelines.datasets.common import DatasetError
 from pipelines.datasets.ingest import build_tracks
-from pipelines.features import audio, tokens
+from pipelines.features import audio, audio_blocks, tokens
+from pipelines.features.audio_blocks import Block
 from pipelines.features.audio_sources import music4all_source
 from pipelines.lyrics.language import build_languages
 from pipelines.lyrics.music4all import build_lyrics
@@ -153,6 +154,12 @@ def test_blocks_made_apart_are_gathered_without_work(broken: Path, tmp_path: Pat
     assert audio.open_blocks(store, source) == [0, 1]
     audio.extract_blocks(store, source, [1], silent)
     assert audio.open_blocks(store, source) == [0]
+    audio_blocks.deal_blocks(store, "run", dealt := [Block("music4all", 0), Block("music4all", 1)])
+    assert audio_blocks.dealt_blocks(store, "run") == dealt
+    with pytest.raises(DatasetError, match="1 of 2 blocks of shards were not made: music4all 0"):
+        audio_blocks.require_made(dealt, {Block("music4all", 0)})
+    with pytest.raises(DatasetError, match="the step `blocks` of this run writes it"):
+        audio_blocks.dealt_blocks(store, "another run")
     audio.extract_blocks(store, source, [0], silent)
     assert audio.open_blocks(store, source) == []
     said: list[str] = []
