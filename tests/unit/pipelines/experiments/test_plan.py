@@ -99,6 +99,7 @@ OTHERS = (
     None,
     "another",
     "drop_samples",
+    "map",
     "drop_labels",
     "bands",
     "fixed",
