@@ -29,14 +29,20 @@ WORKER = "mgc_models.analysis.inpaint"
 
 
 def inpainted_settings(plan: Plan) -> dict[str, tuple[float, ...]]:
-    """The settings that are scored by inpainting, each with its masking ratios."""
-    ratios: dict[str, list[float]] = {}
+    """The settings that are scored by inpainting, each with the masking ratios of its rows in all tables."""
+    ratios: dict[str, set[float]] = {}
     for table in plan.tables:
         for row in table.rows:
             setting_id = plan.setting_of[table.work, table.table_id, row.row_id]
             if table.stage == PRETRAIN and setting_id and row.mask_ratio is not None:
-                ratios.setdefault(setting_id, []).append(row.mask_ratio)
+                ratios.setdefault(setting_id, set()).add(row.mask_ratio)
     return {setting_id: tuple(sorted(found)) for setting_id, found in ratios.items()}
+
+
+def drawn_ratios(plan: Plan) -> list[float]:
+    """The masking ratios of the printed tables, whose pictures are drawn."""
+    printed = [row for table in plan.tables if not table.is_extra for row in table.rows]
+    return sorted({row.mask_ratio for row in printed if row.mask_ratio is not None})
 
 
 def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -63,9 +69,10 @@ def inpainting_asset(plan: Plan, pretrained: set[dg.AssetKey]) -> dg.AssetsDefin
         table = typed_frame(INPAINTING, found.select(typed_frame(INPAINTING, []).columns).to_dicts() if frames else [])
         changed = write_if_changed(store, {INPAINTING: table})
         yield table_result(store, INPAINTING, skipped=not changed)
+        drawn = found.filter(pl.col("mask_ratio").is_in(drawn_ratios(plan)))
         path = store.figures / f"{FIGURE}.png"
         inputs = STEP.inputs([file_sha256(store.run(run_id) / OUTPUT) for run_id in sorted(set(table["run_id"]))])
-        yield figure_result(store, path, inputs, lambda: inpainting_chart(pictures(found), path), FIGURE_KEY)
+        yield figure_result(store, path, inputs, lambda: inpainting_chart(pictures(drawn), path), FIGURE_KEY)
 
     return inpaint
 
