@@ -132,8 +132,9 @@ def damage_and_mend(place: Checkout, sound: Mapping[str, bytes], chance: random.
     """Damage files of many kinds and run the job: what is derived is made again, what is not is named."""
     derived = damage(place.store, DERIVED, chance, SPOKEN_OF)
     of_runs = damage(place.store, OF_RUNS, chance, SPOKEN_OF)
-    damage(place.store, NOTES, chance, len(NOTES))
+    notes = {one.path for one in damage(place.store, NOTES, chance, len(NOTES))}
     unseen = {one.path for one in derived if one.kind in CHECKSUMMED and not checksum.damage(one.path)}
+    unseen |= {one.path for one in derived if note_of(place.store, one.path) in notes}  # made again without a word
     done = place.job()
     assert done.returncode == 0, (derived, of_runs, done.stderr[-4000:])
     for one in (one for one in derived if one.path not in unseen):
@@ -144,6 +145,11 @@ def damage_and_mend(place: Checkout, sound: Mapping[str, bytes], chance: random.
     found = left(place.store)
     assert found.keys() == sound.keys(), (derived, of_runs)
     assert [name for name in sound if name not in kept and found[name] != sound[name]] == [], (derived, of_runs)
+
+
+def note_of(store: Store, path: Path) -> Path:
+    """The note of what a file was made from, by which its damage is found."""
+    return store.root / "state" / "files" / f"{path.relative_to(store.root)}.json"
 
 
 def damage_and_stop(place: Checkout, sound: Mapping[str, bytes], kind: str, chance: random.Random) -> None:
