@@ -183,7 +183,7 @@ class JobHandler(logging.Handler):
         self.view.ended(step, failed=True)
 
     def _named(self, step: str) -> str:
-        return ", ".join(sorted(key.to_user_string() for key in self.steps.get(step, ()))) or step
+        return ", ".join(sorted(key.to_user_string() for key in self.steps.get(step, ()))) or step.replace("__", "/")
 
     def _ended(self, event: dg.DagsterEvent) -> None:
         screen = self.view.screen

@@ -67,7 +67,7 @@ def test_a_failure_is_one_sentence_with_what_to_do_and_no_traceback(tmp_path: Pa
     (tmp_path / "songs").mkdir()
     done = checkout(tmp_path, MGC_MUSIC4ALL_DIR=str(tmp_path / "songs")).job("data")
     assert done.returncode == 1
-    assert re.search(r"failed: .*raw/music4all.*: .*id_information\.csv", done.stderr)
+    assert re.search(r"failed: core/rejects_readable: Music4All .*id_information\.csv", done.stderr)
     assert "dagster job execute -j data" in done.stderr
     assert not re.search(r"Traceback|Stack Trace|not executed", done.stderr + done.stdout, re.IGNORECASE)
     assert len(done.stderr.splitlines()) < 10
