@@ -50,15 +50,19 @@ def execution_config(environment: Mapping[str, str]) -> dict[str, Any]:
     return {"config": {name: FORKED if name == "multiprocess" else {}}}
 
 
-def build_executor() -> dg.ExecutorDefinition:
-    """The definition that all jobs share."""
+def build_executor(default: Mapping[str, Any]) -> dg.ExecutorDefinition:
+    """The definition that all jobs share.
+
+    Args:
+        default: The configuration of a run that names no executor, such as assets that the web UI materialises.
+    """
     known = executors()
     schema = dg.Selector({name: definition.config_schema.as_field() for name, definition in known.items()})
 
     def requirements(config: Mapping[str, Any]) -> list[Any]:
         return [] if IN_PROCESS in config else list(multiple_process_executor_requirements())
 
-    @dg.executor(name="mgc", config_schema=dg.Field(schema), requirements=requirements)
+    @dg.executor(name="mgc", config_schema=dg.Field(schema, default_value=dict(default)), requirements=requirements)
     def executor(context: dg.InitExecutorContext) -> dg.Executor:
         ((name, config),) = context.executor_config.items()
         create = known[name].executor_creation_fn
@@ -91,5 +95,5 @@ def complete(execute: Execute) -> Execute:
     return watched
 
 
-executor = build_executor()
 DEFAULT_EXECUTION = execution_config(os.environ)
+executor = build_executor(DEFAULT_EXECUTION["config"])

@@ -49,7 +49,7 @@ STOPPING = {
     "sums": "runs/*/SHA256SUMS",
     "marker": "store.json",
 }
-NOT_COMPARED = re.compile(r"dagster/|state/|jobs/|mgc\.duckdb|.*/(lock|events\.jsonl)$|.*\.lock$")
+NOT_COMPARED = re.compile(r"(.*/)?\.[^/]*\.tmp$|dagster/|state/|jobs/|mgc\.duckdb|.*/(lock|events\.jsonl)$|.*\.lock$")
 SPOKEN_OF = 5  # files that a job names of one kind of damage
 
 
