@@ -87,7 +87,8 @@ READS: Mapping[str, Sequence[str]] = {
 LEFT_OUT = {
     "planned runs": "names and settings of runs, which the tests of the plan hold",
     "runs of": "each model is on record by itself, with its golden outputs",
-    "planted experiments": "as the runs",
+    "planted corpora": "equal seeds give equal corpora, which their own tests hold",
+    "planted runs": "as the runs",
     "inpainting": "made from trained weights",
     "genre embeddings": "made from trained weights",
     "figures": "pictures, whose bytes follow matplotlib and its fonts",

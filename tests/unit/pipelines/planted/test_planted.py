@@ -194,7 +194,7 @@ def test_the_job_trains_in_a_store_of_its_own_and_writes_the_page_and_the_tables
     outside = tmp_path / "store"
     resources = {
         "mgc": MgcResource(store=str(outside), profile="paper"),
-        "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader()),
+        "pipes": dg.PipesSubprocessClient(message_reader=WholeLineReader(tmp_path / "messages")),
     }
     first = dg.materialize(shortened, resources=resources)
     assert first.success

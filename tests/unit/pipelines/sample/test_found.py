@@ -79,6 +79,8 @@ def test_tracks_are_excluded_for_the_planted_reason(found, decides, expected):
     truth, tables = found
     frames = [tables[name] for name in ("tracks", "languages", "lyrics", "audio_files", "rejects")]
     sources = Sources(*frames, raw_rows=len(truth.tracks) + len(truth.rows), raw_file="id_information.csv")
-    selection = select(dataclasses.replace(load_corpus("m4a"), decides=decides), sources, SCOPE)
+    corpus = load_corpus("m4a")
+    language = dataclasses.replace(corpus.language, decides=decides)
+    selection = select(dataclasses.replace(corpus, language=language), sources, SCOPE)
     exclusions = by_track(selection.exclusions.filter(corpus="m4a"), "reason")
     assert exclusions == {t.track_id: getattr(t, expected) for t in truth.tracks if getattr(t, expected)}

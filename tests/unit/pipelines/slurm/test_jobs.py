@@ -6,10 +6,12 @@ Slurm itself is stood in for by commands of its names; docs/clusters.md tells wh
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mgc_models.artifacts.run_folder import is_finished
+from mgc_models.config.run import Run, parse_run
 from pipelines.plan import main
 from pipelines.slurm.jobs import JobsError, write_jobs
 from tests.unit.mgc_models.tiny_job import make_pretrain_run, make_run, make_store
@@ -33,6 +35,10 @@ def cluster(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, **task, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
 
 
+def run(run_id: str, **changes: Any) -> Run:
+    return parse_run(make_run(run_id, **changes))
+
+
 def bash(script: Path, environment: dict[str, str], *arguments: str) -> int:
     return subprocess.run(["bash", str(script), *arguments], env=environment, check=False).returncode  # noqa: S607
 
@@ -44,7 +50,7 @@ def seen(environment: dict[str, str]) -> list[str]:
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[Store, Path]:
     store, folder = make_store(tmp_path / "store"), tmp_path / "a folder"
-    stages = {"pretrain": [make_pretrain_run()], "finetune": [make_run("run0"), make_run("run1", fold=1, epochs=1)]}
+    stages = {"pretrain": [parse_run(make_pretrain_run())], "finetune": [run("run0"), run("run1", fold=1, epochs=1)]}
     assert write_jobs(store, folder, stages, {"MGC_PROFILE": "paper"}) == {"pretrain": 1, "finetune": 2}
     return store, folder
 
@@ -71,12 +77,12 @@ def test_a_task_that_was_told_to_stop_is_queued_again_and_no_other(
     assert bash(folder / "finetune.sbatch", cluster) == 0
     assert seen(cluster) == ["scontrol requeue 7_1"]
     assert (is_finished(store.run("run1")), is_finished(store.run("run0"))) == (True, False)
-    assert write_jobs(store, folder, {"finetune": [make_run("run1", fold=1)]}) == {}
+    assert write_jobs(store, folder, {"finetune": [run("run1", fold=1)]}) == {}
 
 
 def test_more_tasks_than_an_array_takes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(JobsError, match="1001 finetune tasks, at most 1000 fit an array"):
-        write_jobs(Store(tmp_path), tmp_path / "jobs", {"finetune": [make_run(f"run{n}") for n in range(1001)]})
+        write_jobs(Store(tmp_path), tmp_path / "jobs", {"finetune": [run(f"run{n}") for n in range(1001)]})
 
 
 def test_the_plan_says_what_is_missing_before_its_jobs_can_be_written(

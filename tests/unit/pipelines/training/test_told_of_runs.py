@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 from mgc_models.execution.run_log import LOSS_BALANCE, EventLog
 from pipelines.assets.training import balance_table
@@ -28,7 +29,7 @@ def test_hours_and_parameters_stand_beside_those_that_the_thesis_prints(tmp_path
     for run_id, seconds in runs.items():
         store.run(run_id).mkdir(parents=True)
         (store.run(run_id) / "timing.json").write_text(json.dumps({"duration_wall_s": seconds}))
-    before, after = [{"run_id": "pre"}], [{"run_id": "fold0"}, {"run_id": "fold1"}]
+    before, after = [SimpleNamespace(run_id="pre")], [SimpleNamespace(run_id="fold0"), SimpleNamespace(run_id="fold1")]
     planned = PlannedRuns({"jiang2024_mae": after}, {}, {"jiang2024_mae": before})
     assert not list(cost_lines(store, plan, planned)), "nothing is finished"
     for run_id in runs:
