@@ -49,7 +49,9 @@ STOPPING = {
     "sums": "runs/*/SHA256SUMS",
     "marker": "store.json",
 }
-NOT_COMPARED = re.compile(r"(.*/)?\.[^/]*\.tmp$|dagster/|state/|jobs/|mgc\.duckdb|.*/(lock|events\.jsonl)$|.*\.lock$")
+NOT_COMPARED = re.compile(
+    r"(.*/)?\.[^/]*\.tmp[^/]*$|dagster/|state/|jobs/|mgc\.duckdb|.*/(lock|events\.jsonl)$|.*\.lock$"
+)
 SPOKEN_OF = 5  # files that a job names of one kind of damage
 
 
@@ -111,10 +113,7 @@ def left(store: Store) -> dict[str, bytes]:
     files = {
         path.relative_to(store.root).as_posix(): path.read_bytes()
         for path in sorted(store.root.rglob("*"))
-        if path.is_file()
-        and not re.match(
-            r"dagster/|state/|jobs/|mgc\.duckdb|.*/(lock|events\.jsonl)$", path.relative_to(store.root).as_posix()
-        )
+        if path.is_file() and not NOT_COMPARED.match(path.relative_to(store.root).as_posix())
     }
     return files | {"mgc.duckdb": catalogue_rows(store)}
 
