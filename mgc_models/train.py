@@ -132,7 +132,8 @@ def _attempts(job: JobSpec, store: Store, log: logging.Logger, stop: Stop) -> At
     import torch  # noqa: PLC0415
 
     from mgc_models.execution.distributed import join_group, own_device  # noqa: PLC0415
-    from mgc_models.training.run import Worker, choose_device, execute_run  # noqa: PLC0415
+    from mgc_models.execution.runtime import choose_device  # noqa: PLC0415
+    from mgc_models.training.run import Worker, execute_run  # noqa: PLC0415
 
     if job.threads:
         torch.set_num_threads(job.threads)

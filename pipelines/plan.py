@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mgc_models.config.run import Run
 from pipelines.config import PROFILES, SettingsError, from_environment
+from pipelines.experiments.plan import Plan
 from pipelines.experiments.resolve import load_plan
-from pipelines.experiments.schema import Plan, PlanError, PrintedTable
+from pipelines.experiments.schema import PlanError, PrintedTable
 from pipelines.slurm.jobs import JobsError, write_jobs
 from pipelines.training.costs import cost_lines
 from pipelines.training.listing import as_text, plan_rows, totals, used_settings

@@ -14,7 +14,6 @@ from typing import Any
 import duckdb
 
 from warehouse.catalogue import RESULTS, connect
-from warehouse.checks import check_shards, check_store
 from warehouse.contract import ContractError, load_contract, nearest
 from warehouse.dictionary import data_dictionary
 from warehouse.printed import console_on, for_people, printed_table
@@ -22,6 +21,7 @@ from warehouse.render import as_csv, as_json, as_text
 from warehouse.shards.writer import ShardError
 from warehouse.sql_text import identifier
 from warehouse.store import Store, StoreError, replacing
+from warehouse.tables import check_shards, check_store
 from warehouse.variables import mistyped
 
 DEFAULT_STORE = "warehouse/store"

@@ -1,7 +1,11 @@
-"""Locks against other processes. A module of its own, since most that asks a store for paths needs no filelock."""
+"""Locks against other processes, and whether they reach other hosts.
+
+A module of its own, since most that asks a store for paths needs no filelock.
+"""
 
 import errno
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +14,13 @@ from filelock import FileLock, Timeout
 from warehouse.store import StoreError
 
 _POLL_S = 0.5
+MOUNTS = Path("/proc/self/mounts")
+# Options by which locks are kept on the host that asks for them, by the type of file system.
+LOCAL = {
+    "nfs": {"nolock", "local_lock=all", "local_lock=flock"},
+    "nfs4": {"local_lock=all", "local_lock=flock"},
+    "lustre": {"localflock"},
+}
 
 
 @contextmanager
@@ -49,3 +60,28 @@ def locked(
         yield
     finally:
         lock.release()
+
+
+def local_locks(folder: Path, mounts: Path = MOUNTS) -> str | None:
+    """Say that locks below `folder` are seen on this host alone, if its mount says so; None where nothing says it."""
+    if not mounts.is_file():
+        return None
+    place, kind, options = mount_of(folder, mounts.read_text().splitlines())
+    found = LOCAL.get(kind, set()) & set(options)
+    if not found:
+        return None
+    return (
+        f"{place} ({kind}) is mounted with {', '.join(sorted(found))}: its locks are seen on this host alone, and a "
+        f"second host would train the same runs beside it. Use {folder} from one host at a time, or mount it otherwise."
+    )
+
+
+def mount_of(folder: Path, lines: Iterable[str]) -> tuple[str, str, list[str]]:
+    """Place, type and options of the mount that a folder lies on, from lines of `/proc/self/mounts`."""
+    best: tuple[str, str, list[str]] = ("", "", [])
+    for line in lines:
+        _, place, kind, options, *_ = line.split(" ")
+        place = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place)
+        if folder.is_relative_to(place) and len(place) >= len(best[0]):
+            best = place, kind, options.split(",")
+    return best

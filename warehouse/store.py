@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ class DiskError(OSError):
 
     def __str__(self) -> str:
         return f"{self.filename} cannot be written: {self.strerror}."
+
+
+ABANDONED_S = 86_400
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp(\.\w+)?")  # as `replacing` names them; DuckDB puts `.wal` behind
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,18 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(store: Store, now_s: float) -> list[Path]:
+    """Remove what a killed process left under a temporary name (`replacing`) more than a day ago; returns what was.
+
+    Who holds a younger one may still be writing it, on this host or another.
+    """
+    found = [path for path in store.root.rglob(".*.tmp*") if _TEMPORARY.fullmatch(path.name) and path.is_file()]
+    old = [path for path in sorted(found) if now_s - path.stat().st_mtime > ABANDONED_S]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return old
 
 
 def file_sha256(path: Path) -> str:

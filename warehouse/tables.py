@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.checksum import ERRORS_OF_A_BROKEN_FILE, carries_checksum, damage, write_parquet
-from warehouse.contract import ContractError, Table, arrow_schema, find_table
+from warehouse.contract import ContractError, Table, arrow_schema, find_table, load_contract
+from warehouse.shards.writer import ShardError, verify_shard
 from warehouse.store import Store, file_sha256, replacing
 
 INPUTS = "mgc.inputs"
@@ -108,10 +109,10 @@ def require_whole(path: Path, name: str) -> None:
     """Refuse a part of table `name` whose bytes are not those that were written.
 
     Raises:
-        ContractError: naming file and mend.
+        ContractError: naming file and remedy.
     """
     if found := damage(path):
-        raise ContractError(f"{path} is damaged: {found}. {_mend(name)} If that stops here, delete the file first.")
+        raise ContractError(f"{path} is damaged: {found}. {_remedy(name)} If that stops here, delete the file first.")
 
 
 def require_schema(path: Path, name: str) -> None:
@@ -123,10 +124,10 @@ def require_schema(path: Path, name: str) -> None:
     try:
         violations = _schema_violations(pq.read_schema(path), arrow_schema(name))
     except ERRORS_OF_A_BROKEN_FILE as error:
-        raise ContractError(f"{path} is damaged: it cannot be read ({error}). {_mend(name)}") from error
+        raise ContractError(f"{path} is damaged: it cannot be read ({error}). {_remedy(name)}") from error
     if violations:
         words = "; ".join(violations)
-        raise ContractError(f"{path} does not follow the contract: {words}. Delete it. {_mend(name)}")
+        raise ContractError(f"{path} does not follow the contract: {words}. Delete it. {_remedy(name)}")
 
 
 def stored_inputs(store: Store, name: str, part: str = "all") -> str | None:
@@ -164,15 +165,41 @@ def check_table(store: Store, name: str) -> list[str]:
     for path in table_files(store, name):
         found = _part_violations(path, schema)
         delete = "" if damage(path) else "Delete it. "
-        violations += [f"{name}: {path}: {violation}. {delete}{_mend(name)}" for violation in found]
+        violations += [f"{name}: {path}: {violation}. {delete}{_remedy(name)}" for violation in found]
         if not found and table.key:
             keys.append(pq.read_table(path, columns=list(table.key)))
     if keys:
         duplicate = _duplicate_key(_sorted(pa.concat_tables(keys), table), table)
         parts = ", ".join(map(str, table_files(store, name)))
         violations += (
-            [f"{name}: {duplicate} Its parts: {parts}. Delete the wrong one. {_mend(name)}"] if duplicate else []
+            [f"{name}: {duplicate} Its parts: {parts}. Delete the wrong one. {_remedy(name)}"] if duplicate else []
         )
+    return violations
+
+
+def check_store(store: Store) -> list[str]:
+    """Give the violations of every table in words, and tables on disk that no contract declares."""
+    contract = load_contract()
+    folders = {f"{path.parent.parent.name}.{path.parent.name}" for path in store.root.glob("tables/*/*/[!.]*.parquet")}
+    unknown = [
+        f"{name}: {store.table(name)} is not in the contract; delete it" for name in sorted(folders - set(contract))
+    ]
+    return [violation for name in contract for violation in check_table(store, name)] + unknown
+
+
+def check_shards(store: Store) -> list[str]:
+    """Compare every shard of feature.shards with the SHA-256 taken when it was written.
+
+    Raises:
+        ContractError: if feature.shards itself cannot be read.
+    """
+    violations = []
+    shards = read_table(store, "feature.shards")
+    for path, sha256 in zip(shards["path"].to_pylist(), shards["sha256"].to_pylist(), strict=True):
+        try:
+            verify_shard(store.root / path, sha256)
+        except ShardError as error:
+            violations.append(f"feature.shards: {error}")
     return violations
 
 
@@ -285,7 +312,7 @@ def _read_part(path: Path, name: str, schema: pa.Schema, where: Mapping[str, str
     return rows.select(schema.names).cast(schema)
 
 
-def _mend(name: str) -> str:
+def _remedy(name: str) -> str:
     return f"`dagster job execute -j {find_table(name).job}` makes {name} again."
 
 

@@ -142,8 +142,8 @@ def _load(job: InpaintJob) -> "tuple[tuple[str, ...], TrackData, nn.Module]":
     from mgc_models.artifacts.weights import read_run_weights  # noqa: PLC0415
     from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data  # noqa: PLC0415
     from mgc_models.data.tracks import read_tracks  # noqa: PLC0415
+    from mgc_models.execution.runtime import choose_device  # noqa: PLC0415
     from mgc_models.models import build_model  # noqa: PLC0415
-    from mgc_models.training.run import choose_device  # noqa: PLC0415
 
     store, device, run = Store(Path(job.store)), choose_device(job.device), job.run
     source = run.data.sources[0]

@@ -32,8 +32,8 @@ from mgc_models.config.models import JiangMaeSettings
 from mgc_models.config.run import SpecError, required
 from mgc_models.data.load import Cache
 from mgc_models.errors import DeviceError, ModelError, TrainingError
+from mgc_models.execution.runtime import choose_device
 from mgc_models.training.balance import LossBalance
-from mgc_models.training.run import choose_device
 from warehouse.store import Store
 
 _HELP = """\

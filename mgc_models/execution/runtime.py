@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mgc_models.errors import DeviceError
 from mgc_models.execution.distributed import Group
 from mgc_models.execution.run_log import EventLog, Scalars
 
@@ -78,5 +79,14 @@ def compiled(call: Callable[..., Any], runtime: Runtime) -> Callable[..., Any]:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device by name; `auto`: CUDA where there is any."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+    """`auto`: the CUDA device if there is one, else the CPU.
+
+    Raises:
+        DeviceError: if a CUDA device is asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices. Use auto or cpu.")
+    return device

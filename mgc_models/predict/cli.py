@@ -158,11 +158,11 @@ def _predict(songs: Sequence[Song], store: Store, options: argparse.Namespace) -
 
 def _answers(songs: Sequence[Song], choice: Choice, options: argparse.Namespace) -> Iterator[Failure | str]:
     """Give what is printed of each song; first of all, what is used of what is given."""
+    from mgc_models.execution.runtime import choose_device  # noqa: PLC0415
     from mgc_models.predict.classify import classify  # noqa: PLC0415
     from mgc_models.predict.explain import explain  # noqa: PLC0415
     from mgc_models.predict.output import answer, as_row, heading, in_detail  # noqa: PLC0415 - torch
     from mgc_models.predict.trained import load_trained  # noqa: PLC0415
-    from mgc_models.training.run import choose_device  # noqa: PLC0415
 
     trained = load_trained(choice.run, choose_device(options.device))
     crops = options.crops or trained.metadata.crops

@@ -19,7 +19,7 @@ from mgc_models.config.sections import LossSettings
 from mgc_models.data.batches import TrackData
 from mgc_models.data.load import Cache, CorpusSlice, DataContext, data_sizes, load_data
 from mgc_models.data.tracks import genre_graph, read_tracks, split_rows, without_fold
-from mgc_models.errors import DeviceError, StoppedError
+from mgc_models.errors import StoppedError
 from mgc_models.evaluation.inference import validation
 from mgc_models.execution.distributed import Group
 from mgc_models.execution.run_log import EventLog, scalar_writer
@@ -53,20 +53,6 @@ class Worker:
     def context(self) -> DataContext:
         """The store and device that features are loaded from and to."""
         return DataContext(self.store, self.device, self.cache)
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto`: the CUDA device if there is one, else the CPU.
-
-    Raises:
-        DeviceError: if a CUDA device is asked for and there is none.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices. Use auto or cpu.")
-    return device
 
 
 def execute_run(run: Run, worker: Worker) -> None:

@@ -1,5 +1,7 @@
 """Group raw, first asset: nothing else starts before the configuration is known to be usable."""
 
+import time
+
 import dagster as dg
 
 from pipelines.assets.history import code_tags
@@ -9,8 +11,8 @@ from pipelines.assets.tables import OWNERS
 from pipelines.config import DATASET_VARIABLES, Settings
 from pipelines.damage import damaged_runs, made_again
 from pipelines.weights import missing_weights
-from warehouse.mounts import local_locks
-from warehouse.store import Store
+from warehouse.locks import local_locks
+from warehouse.store import Store, remove_abandoned
 
 CONFIGURATION = dg.AssetKey(["raw", "configuration"])
 MOST_NAMED = 5  # files in the warnings of one kind
@@ -48,6 +50,8 @@ def configuration(context: dg.AssetExecutionContext, mgc: MgcResource) -> dg.Mat
     """Check the settings and the store; tidy up after killed runs."""
     settings = mgc.settings()
     store = mgc.open_store()
+    if abandoned := remove_abandoned(store, time.time()):
+        context.log.info("Removed %d temporary files that killed processes left", len(abandoned))
     found = reconcile(context.instance, context.run_id)
     for run_id in found.ended:
         context.log.warning("Run %s was killed earlier; its training slot is free again.", run_id)

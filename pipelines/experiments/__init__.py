@@ -5,19 +5,10 @@ a row stands.
 """
 
 from mgc_models.config.run import Source
+from pipelines.experiments.plan import IMPLEMENTED, Plan, Pretraining, Setting
 from pipelines.experiments.resolve import load_plan
 from pipelines.experiments.runs import TrainingData, pretrain_runs, runs_for
-from pipelines.experiments.schema import (
-    IMPLEMENTED,
-    Metric,
-    Plan,
-    PlanError,
-    Pretraining,
-    Printed,
-    PrintedTable,
-    Row,
-    Setting,
-)
+from pipelines.experiments.schema import Metric, PlanError, Printed, PrintedTable, Row
 from pipelines.experiments.status import blocked, row_status
 
 __all__ = [

@@ -8,18 +8,8 @@ from typing import Any
 
 from mgc_models.config.run import parse_settings
 from pipelines.corpora.config import Corpus, CorpusError, load_corpora
-from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
-from pipelines.experiments.schema import (
-    IMPLEMENTED,
-    Base,
-    Data,
-    Plan,
-    PlanError,
-    Pretraining,
-    PrintedTable,
-    Row,
-    Setting,
-)
+from pipelines.experiments.plan import IMPLEMENTED, Plan, Pretraining, Setting
+from pipelines.experiments.schema import EXPERIMENTS, Base, Data, PlanError, PrintedTable, Row, read_base, read_table
 from warehouse.parsing import SpecError, parse, plain, read
 
 TEST_PART = 2  # of a scheme with train, validation and test

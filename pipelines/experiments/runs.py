@@ -10,7 +10,8 @@ from typing import Any
 
 from mgc_models.config.run import DataSpec, FinetuneRun, PretrainData, PretrainRun, Settings, Source
 from pipelines.config import DataKind
-from pipelines.experiments.schema import FINETUNE, IMPLEMENTED, PRETRAIN, Plan, Pretraining, Setting
+from pipelines.experiments.plan import IMPLEMENTED, Plan, Pretraining, Setting
+from pipelines.experiments.schema import FINETUNE, PRETRAIN
 from warehouse.store import FORMAT_VERSION
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from pipelines.config import DATASET_VARIABLES, Settings
+from pipelines.experiments.plan import Plan, Setting
 from pipelines.experiments.runs import TrainingData
-from pipelines.experiments.schema import Plan, PrintedTable, Row, Setting
+from pipelines.experiments.schema import PrintedTable, Row
 
 DONE = "done"
 NOT_IMPLEMENTED = "not implemented"

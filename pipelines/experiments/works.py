@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipelines.experiments.load import EXPERIMENTS
-from pipelines.experiments.schema import PlanError
+from pipelines.experiments.schema import EXPERIMENTS, PlanError
 from warehouse.parsing import read
 
 FILE = EXPERIMENTS / "works.toml"

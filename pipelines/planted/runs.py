@@ -8,7 +8,7 @@ from pathlib import Path
 from mgc_models.config.run import FinetuneRun, PretrainRun, Source
 from pipelines.config import DataKind
 from pipelines.experiments import Plan, Pretraining, TrainingData, load_plan, pretrain_runs, runs_for
-from pipelines.experiments.load import EXPERIMENTS
+from pipelines.experiments.schema import EXPERIMENTS
 from pipelines.planted.files import drawn_data
 from pipelines.planted.worlds import World
 from pipelines.training.planned import PlannedRuns

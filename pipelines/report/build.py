@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines.experiments.schema import Plan
+from pipelines.experiments.plan import Plan
 from pipelines.incremental import Step, make_file
 from pipelines.report import content
 from pipelines.report.choices import choice_rows

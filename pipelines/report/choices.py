@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.experiments.load import EXPERIMENTS
-from pipelines.experiments.schema import Plan
+from pipelines.experiments.plan import Plan
+from pipelines.experiments.schema import EXPERIMENTS
 from warehouse.parsing import plain
 
 _SECTION = re.compile(r"\[settings\.?(?P<name>\w*)\]")

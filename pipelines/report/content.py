@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from pipelines.experiments.schema import PRETRAIN, Metric, Plan, Printed, PrintedTable, Row
+from pipelines.experiments.plan import Plan
+from pipelines.experiments.schema import PRETRAIN, Metric, Printed, PrintedTable, Row
 from pipelines.experiments.status import DONE
 
 Line = Mapping[str, Any]

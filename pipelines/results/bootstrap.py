@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mgc_models.artifacts.run_folder import PREDICTIONS, recorded_sha256, require_whole
 from mgc_models.config.run import required
 from mgc_models.errors import RunError
-from pipelines.experiments.schema import Plan, Setting
+from pipelines.experiments.plan import Plan, Setting
 from pipelines.incremental import Step
 from pipelines.results.collect import RunFileError, remedy
 from pipelines.results.finished import FinishedRuns

@@ -150,7 +150,7 @@ def read_result(store: Store, run: Run) -> Result:
 
 def read_timing(store: Store, run_id: str) -> dict[str, Any]:
     """Read a run's timing as a row of `run.timings`."""
-    path = store.run(run_id) / "timing.json"
+    path = store.run(run_id) / run_folder.TIMING
     timing = read_file(path, Timing)
     try:
         started_at = dt.datetime.fromisoformat(timing.started_at)

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from pipelines.config import Settings
-from pipelines.experiments.schema import UNITS, Metric, Plan, PrintedTable, Row, Setting
+from pipelines.experiments.plan import Plan, Setting
+from pipelines.experiments.schema import UNITS, Metric, PrintedTable, Row
 from pipelines.experiments.status import DONE, row_status
 from pipelines.results.finished import NOTHING, FinishedRuns
 from pipelines.results.notes import note

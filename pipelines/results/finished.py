@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipelines.experiments.schema import Plan, Setting
+from pipelines.experiments.plan import Plan, Setting
 from pipelines.training.planned import PlannedRuns
 
 RESUMED_ON = "; "  # between the devices of one run in `run.timings`

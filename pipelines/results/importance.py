@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.experiments.schema import Plan, PrintedTable
+from pipelines.experiments.plan import Plan
+from pipelines.experiments.schema import PrintedTable
 from pipelines.genres.coarse import UNMAPPED
 from pipelines.results.finished import FinishedRuns
 from pipelines.tables import typed_frame

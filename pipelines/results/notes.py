@@ -1,6 +1,7 @@
 """Column note of `report.results`: why a row that is done lacks a number of ours, some folds, or a test."""
 
-from pipelines.experiments.schema import Metric, Plan, PrintedTable, Row, Setting
+from pipelines.experiments.plan import Plan, Setting
+from pipelines.experiments.schema import Metric, PrintedTable, Row
 from pipelines.results.finished import CONTRASTIVE_ACCURACY, CONTRASTIVE_CHANCE, FinishedRuns
 
 COVERED, TUNED = "covered/", "_tuned"

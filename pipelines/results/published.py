@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipelines.experiments.schema import Plan
+from pipelines.experiments.plan import Plan
 from pipelines.tables import typed_frame
 
 

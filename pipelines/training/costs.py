@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mgc_models.artifacts.run_folder import TIMING
 from mgc_models.config.run import Run
 from pipelines.experiments import Plan
 from pipelines.training.planned import PlannedRuns, is_finished, result_path
@@ -40,5 +41,5 @@ def cost_lines(store: Store, plan: Plan, planned: PlannedRuns) -> Iterator[str]:
 
 
 def _hours(store: Store, runs: Sequence[Run]) -> float:
-    files = [store.run(run.run_id) / "timing.json" for run in runs]
+    files = [store.run(run.run_id) / TIMING for run in runs]
     return float(sum(json.loads(file.read_text(encoding="utf-8"))["duration_wall_s"] for file in files)) / 3600

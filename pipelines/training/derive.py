@@ -16,7 +16,7 @@ from pipelines.experiments import (
     pretrain_runs,
     runs_for,
 )
-from pipelines.experiments.schema import GENRE_GRAPHS
+from pipelines.experiments.plan import GENRE_GRAPHS
 from pipelines.experiments.status import missing_datasets
 from pipelines.tables import cannot_be_read, has_rows
 from pipelines.training.inputs import NotTrainableError, write_training_inputs

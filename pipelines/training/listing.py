@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipelines.config import Settings
-from pipelines.experiments.schema import FINETUNE, Cost, Plan, PrintedTable, Setting
+from pipelines.experiments.plan import Plan, Setting
+from pipelines.experiments.schema import FINETUNE, Cost, PrintedTable
 from pipelines.experiments.status import row_status
 from warehouse.render import as_text as table_lines
 

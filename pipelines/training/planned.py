@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgc_models.artifacts.run_folder import WEIGHTS, recorded_sha256
+from mgc_models.artifacts.run_folder import RESULT, WEIGHTS, recorded_sha256
 from mgc_models.config.run import FinetuneRun, PretrainRun, Run
 from pipelines.experiments import Plan
 from warehouse.store import Store, file_sha256
@@ -50,7 +50,7 @@ def data_columns(run: Run) -> dict[str, Any]:
 
 def result_path(store: Store, run_id: str) -> Path:
     """The file that a run writes last, and that so marks it as finished."""
-    return store.run(run_id) / "result.json"
+    return store.run(run_id) / RESULT
 
 
 def is_finished(store: Store, run_id: str) -> bool:

@@ -127,8 +127,11 @@ def catalogue_rows(store: Store) -> bytes:
         return repr([connection.execute(f"FROM {name} ORDER BY ALL").fetchall() for (name,) in names]).encode()
 
 
-def damage_and_mend(place: Checkout, sound: Mapping[str, bytes], chance: random.Random) -> None:
-    """Damage files of many kinds and run the job: what is derived is made again, what is not is named."""
+def unlike_after_rerun(place: Checkout, sound: Mapping[str, bytes], chance: random.Random) -> list[str]:
+    """Damage files of many kinds and run the job; what it then lacks, in words.
+
+    What is derived must be there again as it was, what a training left be named, and nothing else have changed.
+    """
     derived = damage(place.store, DERIVED, chance, SPOKEN_OF)
     of_runs = damage(place.store, OF_RUNS, chance, SPOKEN_OF)
     notes = {one.path for one in damage(place.store, NOTES, chance, len(NOTES))}
@@ -138,15 +141,22 @@ def damage_and_mend(place: Checkout, sound: Mapping[str, bytes], chance: random.
     shards = {one.path.parent for one in derived if one.kind == "shard"}
     unseen |= {one.path for one in derived if one.kind in ("tokenizer", "vocabulary") and one.path.parent in shards}
     done = place.job()
-    assert done.returncode == 0, (derived, of_runs, done.stderr[-4000:])
-    for one in (one for one in derived if one.path not in unseen):
-        assert f"warning: {one.path} is damaged; the step that writes it makes it again." in done.stderr, one
-    for one in of_runs:
-        assert re.search(f"warning: {re.escape(str(one.path))} is damaged: .* delete the folder ", done.stderr), one
+    if done.returncode:
+        return [f"{derived}, {of_runs}: the job ended with {done.returncode}: {done.stderr[-4000:]}"]
+    again = [
+        f"warning: {one.path} is damaged; the step that writes it makes it again."
+        for one in derived
+        if one.path not in unseen
+    ]
+    lacking = [f"not said: {words}" for words in again if words not in done.stderr]
+    warned = "warning: {} is damaged: .* delete the folder "
+    lacking += [
+        f"not said: {one}" for one in of_runs if not re.search(warned.format(re.escape(str(one.path))), done.stderr)
+    ]
     kept = {one.path.relative_to(place.store.root).as_posix() for one in of_runs}
     found = left(place.store)
-    assert found.keys() == sound.keys(), (derived, of_runs)
-    assert [name for name in sound if name not in kept and found[name] != sound[name]] == [], (derived, of_runs)
+    changed = [name for name in sorted({*sound, *found} - kept) if found.get(name) != sound.get(name)]
+    return lacking + [f"{name} is another after {derived}, {of_runs}" for name in changed]
 
 
 def note_of(store: Store, path: Path) -> Path:
@@ -154,14 +164,20 @@ def note_of(store: Store, path: Path) -> Path:
     return store.root / "state" / "files" / f"{path.relative_to(store.root)}.json"
 
 
-def damage_and_stop(place: Checkout, sound: Mapping[str, bytes], kind: str, chance: random.Random) -> None:
-    """Damage a file that no job can do without: one message names it, or its run, and the mend; nothing is replaced."""
+def unlike_after_stop(place: Checkout, sound: Mapping[str, bytes], kind: str, chance: random.Random) -> list[str]:
+    """Damage a file that no job can do without and run the job; what then is not as it should be, in words.
+
+    One message must name the file, or its run, and the remedy; nothing may be replaced.
+    """
     (one,) = damage(place.store, {kind: STOPPING[kind]}, chance, 1)
     done = place.job()
     said = [line for line in done.stderr.splitlines() if line.startswith(("failed: ", "error: ", "warning: "))]
     name = one.path.relative_to(place.store.root).as_posix()
     found = left(place.store)
-    assert [other for other in sound if other != name and found.get(other) != sound[other]] == [], (one, done.stderr)
-    if found[name] != sound[name]:
-        assert any(str(one.path.parent) in line and re.search("[Dd]elete", line) for line in said), (one, done.stderr)
-    assert "Traceback" not in done.stderr
+    problems = [f"{other} is another" for other in sound if other != name and found.get(other) != sound[other]]
+    named = any(str(one.path.parent) in line and re.search("[Dd]elete", line) for line in said)
+    if found[name] != sound[name] and not named:
+        problems.append(f"not named: {one}")
+    if "Traceback" in done.stderr:
+        problems.append("a traceback")
+    return [f"{problem}: {done.stderr[-2000:]}" for problem in problems]

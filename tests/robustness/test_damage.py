@@ -20,9 +20,9 @@ from tests.robustness.damage import (
     STOPPING,
     copy_of,
     damage,
-    damage_and_mend,
-    damage_and_stop,
     left,
+    unlike_after_rerun,
+    unlike_after_stop,
 )
 from warehouse.catalogue import connect
 from warehouse.contract import load_contract
@@ -50,7 +50,7 @@ def test_a_job_makes_again_what_is_damaged_and_names_what_it_cannot(
     sound: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    damage_and_mend(copy_of(finished, tmp_path), sound, random.Random(f"{SEED} {number}"))
+    assert unlike_after_rerun(copy_of(finished, tmp_path), sound, random.Random(f"{SEED} {number}")) == []
 
 
 @pytest.mark.parametrize("kind", STOPPING)
@@ -60,7 +60,7 @@ def test_a_job_stops_over_a_damaged_file_with_one_message(
     sound: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    damage_and_stop(copy_of(finished, tmp_path), sound, kind, random.Random(f"{SEED} {kind}"))
+    assert unlike_after_stop(copy_of(finished, tmp_path), sound, kind, random.Random(f"{SEED} {kind}")) == []
 
 
 def test_sql_never_answers_with_other_rows(finished: Checkout, tmp_path: Path) -> None:

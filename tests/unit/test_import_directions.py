@@ -33,9 +33,9 @@ WAREHOUSE_FOR_MODELS = {
 LAYERS = {
     "warehouse": (
         "checksum parsing render sql_text store variables",
-        "contract locks mounts shards verified",
+        "contract locks shards verified",
         "dictionary report_views tables",
-        "bench catalogue checks claim printed",
+        "bench catalogue claim printed",
         "cli",
         "__main__",
     ),

@@ -12,8 +12,7 @@ import pytest
 
 from mgc_models.artifacts.run_folder import only_one
 from mgc_models.errors import StoppedError
-from warehouse.locks import locked
-from warehouse.mounts import local_locks
+from warehouse.locks import local_locks, locked
 from warehouse.store import StoreError
 
 ROOT = Path(__file__).parents[3]

@@ -16,7 +16,7 @@ from pipelines.corpora.config import FOLDER as CORPORA
 from pipelines.corpora.config import load_corpus
 from pipelines.datasets.cards import FOLDER as CARDS
 from pipelines.datasets.cards import DatasetCard
-from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
+from pipelines.experiments.schema import EXPERIMENTS, read_base, read_table
 from pipelines.experiments.works import load_works
 from pipelines.genres.coarse import FILE as COARSE
 from pipelines.genres.coarse import load_coarse_map

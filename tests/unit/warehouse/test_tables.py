@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit.warehouse.warehouse_frames import FOLDS, GENRES, results
 from warehouse.contract import ContractError, arrow_schema
-from warehouse.store import Store
+from warehouse.store import ABANDONED_S, Store, remove_abandoned, replacing
 from warehouse.tables import check_table, read_table, stored_inputs, table_files, table_hash, write_table
 
 TABLE = "corpus.folds"
@@ -195,3 +195,15 @@ def test_killed_writers_leave_a_whole_table_and_two_at_once_do_not_disturb_each_
     assert check_table(store, "corpus.folds") == []
     assert len(read_table(store, "corpus.folds")) == 20000
     assert stored_inputs(store, "corpus.folds") == "x"
+
+
+def test_what_a_killed_process_left_under_a_temporary_name_goes_after_a_day(store):
+    with replacing(store.root / "mgc.duckdb") as left:
+        left.touch()
+    others = [store.root / ".tmp", store.root / "notes.tmp", store.root / ".notes.1.tmp"]
+    for path in (left, left.with_name(f"{left.name}.wal"), *others):
+        path.touch()
+    assert remove_abandoned(store, time.time()) == []
+    assert remove_abandoned(store, time.time() + ABANDONED_S + 60) == [left, left.with_name(f"{left.name}.wal")]
+    assert not left.exists()
+    assert all(path.exists() for path in others)

@@ -12,7 +12,7 @@ from mgc_models.bench.cases import DEFAULT_READING, readings
 from mgc_models.config.models import RuMgcSettings
 from pipelines.config import PROFILES
 from pipelines.experiments import Plan, PlanError, PrintedTable, load_plan
-from pipelines.experiments.load import EXPERIMENTS, read_base, read_table
+from pipelines.experiments.schema import EXPERIMENTS, read_base, read_table
 from warehouse.parsing import plain
 
 SEEDS = Path(__file__).parents[5] / "shared" / "seeds"

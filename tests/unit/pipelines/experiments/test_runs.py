@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.experiments import TrainingData, load_plan, runs_for
-from pipelines.experiments.schema import IMPLEMENTED
+from pipelines.experiments.plan import IMPLEMENTED
 
 DATA = TrainingData("m4a", "music4all", "random5", "hash", "training_inputs/hash.parquet", {})
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.experiments import load_plan
-from pipelines.experiments.load import EXPERIMENTS
+from pipelines.experiments.schema import EXPERIMENTS
 from pipelines.report.choices import Choice, choice_rows, open_choices
 
 

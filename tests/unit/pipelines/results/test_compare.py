@@ -16,7 +16,7 @@ from scipy.stats import rankdata, wilcoxon
 
 from pipelines.config import Settings
 from pipelines.experiments import Plan, load_plan
-from pipelines.experiments.load import EXPERIMENTS
+from pipelines.experiments.schema import EXPERIMENTS
 from pipelines.results.compare import results
 from pipelines.results.finished import FinishedRuns, finished_runs, inpainting_scores
 from pipelines.results.published import published
